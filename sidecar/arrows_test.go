@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Arrows point one way: what each package may import of this module, and why
+// not more. Packages that tests alone need are not counted.
+var arrows = map[string]struct {
+	may []string
+	why string
+}{
+	"sidecar/zoom":     {nil, "the vocabulary is pure: bytes in, values out"},
+	"sidecar/hook":     {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/inbox":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/relay":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/supabase": {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/simulate": {[]string{"sidecar/zoom", "sidecar/supabase"}, "a tool outside the path of an event: it knocks at the door and reads the rows"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/simulate"},
+		"the local stack is never in the production binary"},
+}
+
+// foreign are imports that only one room may have.
+var foreign = map[string]struct{ room, why string }{
+	"github.com/gin-gonic/gin":                   {"sidecar/hook", "gin.Context never leaves the door"},
+	"github.com/nats-io/nats.go/jetstream":       {"sidecar/inbox", "what keeps events is the inbox's business"},
+	"github.com/nats-io/nats-server/v2/server":   {"sidecar/inbox", "what keeps events is the inbox's business"},
+	"github.com/supabase-community/supabase-go":  {"sidecar/supabase", "how the project is reached is its client's business"},
+	"github.com/caarlos0/env/v11":                {"sidecar", "the environment is read once, in config.go"},
+	"github.com/jackc/pgx/v5":                    {"", "the sidecar writes through PostgREST, never straight to Postgres"},
+	"github.com/stretchr/testify/require":        {"", "tests only"},
+	"github.com/supabase-community/postgrest-go": {"sidecar/supabase sidecar/simulate", "simulate builds filters with it"},
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	require.NoError(t, err)
+	const module = "zoom-attendance/"
+	seen := 0
+	for list := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		err := list.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := arrows[name]
+		require.True(t, known, "%s is a new room: say in this test what it may import", name)
+		seen++
+		for _, path := range p.Imports {
+			if inner, ours := strings.CutPrefix(path, module); ours && !slices.Contains(allowed.may, inner) {
+				t.Errorf("%s imports %s, but %s", name, inner, allowed.why)
+			}
+			if f, ok := foreign[path]; ok && !slices.Contains(strings.Fields(f.room), name) {
+				t.Errorf("%s imports %s, but %s", name, path, f.why)
+			}
+		}
+	}
+	require.Equal(t, len(arrows), seen, "a room of this test is gone")
+}

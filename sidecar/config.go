@@ -1,0 +1,211 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+	_ "time/tzdata" // zone names must be known wherever the binary runs
+
+	"github.com/caarlos0/env/v11"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// Config is every setting, read once from the environment. .env.example says
+// the same to operators; a test holds the two to each other.
+type Config struct {
+	// Host is the address Zoom reaches us at. Left out, all of the machine's.
+	Host string `env:"HOST"`
+	// Port is the port there.
+	Port uint16 `env:"PORT" envDefault:"8080"`
+	// WebhookSecrets are the Zoom app's secret tokens, newest first. More than
+	// one while a secret is being changed.
+	WebhookSecrets []zoom.Secret `env:"ZOOM_WEBHOOK_SECRET"`
+	// SignatureWindow is how far a request's timestamp may be from our clock,
+	// either way.
+	SignatureWindow time.Duration `env:"SIGNATURE_WINDOW" envDefault:"10m"`
+	// TrustedProxies are the addresses or networks whose X-Forwarded-For is
+	// believed, or "fly" behind Fly.io's proxy. None by default.
+	TrustedProxies []string `env:"TRUSTED_PROXIES"`
+	// IPHashSalt salts the hashes that stand for client addresses in the log.
+	// Left out, each start makes its own.
+	IPHashSalt zoom.Secret `env:"IP_HASH_SALT"`
+
+	// SupabaseURL is the project's address.
+	SupabaseURL string `env:"SUPABASE_URL"`
+	// SupabaseSecretKey is the project's secret key, sb_secret_….
+	SupabaseSecretKey zoom.Secret `env:"SUPABASE_SECRET_KEY"`
+	// SupabaseServiceRoleKey is the legacy service_role JWT, for projects that
+	// have no secret key yet.
+	SupabaseServiceRoleKey zoom.Secret `env:"SUPABASE_SERVICE_ROLE_KEY"`
+
+	// InboxDir is where events are kept, on a disk that survives a restart.
+	InboxDir string `env:"INBOX_DIR" envDefault:"data/inbox"`
+	// InboxMaxBytes is how large the kept events may grow.
+	InboxMaxBytes int64 `env:"INBOX_MAX_BYTES" envDefault:"1073741824"`
+	// InboxRetention is how long an event stays after it was applied.
+	InboxRetention time.Duration `env:"INBOX_RETENTION" envDefault:"168h"`
+	// NATSURL, when set, keeps events in an external NATS cluster instead.
+	NATSURL zoom.Secret `env:"NATS_URL"`
+	// NATSReplicas is how many servers of that cluster keep each event.
+	NATSReplicas int `env:"NATS_REPLICAS" envDefault:"1"`
+
+	// AttendanceMinMinutes is how long a student must have been there to be
+	// present.
+	AttendanceMinMinutes int `env:"ATTENDANCE_MIN_MINUTES" envDefault:"15"`
+	// AttendanceTimezone is the zone that decides on which date a lesson was:
+	// an IANA name, or "meeting" for each meeting's own.
+	AttendanceTimezone string `env:"ATTENDANCE_TIMEZONE" envDefault:"UTC"`
+
+	// AdminAddr is where metrics are served, for operators alone.
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`
+	// LogLevel is debug, info, warn or error.
+	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+	// LogFormat is json or text.
+	LogFormat string `env:"LOG_FORMAT" envDefault:"json"`
+}
+
+// settingsError is every fault of the settings.
+type settingsError []string
+
+func (e settingsError) Error() string {
+	return "these settings are not right:\n  " + strings.Join(e, "\n  ")
+}
+
+// maxMinutes bounds ATTENDANCE_MIN_MINUTES: no meeting lasts longer.
+const maxMinutes = 30 * 60
+
+// readConfig reads the environment. Its error names every fault at once, one
+// to a line, each with the setting's name, and never a secret's value. It is a
+// settingsError.
+func readConfig(environ []string) (Config, error) {
+	var c Config
+	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
+	faults := parseFaults(err)
+	named := strings.Join(faults, "\n")
+	for _, fault := range c.faults() {
+		// What could not be read has no value to judge.
+		if name, _, _ := strings.Cut(fault, " "); !strings.Contains(named, name+" ") {
+			faults = append(faults, fault)
+		}
+	}
+	if len(faults) > 0 {
+		return Config{}, settingsError(faults)
+	}
+	return c, nil
+}
+
+// parseFaults says which settings are of the wrong kind, by their names.
+func parseFaults(err error) (faults []string) {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return nil
+	}
+	for _, e := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(e, &parse) {
+			faults = append(faults, e.Error())
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
+		faults = append(faults, fmt.Sprintf("%s is not %s", field.Tag.Get("env"), kindOf(field.Type)))
+	}
+	return faults
+}
+
+// kindOf says what a field takes, in words.
+func kindOf(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "a duration such as 10m or 168h"
+	case reflect.TypeFor[slog.Level]():
+		return "debug, info, warn or error"
+	case reflect.TypeFor[uint16]():
+		return "a port number"
+	default:
+		return "a whole number"
+	}
+}
+
+// faults says what is missing or out of bounds.
+func (c Config) faults() (faults []string) {
+	check := func(ok bool, fault string) {
+		if !ok {
+			faults = append(faults, fault)
+		}
+	}
+	check(c.hasSecrets(), "ZOOM_WEBHOOK_SECRET is missing: the secret token of the Zoom app, on its feature page (several, newest first, with commas between)")
+	check(isURL(c.SupabaseURL), "SUPABASE_URL is missing or not an address such as https://abcdefgh.supabase.co")
+	check(c.supabaseKey() != "", "SUPABASE_SECRET_KEY is missing: sb_secret_…, under Project Settings, API Keys (or SUPABASE_SERVICE_ROLE_KEY, the legacy one)")
+	check(c.SupabaseSecretKey == "" || strings.HasPrefix(string(c.SupabaseSecretKey), "sb_secret_"),
+		"SUPABASE_SECRET_KEY does not begin sb_secret_ (a legacy JWT belongs in SUPABASE_SERVICE_ROLE_KEY, a publishable key nowhere here)")
+	check(c.InboxDir != "" || c.NATSURL != "", "INBOX_DIR is empty")
+	check(c.InboxMaxBytes >= 16<<20, "INBOX_MAX_BYTES is below 16777216 (16 MiB)")
+	check(c.InboxRetention > 0, "INBOX_RETENTION is not above 0")
+	check(c.NATSReplicas >= 1 && c.NATSReplicas <= 5, "NATS_REPLICAS is not from 1 to 5")
+	check(c.SignatureWindow >= time.Minute && c.SignatureWindow <= 24*time.Hour, "SIGNATURE_WINDOW is not from 1m to 24h")
+	check(c.AttendanceMinMinutes >= 0 && c.AttendanceMinMinutes <= maxMinutes, "ATTENDANCE_MIN_MINUTES is not from 0 to 1800")
+	check(isZone(c.AttendanceTimezone), `ATTENDANCE_TIMEZONE is not a zone such as Europe/Berlin, nor "meeting"`)
+	check(c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT is not json or text")
+	check(c.Port != 0, "PORT is 0")
+	check(c.Host == "" || net.ParseIP(c.Host) != nil, "HOST is not an IP address such as 127.0.0.1")
+	check(isListenAddr(c.AdminAddr), "ADMIN_ADDR is not host:port, such as 127.0.0.1:9090")
+	for _, p := range c.TrustedProxies {
+		check(isProxy(p), `TRUSTED_PROXIES has something that is not an address, a network such as 172.16.0.0/12, or "fly"`)
+	}
+	return faults
+}
+
+func (c Config) hasSecrets() bool {
+	for _, s := range c.WebhookSecrets {
+		if s == "" {
+			return false
+		}
+	}
+	return len(c.WebhookSecrets) > 0
+}
+
+// supabaseKey is the key to use: the secret key if there are both.
+func (c Config) supabaseKey() zoom.Secret {
+	if c.SupabaseSecretKey != "" {
+		return c.SupabaseSecretKey
+	}
+	return c.SupabaseServiceRoleKey
+}
+
+// logger writes to standard error, as the settings say.
+func (c Config) logger() *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, o))
+}
+
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+}
+
+func isZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return name == "meeting" || name != "" && name != "Local" && err == nil
+}
+
+func isListenAddr(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	return err == nil && port != ""
+}
+
+func isProxy(s string) bool {
+	_, errAddr := netip.ParseAddr(s)
+	_, errNet := netip.ParsePrefix(s)
+	return errAddr == nil || errNet == nil || s == "fly"
+}

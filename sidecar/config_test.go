@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// enough is the least that starts.
+var enough = []string{
+	"ZOOM_WEBHOOK_SECRET=invented-secret",
+	"SUPABASE_URL=https://school.supabase.test",
+	"SUPABASE_SECRET_KEY=sb_secret_invented",
+}
+
+func TestConfigTakesTheDefaultsWhenOnlyTheRequiredIsSet(t *testing.T) {
+	c, err := readConfig(enough)
+	require.NoError(t, err)
+	require.EqualValues(t, 8080, c.Port)
+	require.Equal(t, "UTC", c.AttendanceTimezone)
+	require.Equal(t, "sb_secret_invented", string(c.supabaseKey()))
+}
+
+func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
+	_, err := readConfig([]string{"PORT=http", "SIGNATURE_WINDOW=10", "ATTENDANCE_TIMEZONE=Mars/Olympus", "LOG_FORMAT=xml"})
+	require.Error(t, err)
+	for _, name := range []string{"PORT", "SIGNATURE_WINDOW", "ATTENDANCE_TIMEZONE", "LOG_FORMAT", "ZOOM_WEBHOOK_SECRET", "SUPABASE_URL", "SUPABASE_SECRET_KEY"} {
+		require.Regexp(t, `(?m)^  `+name+` `, err.Error())
+	}
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for sentence, c := range map[string]struct{ set, names string }{
+		"an empty secret in the list":             {"ZOOM_WEBHOOK_SECRET=one,,two", "ZOOM_WEBHOOK_SECRET"},
+		"a port that is none":                     {"PORT=70000", "PORT"},
+		"a name for an address":                   {"HOST=localhost", "HOST"},
+		"port nought":                             {"PORT=0", "PORT"},
+		"a project address without scheme":        {"SUPABASE_URL=school.supabase.test", "SUPABASE_URL"},
+		"a publishable key":                       {"SUPABASE_SECRET_KEY=sb_publishable_invented", "SUPABASE_SECRET_KEY"},
+		"a window of a second":                    {"SIGNATURE_WINDOW=1s", "SIGNATURE_WINDOW"},
+		"a proxy by name":                         {"TRUSTED_PROXIES=10.0.0.0/8,proxy.test", "TRUSTED_PROXIES"},
+		"negative minutes":                        {"ATTENDANCE_MIN_MINUTES=-1", "ATTENDANCE_MIN_MINUTES"},
+		"more minutes than a meeting can have":    {"ATTENDANCE_MIN_MINUTES=1801", "ATTENDANCE_MIN_MINUTES"},
+		"the zone of the machine, whatever it is": {"ATTENDANCE_TIMEZONE=Local", "ATTENDANCE_TIMEZONE"},
+		"an inbox too small for a school":         {"INBOX_MAX_BYTES=1024", "INBOX_MAX_BYTES"},
+		"no retention":                            {"INBOX_RETENTION=0s", "INBOX_RETENTION"},
+		"no replica at all":                       {"NATS_REPLICAS=0", "NATS_REPLICAS"},
+		"an admin address without port":           {"ADMIN_ADDR=127.0.0.1", "ADMIN_ADDR"},
+		"an unknown log level":                    {"LOG_LEVEL=loud", "LOG_LEVEL"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			_, err := readConfig(append(enough[:len(enough):len(enough)], c.set))
+			require.Error(t, err)
+			lines := strings.Split(err.Error(), "\n")
+			require.Len(t, lines, 2, "one fault, and no other: %v", err)
+			require.Regexp(t, `^  `+c.names+` `, lines[1])
+			require.NotContains(t, err.Error(), "invented", "a value that may be secret")
+		})
+	}
+}
+
+func TestConfigNeverPrintsASecret(t *testing.T) {
+	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented"))
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		require.NotContains(t, fmt.Sprintf(verb, c), "invented", verb)
+	}
+}
+
+func TestEnvExampleAndConfigNameTheSameSettings(t *testing.T) {
+	text, err := os.ReadFile("../.env.example")
+	require.NoError(t, err)
+	documented := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:# )?([A-Z_]+)=(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		documented[m[1]] = m[2]
+	}
+	fields := reflect.VisibleFields(reflect.TypeFor[Config]())
+	for _, f := range fields {
+		name := f.Tag.Get("env")
+		value, ok := documented[name]
+		require.True(t, ok, "%s is missing in .env.example", name)
+		require.Equal(t, f.Tag.Get("envDefault"), value, "the default of %s", name)
+	}
+	require.Len(t, documented, len(fields), ".env.example names a setting that is none")
+}

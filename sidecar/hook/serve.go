@@ -1,0 +1,116 @@
+package hook
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// handler does the work of one route: it fills in the visit, or says in its error
+// why there is no 200.
+type handler func(*gin.Context, *visit) error
+
+// serve is the one place that answers: it runs a handler, picks the answer to
+// its error, counts it and logs it.
+func (d *door) serve(handle handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		began := time.Now()
+		requestID := rand.Text() // never the client's: it goes into our log
+		setHeaders(c, requestID)
+
+		var v visit
+		err := recovered(handle, c, &v)
+		a := answer{status: http.StatusOK, reason: v.reason, level: slog.LevelDebug}
+		if err == nil {
+			c.JSON(http.StatusOK, v.body)
+		} else {
+			a = d.refuse(c, v, err)
+			a.write(c)
+		}
+
+		took := time.Since(began)
+		d.metrics.answered(a, c.FullPath(), took)
+		d.record(c, v, a, err, slog.String(zoom.LogRequestID, requestID), slog.Duration(zoom.LogTook, took))
+	}
+}
+
+// refuse picks the answer to an error, which is 429 for a client that failed
+// too often. A verified request gets its own answer always.
+func (d *door) refuse(c *gin.Context, v visit, err error) answer {
+	a := answerTo(err)
+	if a.failed && !v.verified && !d.failures.allow(d.client(c), d.Now()) {
+		return limited
+	}
+	return a
+}
+
+// record writes the one log line of a request. It knows the client by a hash and
+// of the body only what a verified event calls itself.
+func (d *door) record(c *gin.Context, v visit, a answer, err error, attrs ...slog.Attr) {
+	ctx := c.Request.Context()
+	if !d.Log.Enabled(ctx, a.level) {
+		return
+	}
+	attrs = append(attrs, slog.Int(zoom.LogStatus, a.status), slog.String(zoom.LogReason, a.reason))
+	if id := zoomID(c.Request.Header); id != "" {
+		attrs = append(attrs, slog.String(zoom.LogZoomID, id))
+	}
+	if v.event != "" {
+		attrs = append(attrs, slog.String(zoom.LogEvent, v.event), slog.String(zoom.LogMeeting, v.meeting))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String(zoom.LogError, err.Error()), slog.String(zoom.LogIPHash, d.client(c)))
+	}
+	d.Log.LogAttrs(ctx, a.level, "request answered", attrs...)
+}
+
+// plainID is the form of Zoom's ids. Anybody can send these headers, so nothing
+// else reaches the log.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9_.;=-]{1,128}$`)
+
+// zoomID returns what Zoom calls the request, if it looks like that.
+func zoomID(h http.Header) string {
+	for _, header := range []string{zoom.HeaderRequestID, zoom.HeaderTrackingID} {
+		if id := h.Get(header); plainID.MatchString(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+// setHeaders sets what every answer carries. Nobody is meant to look at these
+// answers in a browser, so a browser is told to do nothing with them.
+func setHeaders(c *gin.Context, requestID string) {
+	c.Header("X-Request-Id", requestID)
+	c.Header("Cache-Control", "no-store")
+	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("X-Frame-Options", "DENY")
+}
+
+// recovered runs a handler and turns a panic into an error. Of what was thrown
+// it keeps the type and where from, and the text only if it is the runtime's:
+// any other text could be a piece of the request.
+func recovered(handle handler, c *gin.Context, v *visit) (err error) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			what := fmt.Sprintf("%T", thrown)
+			if fault, ok := thrown.(runtime.Error); ok {
+				what = fault.Error()
+			}
+			err = fmt.Errorf("%w: %s\n%s", errPanicked, what, strings.TrimSpace(string(debug.Stack())))
+		}
+	}()
+	return handle(c, v)
+}

@@ -1,0 +1,141 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// maxBody is the longest body we read, in bytes. Zoom's participant events have
+// about 700.
+const maxBody = 1 << 20
+
+// visit is what the door learns of one request on the way to its answer.
+type visit struct {
+	verified bool   // one of our secrets signed the body; never limited
+	reason   string // of a 200: why; errors bring their own
+	body     any    // of a 200
+	event    string // of a verified request: Zoom's event name
+	meeting  string // of a verified request: Zoom's meeting number
+}
+
+// received is the body of every 200 to an event.
+var received = gin.H{"received": true}
+
+// webhook answers Zoom. See the package documentation for the order of checks.
+func (d *door) webhook(c *gin.Context, v *visit) error {
+	body, err := readBody(c)
+	if err != nil {
+		return err
+	}
+	proof := d.verify(c.Request.Header, body)
+	v.verified = proof.err == nil
+	e, err := zoom.Open(body)
+	if err != nil {
+		return err
+	}
+	if e.Event == zoom.EventURLValidation {
+		return d.challenge(v, e, proof)
+	}
+	if proof.err != nil {
+		return proof.err
+	}
+	v.event, v.meeting, v.body = e.Event, e.MeetingID, received
+	switch {
+	case !e.Used():
+		v.reason = reasonUnused
+	case e.MeetingID == "":
+		v.reason = reasonNoMeeting
+	default:
+		v.reason = reasonKept
+		return d.keep(c.Request.Context(), body)
+	}
+	return nil
+}
+
+// readBody reads the raw bytes, which are what is signed.
+func readBody(c *gin.Context) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		c.Header("Connection", "close") // rather than read the rest
+		return nil, errTooLarge
+	case err != nil:
+		return nil, errBrokenOff // without err, which may name the client's address
+	}
+	return body, nil
+}
+
+// proof is what came of checking a signature.
+type proof struct {
+	claimed bool  // any signature header was there
+	which   int   // the secret that matched, if err is nil
+	err     error // why the request is not verified
+}
+
+// verify checks the signature headers against every secret. A header given twice
+// is malformed, even if one of the two would do.
+func (d *door) verify(h http.Header, body []byte) proof {
+	signatures, timestamps := h.Values(zoom.HeaderSignature), h.Values(zoom.HeaderTimestamp)
+	p := proof{claimed: len(signatures)+len(timestamps) > 0}
+	if len(signatures) > 1 || len(timestamps) > 1 {
+		p.err = zoom.ErrMalformed
+		return p
+	}
+	p.which, p.err = zoom.Verify(d.Secrets, h.Get(zoom.HeaderSignature), h.Get(zoom.HeaderTimestamp), body, d.Now(), d.Window)
+	if p.err == nil {
+		d.metrics.matched(p.which)
+	}
+	return p
+}
+
+// challenge proves to Zoom that the endpoint is ours: with the secret that signed
+// the challenge, or the newest if it came without signature headers.
+func (d *door) challenge(v *visit, e zoom.Envelope, p proof) error {
+	secret := d.Secrets[0]
+	switch {
+	case !e.HasToken:
+		return errNoToken
+	case p.claimed && p.err != nil:
+		return p.err
+	case p.claimed:
+		secret = d.Secrets[p.which]
+	}
+	encrypted, err := zoom.AnswerChallenge(secret, e.PlainToken)
+	if err != nil {
+		return err
+	}
+	v.reason, v.body = reasonChallenge, gin.H{"plainToken": e.PlainToken, "encryptedToken": encrypted}
+	return nil
+}
+
+// keep hands the event to the inbox. A client that hangs up does not stop it: the
+// event is here, and kept is kept.
+func (d *door) keep(ctx context.Context, body []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.AcceptTimeout)
+	defer cancel()
+	if err := d.Keeper.Accept(ctx, body); err != nil {
+		return fmt.Errorf("%w: accept event: %w", errNotKept, err)
+	}
+	return nil
+}
+
+func (d *door) live(_ *gin.Context, v *visit) error {
+	v.reason, v.body = reasonAlive, gin.H{"status": "alive"}
+	return nil
+}
+
+func (d *door) ready(_ *gin.Context, v *visit) error {
+	if err := d.Ready(); err != nil {
+		return fmt.Errorf("%w: %w", errNotReady, err)
+	}
+	v.reason, v.body = reasonReady, gin.H{"status": "ready"}
+	return nil
+}

@@ -1,0 +1,90 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// logAcceptedAt says when an event came in.
+const logAcceptedAt = "accepted_at"
+
+// Delivery is one event in hand, until it is settled by Done, Later or Bury.
+// Settling twice does nothing.
+//
+// When settling ends with an error the event is not settled and nothing needs
+// to be done: it comes again, perhaps with others of its group. Trying once
+// more is allowed.
+type Delivery struct {
+	event
+	group *group
+
+	mu      sync.Mutex
+	settled bool
+}
+
+// Body is the event as it was accepted. It must not be changed.
+func (d *Delivery) Body() []byte { return d.body }
+
+// AcceptedAt is when Accept took the event, in UTC, to the microsecond. Later
+// does not move it.
+func (d *Delivery) AcceptedAt() time.Time { return d.acceptedAt }
+
+// Attempt is 1 for an event that was never put off, and one more for each Later.
+func (d *Delivery) Attempt() int { return d.attempt }
+
+// Done says that the event has taken effect.
+func (d *Delivery) Done(ctx context.Context) error {
+	return d.settle(ctx, howDone, func() error { return nil })
+}
+
+// Later puts the event off: it comes again after wait, never sooner, at most
+// about a second after, with Attempt one higher. It survives a restart.
+// Called for many events at once they share a sync, one by one they do not.
+func (d *Delivery) Later(ctx context.Context, wait time.Duration) error {
+	return d.settle(ctx, howLater, func() error {
+		again := d.event
+		again.attempt++
+		return d.group.queue.inbox.later.lane.put(ctx, again, time.Now().Add(wait))
+	})
+}
+
+// Bury gives the event up: it goes to the dead letters with the reason, one
+// line without anything private.
+func (d *Delivery) Bury(ctx context.Context, reason string) error {
+	return d.settle(ctx, howDead, func() error {
+		b := d.group.queue.inbox
+		if err := b.bury(ctx, d.event, reason); err != nil {
+			return err
+		}
+		b.log.LogAttrs(ctx, slog.LevelWarn, "event became a dead letter",
+			slog.String(zoom.LogReason, reason),
+			slog.Time(logAcceptedAt, d.acceptedAt),
+			slog.Int(zoom.LogAttempt, d.attempt))
+		return nil
+	})
+}
+
+// settle makes safe first what must be safe, then counts the event as settled.
+func (d *Delivery) settle(ctx context.Context, how string, safe func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.settled {
+		return nil
+	}
+	err := safe()
+	if err == nil {
+		err = d.group.settleOne(ctx)
+	}
+	if err != nil {
+		d.group.release()
+		return fmt.Errorf("settle event as %s: %w", how, err)
+	}
+	d.settled = true
+	d.group.queue.inbox.metrics.settled.WithLabelValues(how).Inc()
+	return nil
+}

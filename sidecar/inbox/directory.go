@@ -1,0 +1,153 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/nats-io/nats-server/v2/server"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+const (
+	maxPayload  = 4 << 20         // of the embedded server; a group is at most half of it
+	memoryStore = 1 << 20         // we keep nothing in memory
+	fileStore   = 1 << 50         // the streams have caps of their own
+	startWait   = 2 * time.Minute // reading a large store after a kill takes a while
+	reserve     = 64 << 20        // bytes of disk left free; a server that runs out stops
+)
+
+// directory is the embedded server and the directory that it works in:
+//
+//	lock              held while we live
+//	ZOOM_EVENTS.last  the last group answered for, and so for the other streams
+//	jetstream/        the server's
+type directory struct {
+	path   string
+	lock   *flock.Flock
+	held   os.FileInfo // the lock as it was when we took it
+	server *server.Server
+	log    *serverLog
+	free   func(path string) (uint64, error)
+}
+
+// openDirectory takes the directory for this process and starts the server.
+func openDirectory(o Options) (*directory, error) {
+	d := &directory{path: o.Dir, log: &serverLog{log: o.Log}, free: freeBytes}
+	err := d.claim()
+	if err == nil {
+		err = d.serve()
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	o.Log.Info("inbox directory opened", slog.String(zoom.LogDir, d.path))
+	return d, nil
+}
+
+// claim makes the directory if need be and takes its lock.
+func (d *directory) claim() error {
+	if err := d.probe(); err != nil {
+		return fmt.Errorf("%w: %s: %w; let this user write there, or set INBOX_DIR to a directory where it may", ErrNotWritable, d.path, err)
+	}
+	d.lock = flock.New(d.file("lock"))
+	locked, err := d.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w; its file lock must be readable and writable for this user", ErrNotWritable, d.path, err)
+	}
+	if !locked {
+		return fmt.Errorf("%w: %s: another process holds it; stop that one first, or give this one an INBOX_DIR of its own", ErrLocked, d.path)
+	}
+	if d.held, err = os.Stat(d.lock.Path()); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrNotWritable, d.path, err)
+	}
+	return nil
+}
+
+func (d *directory) probe() error {
+	if d.path == "" {
+		return errors.New("no directory is set")
+	}
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(d.path, "probe-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func (d *directory) serve() (err error) {
+	d.server, err = server.NewServer(&server.Options{
+		ServerName:             "inbox",
+		DontListen:             true,
+		NoSigs:                 true,
+		NoSystemAccount:        true,
+		DisableJetStreamBanner: true,
+		JetStream:              true,
+		JetStreamMaxMemory:     memoryStore,
+		JetStreamMaxStore:      fileStore,
+		StoreDir:               d.path,
+		SyncAlways:             true,
+		MaxPayload:             maxPayload,
+	})
+	if err != nil {
+		return fmt.Errorf("prepare the inbox server in %s: %w", d.path, err)
+	}
+	d.server.SetLogger(d.log, false, false)
+	d.server.Start()
+	if !d.server.ReadyForConnections(startWait) || !d.server.JetStreamEnabled() {
+		return fmt.Errorf("start the inbox server in %s: %s", d.path, d.log.worst())
+	}
+	return nil
+}
+
+// health says why the server can no longer be relied on, or nil.
+func (d *directory) health() error {
+	now, err := os.Stat(d.lock.Path())
+	if err != nil || !os.SameFile(d.held, now) {
+		return fmt.Errorf("%w: %w: %s was removed or replaced while in use", ErrUnavailable, errStopped, d.path)
+	}
+	// Any other code says that the server was too busy to look.
+	if h := d.server.Healthz(nil); h.StatusCode == http.StatusServiceUnavailable {
+		return fmt.Errorf("%w: %w: %s: %s", ErrUnavailable, errStopped, d.path, h.Error)
+	}
+	return nil
+}
+
+// room is ErrFull when the disk has too little space left.
+func (d *directory) room() error {
+	free, err := d.free(d.path)
+	if err != nil {
+		return fmt.Errorf("%w: look for free space in %s: %w", ErrUnavailable, d.path, err)
+	}
+	if free < reserve {
+		return fmt.Errorf("%w: the disk of %s has %d MiB left, at least %d are needed", ErrFull, d.path, free>>20, reserve>>20)
+	}
+	return nil
+}
+
+func (d *directory) close() {
+	if d.server != nil {
+		d.server.Shutdown()
+		d.server.WaitForShutdown()
+	}
+	if d.lock != nil {
+		_ = d.lock.Close() // it ends with the process at the latest
+	}
+}
+
+// forgetConsumer removes what the server keeps about the consumer of a stream.
+func (d *directory) forgetConsumer(stream string) error {
+	return os.RemoveAll(d.file(filepath.Join("jetstream", "$G", "streams", stream, "obs", consumerName)))
+}
+
+func (d *directory) file(name string) string { return filepath.Join(d.path, name) }

@@ -1,0 +1,48 @@
+// Package inbox keeps the first part of the promise: once Accept has returned
+// nil, the event survives us.
+//
+// It is a queue on NATS JetStream, kept in files. The server runs inside this
+// process by default, with no port open; Options.URL names a cluster instead.
+// After the connection is made the code is the same for both.
+//
+//	Accept ─▶ ZOOM_EVENTS ─▶ Next ─▶ Delivery ─┬─ Done
+//	             ▲ fresh        ▲              ├─ Later ─▶ ZOOM_LATER ─┐
+//	                            │              └─ Bury  ─▶ ZOOM_DEAD   │
+//	                            └────────────── when its time has come ┘
+//
+// # What it promises
+//
+// An accepted event is on the disk before Accept returns: the server syncs
+// every message. To share that cost, events that arrive while a sync is under
+// way travel together as one message, a group; a lone event goes at once.
+//
+// An event is handed out until it is settled: by Done (applied), by Later (a
+// copy with its due time is safe in ZOOM_LATER) or by Bury (a copy with the
+// reason is safe in ZOOM_DEAD). A group is acknowledged when all its events
+// are settled. A crash in between hands events out again; the database is the
+// guard that makes them take effect once, so the inbox keeps no list of what
+// it has seen.
+//
+// Events in hand stay in hand: the inbox tells the server that work goes on,
+// for hours if need be. When the process dies they come again, at once in our
+// own directory (its lock proves that nobody else works on them) and after
+// Options.AckWait in a cluster.
+//
+// Settled events stay for Options.Retention, counted from when they were
+// settled, to be applied again after a database is restored. Under the cap of
+// Options.MaxBytes the oldest settled ones go first; an unsettled one never.
+//
+// # Under failure
+//
+//   - Disk or stream full of unsettled events: Accept answers ErrFull until there is room.
+//   - Cluster out of reach, or closed: ErrUnavailable, at once; it reconnects for ever.
+//   - A write error of the disk: Ready and Run say so; the process must start anew.
+//   - Killed: nothing to do. A torn write at the end was never answered for.
+//   - Directory in use, not writable: Open refuses with ErrLocked, ErrNotWritable.
+//   - Events missing or unreadable: Open refuses with ErrDamaged, never a fresh start.
+//
+// How damage is noticed: the streams have no gaps, for nothing but the front
+// is ever removed, and how far that went is written down first; a small file
+// beside each stream remembers the last group answered for; and what is not
+// settled is read once, which checks its sums.
+package inbox

@@ -1,0 +1,270 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options say where the inbox is and how long it remembers. The zero value of
+// each field but Dir has a default.
+type Options struct {
+	Dir       string        // directory of the embedded server, made if missing; unused when URL is set
+	URL       string        // NATS servers, comma-separated; when set they are used instead of our own
+	Replicas  int           // copies of each stream in a cluster, default 1; always 1 when embedded
+	MaxBytes  int64         // cap of each stream, default 1 GiB
+	Retention time.Duration // how long an event stays after it was settled, default 7 days
+	AckWait   time.Duration // how soon the events of a dead process come again, default 10 s
+
+	Log     *slog.Logger          // default: none
+	Metrics prometheus.Registerer // default: none
+}
+
+func (o Options) withDefaults() Options {
+	if o.Replicas <= 0 || o.URL == "" {
+		o.Replicas = 1
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = 1 << 30
+	}
+	if o.Retention <= 0 {
+		o.Retention = 7 * 24 * time.Hour
+	}
+	if o.AckWait <= 0 {
+		o.AckWait = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Inbox is the queue between the door and the relay. All methods may be
+// called from any goroutine.
+type Inbox struct {
+	options Options
+	log     *slog.Logger
+	metrics *metrics
+	shelf   *shelf
+	events  *queue
+	later   *queue
+	dead    *watermark
+
+	dir   *directory // nil when the server is not ours
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	marks jetstream.KeyValue
+
+	now      func() time.Time // what the house goes by
+	dropping sync.Mutex       // one at a time removes
+	stop     context.CancelFunc
+	workers  sync.WaitGroup
+	closing  sync.Once
+	closed   chan struct{}
+}
+
+// Open opens the inbox, made anew if there has never been one. ctx limits the
+// opening only. Besides ErrLocked, ErrNotWritable and ErrDamaged it fails when
+// the cluster is out of reach or does not suit; the text says why.
+//
+// Whoever opens must Close, and should Run.
+func Open(ctx context.Context, o Options) (*Inbox, error) {
+	o = o.withDefaults()
+	b := &Inbox{options: o, log: o.Log, shelf: newShelf(), now: time.Now, closed: make(chan struct{})}
+	b.events = &queue{inbox: b, name: streamEvents, label: "events", subject: subjectEvents}
+	b.later = &queue{inbox: b, name: streamLater, label: "later", subject: subjectLater}
+	if err := b.open(ctx); err != nil {
+		b.hangUp()
+		return nil, err
+	}
+	b.metrics = newMetrics(o.Metrics)
+	b.start()
+	return b, nil
+}
+
+func (b *Inbox) open(ctx context.Context) (err error) {
+	if b.options.URL == "" {
+		if b.dir, err = openDirectory(b.options); err != nil {
+			return err
+		}
+	}
+	if err := b.connect(); err != nil {
+		return err
+	}
+	if err := b.check(ctx); err != nil {
+		return err
+	}
+	return b.prepare(ctx)
+}
+
+// prepare makes the streams, or finds them, and remembers that they are.
+func (b *Inbox) prepare(ctx context.Context) error {
+	for _, q := range b.queues() {
+		if err := q.open(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := b.js.CreateOrUpdateStream(ctx, streamConfig(b.options, streamDead, subjectDead)); err != nil {
+		return fmt.Errorf("make stream %s: %w", streamDead, err)
+	}
+	if err := b.openMarks(ctx); err != nil {
+		return err
+	}
+	if b.dir == nil {
+		return nil
+	}
+	for _, q := range b.queues() {
+		if err := q.takeBack(ctx); err != nil {
+			return err
+		}
+	}
+	return b.openWatermarks()
+}
+
+// start begins what goes on until Close: fetching, and keeping in hand.
+func (b *Inbox) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop = stop
+	for _, q := range b.queues() {
+		b.workers.Go(func() { q.pull(ctx) })
+	}
+	b.workers.Go(func() { b.hold(ctx) })
+}
+
+func (b *Inbox) queues() []*queue { return []*queue{b.events, b.later} }
+
+// Accept keeps the event and returns nil when it is on the disk. Otherwise the
+// error is ErrFull or ErrUnavailable, the latter also when ctx ended first;
+// then the event may be kept nevertheless, and come twice if it is sent again.
+// body must not be changed before Accept returns, nor after an error.
+func (b *Inbox) Accept(ctx context.Context, body []byte) error {
+	now := event{body: body, acceptedAt: time.Now().UTC(), attempt: 1}
+	if err := b.events.lane.put(ctx, now, time.Time{}); err != nil {
+		b.metrics.refused.WithLabelValues(reason(err)).Inc()
+		return fmt.Errorf("accept event: %w", err)
+	}
+	b.metrics.accepted.Inc()
+	return nil
+}
+
+// Next waits for an event and returns it, with those that are ready beside it,
+// at most max. The first call starts the fetching, and how many are kept ready
+// is the greatest max so far. It ends with the error of ctx, or ErrUnavailable
+// after Close.
+func (b *Inbox) Next(ctx context.Context, max int) ([]*Delivery, error) {
+	return b.shelf.take(ctx, max)
+}
+
+// hold tells the server, until ctx ends, that what is in hand is worked on.
+func (b *Inbox) hold(ctx context.Context) {
+	beat := time.NewTicker(b.options.AckWait / 3)
+	defer beat.Stop()
+	for {
+		select {
+		case <-beat.C:
+			for _, q := range b.queues() {
+				q.hand.each(jetstream.Msg.InProgress)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// bury keeps a dead letter.
+func (b *Inbox) bury(ctx context.Context, e event, reason string) error {
+	msg := nats.NewMsg(subjectDead)
+	msg.Data = e.body
+	msg.Header.Set(headerReason, strings.Join(strings.Fields(reason), " "))
+	msg.Header.Set(headerAcceptedAt, e.acceptedAt.UTC().Format(time.RFC3339Nano))
+	msg.Header.Set(headerAttempt, strconv.Itoa(e.attempt))
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	defer cancel()
+	ack, err := b.js.PublishMsg(ctx, msg)
+	if err != nil {
+		return storeError(err)
+	}
+	return b.dead.raise(ack.Sequence)
+}
+
+// Ready says why nothing can be accepted just now, or nil.
+func (b *Inbox) Ready() error {
+	if b.isClosed() {
+		return fmt.Errorf("%w: closed", ErrUnavailable)
+	}
+	if !b.nc.IsConnected() {
+		return fmt.Errorf("%w: no connection to the NATS server", ErrUnavailable)
+	}
+	if err := b.health(); err != nil {
+		return err
+	}
+	return b.room()
+}
+
+// health says whether the embedded server can still write.
+func (b *Inbox) health() error {
+	if b.dir == nil {
+		return nil
+	}
+	return b.dir.health()
+}
+
+// room refuses before the disk is so full that the server would stop.
+func (b *Inbox) room() error {
+	if b.dir == nil {
+		return nil
+	}
+	return b.dir.room()
+}
+
+// Close lets the Accepts under way finish, gives back what is in hand and not
+// settled, and closes the store. When ctx ends it waits for nobody any more;
+// what is not on the disk by then is refused.
+func (b *Inbox) Close(ctx context.Context) error {
+	b.closing.Do(func() { b.close(ctx) })
+	return nil
+}
+
+func (b *Inbox) close(ctx context.Context) {
+	close(b.closed)
+	b.shelf.close()
+	b.stop()
+	b.workers.Wait()
+	hurry := context.AfterFunc(ctx, b.nc.Close)
+	defer hurry()
+	for _, q := range b.queues() {
+		q.lane.close()
+		q.hand.each(jetstream.Msg.Nak)
+	}
+	_ = flush(ctx, b.nc) // the giving back; without it they come after AckWait
+	b.hangUp()
+}
+
+// hangUp lets go of all that open took hold of, as far as it came.
+func (b *Inbox) hangUp() {
+	for _, q := range b.queues() {
+		if q.lane != nil {
+			q.lane.close()
+		}
+	}
+	if b.nc != nil {
+		b.nc.Close()
+	}
+	if b.dir != nil {
+		b.dir.close()
+	}
+	for _, w := range []*watermark{b.events.mark, b.later.mark, b.dead} {
+		w.close()
+	}
+}
+
+var errStopped = errors.New("the store of the inbox has stopped writing; the process must start anew")

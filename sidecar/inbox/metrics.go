@@ -1,0 +1,74 @@
+package inbox
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics are the numbers of one inbox. The gauges move while Run runs.
+type metrics struct {
+	accepted  prometheus.Counter
+	groups    prometheus.Counter
+	commit    prometheus.Histogram
+	refused   *prometheus.CounterVec
+	settled   *prometheus.CounterVec
+	dropped   prometheus.Counter
+	backlog   *prometheus.GaugeVec
+	bytes     *prometheus.GaugeVec
+	oldest    prometheus.Gauge
+	deadInbox prometheus.Gauge
+}
+
+// The values of the label "how" of settled.
+const (
+	howDone  = "done"
+	howLater = "later"
+	howDead  = "dead"
+)
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		accepted: f.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_inbox_accepted_total",
+			Help: "Events safe in the inbox.",
+		}),
+		groups: f.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_inbox_groups_total",
+			Help: "Messages these events were written as; events per group is the gain of sharing a sync.",
+		}),
+		commit: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sidecar_inbox_commit_seconds",
+			Help:    "How long a group took to be on the disk.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
+		}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_inbox_refused_total",
+			Help: "Events that were not kept, by reason: full, unavailable, or gone when the sender left first.",
+		}, []string{"reason"}),
+		settled: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_inbox_settled_total",
+			Help: "Events settled, by how: done, later or dead.",
+		}, []string{"how"}),
+		dropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_inbox_dropped_early_total",
+			Help: "Groups of settled events removed before their retention ended, for want of room.",
+		}),
+		backlog: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_backlog_groups",
+			Help: "Groups with events not settled yet, by stream: events, or later for those that wait for another try.",
+		}, []string{"stream"}),
+		bytes: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_bytes",
+			Help: "Size on disk by stream, settled events included.",
+		}, []string{"stream"}),
+		oldest: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_oldest_seconds",
+			Help: "Age of the oldest group that has never been settled, 0 for none.",
+		}),
+		deadInbox: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_dead_letters",
+			Help: "Events kept as dead letters.",
+		}),
+	}
+}

@@ -1,0 +1,40 @@
+// Package relay carries events on from the inbox to the database: the third
+// room an event passes through.
+//
+// Of the promise (an event we answered 200 to is never lost, takes effect
+// once, and is seen only by those entitled) it keeps "never lost" on the way:
+// an event leaves the inbox only after the database said what became of it, or
+// with a reason into the dead letters. It leans on the source to hand an event
+// out again until it is settled, and on the destination to take the same facts
+// any number of times, in any order, with one effect. So every doubt is settled
+// by doing it again, and any number of relays may run at once.
+//
+// # One batch
+//
+//	take ──▶ decode ──▶ apply, in one call ──▶ settle, each by its outcome
+//	            │            │
+//	            │            ├─ weather        wait, try the same again, for as long as it takes
+//	            │            ├─ our fault      the same, and shout what to mend
+//	            │            ├─ too much       wait, then try each half
+//	            │            └─ the facts'     split in halves until the bad one stands
+//	            ▼                              alone, and bury that one
+//	          bury
+//
+// An outcome settles its event: applied and duplicate are done. For
+// unknown_meeting the event comes again after each of the waits (the app may
+// still be inserting the row) and is then let go. An outcome this binary does
+// not know (a newer database) is treated like unknown_meeting: if it was a
+// request to come back, coming back serves it, and if it was not, repetition
+// is harmless.
+//
+// # When things fail
+//
+//   - The destination is down: the batches in hand wait; the inbox fills; the
+//     door stays open. One log line when it begins, one a minute, one at the end.
+//   - The inbox cannot hand out: workers pause with the same back-off, and Ready
+//     says so.
+//   - The inbox cannot settle: logged and counted; the event comes again.
+//   - Run's context ends: a call under way is waited for and its answer settled,
+//     under deadlines of their own; what has no call under way is left unsettled
+//     and comes again. That takes at most CallTimeout + SettleTimeout.
+package relay

@@ -1,0 +1,61 @@
+package relay
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics of the way from the inbox to the database.
+type metrics struct {
+	events      *prometheus.CounterVec
+	batch       prometheus.Histogram
+	apply       prometheus.Histogram
+	delay       prometheus.Histogram
+	up          prometheus.Gauge
+	retries     *prometheus.CounterVec
+	deadLetters *prometheus.CounterVec
+	unsettled   *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) metrics {
+	p := promauto.With(reg)
+	m := metrics{
+		events: p.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_relay_events_total",
+			Help: "Events settled, by outcome: applied, duplicate, unknown_meeting (put off), let_go, buried, unrecognised.",
+		}, []string{"outcome"}),
+		batch: p.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sidecar_relay_batch_events",
+			Help:    "How many events were taken at once.",
+			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500},
+		}),
+		apply: p.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sidecar_relay_apply_seconds",
+			Help:    "How long one call to the database took, answered or not.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
+		}),
+		delay: p.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sidecar_relay_delay_seconds",
+			Help:    "From the answer to Zoom until the rows say it, for events applied at their first try.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200},
+		}),
+		up: p.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_relay_destination_up",
+			Help: "1 while the database takes events, 0 while it does not.",
+		}),
+		retries: p.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_relay_retries_total",
+			Help: "Calls that will be made again, by code.",
+		}, []string{"code"}),
+		deadLetters: p.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_relay_dead_letters_total",
+			Help: "Events that can never be applied and were set aside, by code.",
+		}, []string{"code"}),
+		unsettled: p.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_relay_settle_errors_total",
+			Help: "Events the inbox did not settle; they come again.",
+		}, []string{"verb"}),
+	}
+	m.up.Set(1)
+	return m
+}

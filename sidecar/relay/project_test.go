@@ -1,0 +1,246 @@
+package relay_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/scripts/stack/stacktest"
+	"zoom-attendance/sidecar/relay"
+	"zoom-attendance/sidecar/supabase"
+	"zoom-attendance/sidecar/zoom"
+)
+
+// The errors of the room after this one answer this room's questions.
+var _ relay.Refusal = (*supabase.Error)(nil)
+
+// quick is a relay that does not try the patience of a test.
+var quick = relay.Options{MinWait: 5 * time.Millisecond, MaxWait: 20 * time.Millisecond}
+
+// school is a real project with, if known, one meeting in it.
+func school(t *testing.T, known bool) *stacktest.Project {
+	t.Helper()
+	p := stacktest.NewProject(t)
+	if known {
+		insertMeeting(t, p)
+	}
+	return p
+}
+
+func insertMeeting(t *testing.T, p *stacktest.Project) {
+	t.Helper()
+	_, err := p.DB().Exec(t.Context(), `
+		with host as (
+			insert into public.users (email, name, role) values ('host@school.test', 'Ada Host', 'teacher') returning id)
+		insert into public.zoom_meetings (zoom_meeting_id, host_id, title, start_time, join_url)
+		select $1, id, 'Algebra', '2026-03-02T08:00:00Z', 'https://zoom.test/j/1' from host`, meeting)
+	require.NoError(t, err)
+}
+
+// before puts statements of the test's in front of the real function, which
+// lives on under another name.
+func before(t *testing.T, p *stacktest.Project, statements string) {
+	t.Helper()
+	p.StopPostgREST()
+	_, err := p.DB().Exec(t.Context(), `
+		create sequence public.tries;
+		grant usage on sequence public.tries to service_role;
+		alter function public.apply_zoom_events rename to apply_in_earnest;
+		create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
+		language plpgsql volatile set search_path = '' as $f$ begin
+			`+statements+`
+			return public.apply_in_earnest(events, policy);
+		end $f$;
+		revoke execute on function public.apply_zoom_events from public;
+		grant execute on function public.apply_zoom_events to service_role;`)
+	require.NoError(t, err)
+	p.StartPostgREST()
+}
+
+// client is the real room after this one.
+func client(t *testing.T, p *stacktest.Project, beneath func(http.RoundTripper) http.RoundTripper) database {
+	t.Helper()
+	o := supabase.Options{URL: p.URL, Key: zoom.Secret(p.SecretKey), Timeout: 5 * time.Second}
+	if beneath != nil {
+		pool := &http.Transport{}
+		t.Cleanup(pool.CloseIdleConnections)
+		o.Transport = beneath(pool)
+	}
+	c, err := supabase.New(o)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return func(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+		return c.Apply(ctx, facts, supabase.Policy{MinMinutes: 15, Timezone: "UTC"})
+	}
+}
+
+// guests is how many people the project shows as joined.
+func guests(t *testing.T, p *stacktest.Project) int {
+	t.Helper()
+	var n int
+	require.NoError(t, p.DB().QueryRow(t.Context(), `select count(*) from public.zoom_participants where status = 'joined'`).Scan(&n))
+	return n
+}
+
+func TestAPoisonedEventAmongManyInARealProject(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	before(t, p, `
+		if events @> '[{"segment": "41"}]' then
+			raise exception 'about Pia Pupil' using errcode = '22P02', detail = 'pupil@school.test';
+		end if;`)
+	s := newShelf(events(100)...)
+	k := start(t, s, client(t, p, nil), quick)
+	require.NoError(t, s.settled(t.Context()))
+	k.end()
+	for i, h := range s.histories() {
+		if i == 41 {
+			require.Equal(t, "bury refused by the database: 22P02, a value the database cannot take", h)
+		} else {
+			require.Equal(t, "done", h, i)
+		}
+	}
+	require.Equal(t, 99, guests(t, p))
+	require.Equal(t, 99.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
+	require.Empty(t, k.log.lines("Pia"))
+	require.Empty(t, k.log.lines("school.test"))
+}
+
+func TestADatabaseThatFailsForAWhile(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"40001", "40P01", "53300", "55P03", "57P03", "42501"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			p := school(t, true)
+			before(t, p, `
+				if nextval('public.tries') <= 4 then raise exception 'busy' using errcode = '`+state+`'; end if;`)
+			s := newShelf(events(20)...)
+			k := start(t, s, client(t, p, nil), quick)
+			require.NoError(t, s.settled(t.Context()))
+			k.end()
+			require.Equal(t, 20, guests(t, p))
+			require.Equal(t, 20.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
+			require.Zero(t, k.value(t, "sidecar_relay_events_total", "outcome", "buried"))
+		})
+	}
+}
+
+func TestABatchThatTakesTooLongIsTriedInParts(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	before(t, p, `
+		if jsonb_array_length(events) > 5 then raise exception 'too slow' using errcode = '57014'; end if;`)
+	s := newShelf(events(20)...)
+	k := start(t, s, client(t, p, nil), quick)
+	require.NoError(t, s.settled(t.Context()))
+	k.end()
+	require.Equal(t, 20, guests(t, p))
+}
+
+func TestPostgRESTStopsAndComesBackWithEventsUnderWay(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	p.StopPostgREST()
+	s := newShelf(events(30)...)
+	o := quick
+	o.Batch = 10
+	real := client(t, p, nil)
+	refused := make(chan struct{}, 1)
+	k := start(t, s, database(func(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+		outcomes, err := real(ctx, facts)
+		if err != nil {
+			select {
+			case refused <- struct{}{}:
+			default:
+			}
+		}
+		return outcomes, err
+	}), o)
+	<-refused
+	<-refused
+	require.NoError(t, k.Ready())
+	require.Zero(t, guests(t, p))
+	p.StartPostgREST()
+	require.NoError(t, s.settled(t.Context()))
+	k.end()
+	require.Equal(t, 30, guests(t, p))
+	require.NotEmpty(t, k.log.lines("takes events again"))
+}
+
+// losesFirstAnswer lets the project do its work and loses its first answer.
+type losesFirstAnswer struct {
+	real  http.RoundTripper
+	calls atomic.Int32
+}
+
+func (l *losesFirstAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := l.real.RoundTrip(req)
+	if err != nil || l.calls.Add(1) > 1 {
+		return resp, err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return nil, syscall.ECONNRESET
+}
+
+func TestAnAnswerLostAfterItTookEffectIsHarmless(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	s := newShelf(events(10)...)
+	o := quick
+	o.Workers = 1
+	k := start(t, s, client(t, p, func(real http.RoundTripper) http.RoundTripper { return &losesFirstAnswer{real: real} }), o)
+	require.NoError(t, s.settled(t.Context()))
+	k.end()
+	require.Equal(t, 10, guests(t, p))
+	require.Equal(t, 10.0, k.value(t, "sidecar_relay_events_total", "outcome", "duplicate"), "applied by the call whose answer was lost")
+}
+
+func TestAMeetingInsertedLaterIsFound(t *testing.T) {
+	t.Parallel()
+	p := school(t, false)
+	s := newShelf(events(3)...)
+	inserted := make(chan struct{})
+	real := client(t, p, nil)
+	o := quick
+	o.UnknownWaits = []time.Duration{time.Millisecond, time.Millisecond}
+	k := start(t, s, database(func(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+		outcomes, err := real(ctx, facts)
+		if err == nil && outcomes[0] == zoom.UnknownMeeting {
+			<-inserted // before its events are put off
+		}
+		return outcomes, err
+	}), o)
+	insertMeeting(t, p)
+	close(inserted)
+	require.NoError(t, s.settled(t.Context()))
+	k.end()
+	require.Equal(t, 3, guests(t, p))
+}
+
+func TestTwoRelaysOnOneInboxAndOneProject(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	s := newShelf(append(events(200), events(200)...)...) // every event twice
+	o := quick
+	o.Batch = 20
+	d := client(t, p, nil)
+	one, two := start(t, s, d, o), start(t, s, d, o)
+	require.NoError(t, s.settled(t.Context()))
+	one.end()
+	two.end()
+	require.Equal(t, 200, guests(t, p))
+	var applied, duplicate float64
+	for _, k := range []*desk{one, two} {
+		applied += k.value(t, "sidecar_relay_events_total", "outcome", "applied")
+		duplicate += k.value(t, "sidecar_relay_events_total", "outcome", "duplicate")
+	}
+	require.Equal(t, 200.0, applied)
+	require.Equal(t, 200.0, duplicate)
+}

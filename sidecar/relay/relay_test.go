@@ -1,0 +1,284 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/sidecar/relay"
+	"zoom-attendance/sidecar/zoom"
+)
+
+var errDown = refusal{cause: "connection"}
+
+func TestEveryOutcomeSettlesItsEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(events(3)...)
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			outcomes := all(zoom.Applied, facts)
+			for i, f := range facts {
+				switch f.Segment {
+				case "1":
+					outcomes[i] = zoom.Duplicate
+				case "2":
+					outcomes[i] = zoom.UnknownMeeting
+				}
+			}
+			return outcomes, nil
+		}), relay.Options{})
+		synctest.Wait()
+		require.Equal(t, []string{"done", "done", "later 1m0s"}, s.histories())
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "duplicate"))
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unknown_meeting"))
+		require.Equal(t, 2.0, k.value(t, "sidecar_relay_delay_seconds"), "from the door to the rows, where there are rows")
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_batch_events"))
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
+	})
+}
+
+func TestABatchIsOneCallAndNoLargerThanAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		s := newShelf(events(250)...)
+		start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			sizes = append(sizes, len(facts))
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{Workers: 1})
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, []int{100, 100, 50}, sizes)
+	})
+}
+
+func TestAnUnknownMeetingIsTriedThreeTimesMoreAndThenLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var tries []time.Duration
+		s := newShelf(event("0"))
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			tries = append(tries, time.Since(began))
+			return all(zoom.UnknownMeeting, facts), nil
+		}), relay.Options{})
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		require.Equal(t, []time.Duration{0, time.Minute, 6 * time.Minute, 36 * time.Minute}, tries)
+		require.Equal(t, []string{"later 1m0s; later 5m0s; later 30m0s; done"}, s.histories())
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "let_go"))
+		require.Equal(t, 0.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
+		require.Len(t, k.log.lines("let go", meeting), 1)
+		require.Empty(t, k.log.lines("Pia"))
+		require.Empty(t, k.log.lines("school.test"))
+	})
+}
+
+func TestAMeetingThatBecomesKnownIsApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls int
+		s := newShelf(event("0"))
+		start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			if calls++; calls < 3 {
+				return all(zoom.UnknownMeeting, facts), nil
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, []string{"later 1m0s; later 5m0s; done"}, s.histories())
+	})
+}
+
+func TestAnOutcomeFromANewerDatabaseIsTriedAgainAndTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(event("0"))
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			return all("ask_the_oracle", facts), nil
+		}), relay.Options{UnknownWaits: []time.Duration{time.Minute}})
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		require.Equal(t, []string{"later 1m0s; done"}, s.histories())
+		require.Len(t, k.log.lines("does not know", "ask_the_oracle"), 2)
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unrecognised"))
+	})
+}
+
+func TestABodyThatIsNoEventIsBuriedAndTheOthersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(event("0"), []byte(`not even JSON from pupil@school.test`), event("2"))
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		h := s.histories()
+		require.Equal(t, "done", h[0])
+		require.Contains(t, h[1], "bury cannot be read: ")
+		require.NotContains(t, h[1], "school.test")
+		require.Equal(t, "done", h[2])
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_dead_letters_total", "code", "undecodable"))
+		require.Len(t, k.log.lines("dead letter"), 1)
+	})
+}
+
+func TestOnlyTheEventsToBlameAreBuried(t *testing.T) {
+	for name, poisoned := range map[string][]string{
+		"one among many":     {"61"},
+		"the first":          {"0"},
+		"the last":           {"99"},
+		"two neighbours":     {"31", "32"},
+		"two far apart":      {"3", "96"},
+		"none of them alone": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				s := newShelf(events(100)...)
+				k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+					calls++
+					for _, f := range facts {
+						if slices.Contains(poisoned, f.Segment) || len(poisoned) == 0 && len(facts) > 30 {
+							return nil, fmt.Errorf("wrapped: %w", refusal{cause: "22P02", data: true})
+						}
+					}
+					return all(zoom.Applied, facts), nil
+				}), relay.Options{Workers: 1})
+				began := time.Now()
+				require.NoError(t, s.settled(t.Context()))
+				synctest.Wait()
+				require.Equal(t, began, time.Now(), "a refusal of the data is not waited for")
+				require.LessOrEqual(t, calls, 1+2*7*max(1, len(poisoned)))
+				for i, h := range s.histories() {
+					want := "done"
+					if slices.Contains(poisoned, fmt.Sprint(i)) {
+						want = "bury refused by the database: 22P02, meaning of 22P02"
+					}
+					require.Equal(t, want, h, i)
+				}
+				require.Equal(t, float64(len(poisoned)), k.value(t, "sidecar_relay_dead_letters_total", "code", "22P02"))
+				require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"), "it answers")
+			})
+		})
+	}
+}
+
+func TestTooMuchAtOnceIsTriedInHalvesAfterAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		s := newShelf(events(8)...)
+		start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			sizes = append(sizes, len(facts))
+			if len(facts) > 2 {
+				return nil, refusal{cause: "57014", tooMuch: true}
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{Workers: 1})
+		began := time.Now()
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, []int{8, 4, 2, 2, 4, 2, 2}, sizes)
+		require.Greater(t, time.Now(), began)
+	})
+}
+
+func TestOneEventThatTakesTooLongIsNeverGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		s := newShelf(event("0"))
+		start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			if calls++; calls <= 20 {
+				return nil, refusal{cause: "timeout", tooMuch: true}
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, []string{"done"}, s.histories())
+	})
+}
+
+func TestADatabaseThatAnswersTheWrongNumberSettlesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		s := newShelf(events(2)...)
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			if calls++; calls == 1 {
+				return all(zoom.Applied, facts[:1]), nil
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, 2, calls)
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_retries_total", "code", "unexplained"))
+	})
+}
+
+func TestAnInboxThatDoesNotSettleIsToldOfAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(event("0"), []byte(`nothing`))
+		s.stuck = errors.New("disk of glass")
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		synctest.Wait()
+		require.Equal(t, []string{"", ""}, s.histories(), "both come again")
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_settle_errors_total", "verb", "done"))
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_settle_errors_total", "verb", "bury"))
+		require.Equal(t, 0.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
+		require.Len(t, k.log.lines("disk of glass"), 2)
+	})
+}
+
+func TestAnInboxThatDoesNotHandOutMakesTheRelayUnready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(event("0"))
+		s.broken = errors.New("cluster out of reach")
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		pass(10 * time.Minute)
+		synctest.Wait()
+		require.ErrorContains(t, k.Ready(), "cluster out of reach")
+		require.LessOrEqual(t, len(k.log.lines("does not hand out")), 11, "once a minute")
+
+		s.change(func() { s.broken = nil })
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		require.NoError(t, k.Ready())
+		require.Len(t, k.log.lines("hands out events again"), 1)
+	})
+}
+
+func TestReadyWhileRunningAndWhateverTheDatabaseDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		require.ErrorIs(t, relay.New(newShelf(), database(nil), relay.Options{}).Ready(), relay.ErrNotRunning)
+		k := start(t, newShelf(event("0")), database(func(context.Context, []zoom.Fact) ([]zoom.Outcome, error) {
+			return nil, errDown
+		}), relay.Options{})
+		synctest.Wait()
+		require.NoError(t, k.Ready())
+		k.end()
+		require.ErrorIs(t, k.Ready(), relay.ErrNotRunning)
+	})
+}
+
+func TestTwoRelaysShareOneInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var applied atomic.Int64
+		d := database(func(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			pass(time.Millisecond)
+			applied.Add(int64(len(facts)))
+			return all(zoom.Applied, facts), nil
+		})
+		s := newShelf(events(1000)...)
+		one := start(t, s, d, relay.Options{Batch: 10})
+		two := start(t, s, d, relay.Options{Batch: 10})
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		require.Equal(t, int64(1000), applied.Load())
+		require.Positive(t, one.value(t, "sidecar_relay_batch_events"))
+		require.Positive(t, two.value(t, "sidecar_relay_batch_events"))
+	})
+}

@@ -1,0 +1,97 @@
+package relay
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// The outcomes that the events counter shows beside the database's own.
+const (
+	outcomeLetGo        = "let_go"       // its meeting stayed unknown
+	outcomeBuried       = "buried"       // a dead letter
+	outcomeUnrecognised = "unrecognised" // the database is newer than this binary
+)
+
+// settle gives every event back to the inbox as its outcome demands, all at
+// once, since an inbox may share one sync of its disk among those that come
+// together. It runs to its end whatever becomes of ctx.
+func (r *Relay[D]) settle(ctx context.Context, items []item[D], outcomes []zoom.Outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
+	defer cancel()
+	var all sync.WaitGroup
+	for i, it := range items {
+		all.Go(func() { r.settleOne(ctx, it, outcomes[i]) })
+	}
+	all.Wait()
+}
+
+// settleOne settles an event by its outcome.
+func (r *Relay[D]) settleOne(ctx context.Context, it item[D], outcome zoom.Outcome) {
+	switch outcome {
+	case zoom.Applied, zoom.Duplicate:
+		r.done(ctx, it, string(outcome))
+	case zoom.UnknownMeeting:
+		r.comeAgain(ctx, it, string(outcome))
+	default:
+		r.o.Log.Warn("the database gave an outcome this sidecar does not know; is the sidecar out of date?",
+			zoom.LogMeeting, it.fact.Meeting, zoom.LogOutcome, string(outcome))
+		r.comeAgain(ctx, it, outcomeUnrecognised)
+	}
+}
+
+// done settles an event that needs nothing more.
+func (r *Relay[D]) done(ctx context.Context, it item[D], outcome string) {
+	if err := it.delivery.Done(ctx); err != nil {
+		r.unsettled(it, "done", err)
+		return
+	}
+	r.metrics.events.WithLabelValues(outcome).Inc()
+	if d, ok := any(it.delivery).(interface{ AcceptedAt() time.Time }); ok && it.delivery.Attempt() == 1 {
+		r.metrics.delay.Observe(time.Since(d.AcceptedAt()).Seconds())
+	}
+}
+
+// comeAgain puts an event off until its next wait is over, and lets it go
+// after the last.
+func (r *Relay[D]) comeAgain(ctx context.Context, it item[D], outcome string) {
+	attempt := it.delivery.Attempt()
+	if attempt > len(r.o.UnknownWaits) {
+		r.o.Log.Info("let go: the meeting stayed unknown",
+			zoom.LogMeeting, it.fact.Meeting, zoom.LogOutcome, outcome, zoom.LogAttempt, attempt)
+		r.done(ctx, it, outcomeLetGo)
+		return
+	}
+	wait := r.o.UnknownWaits[max(attempt, 1)-1]
+	if err := it.delivery.Later(ctx, wait); err != nil {
+		r.unsettled(it, "later", err)
+		return
+	}
+	r.metrics.events.WithLabelValues(outcome).Inc()
+	r.o.Log.Debug("put off", zoom.LogMeeting, it.fact.Meeting, zoom.LogOutcome, outcome, zoom.LogAttempt, attempt, zoom.LogWait, wait)
+}
+
+// bury sets an event aside for good. The reason is kept with it and logged, so
+// it holds a code and what it means, never the event's own words.
+func (r *Relay[D]) bury(ctx context.Context, it item[D], cause, reason string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
+	defer cancel()
+	if err := it.delivery.Bury(ctx, reason); err != nil {
+		r.unsettled(it, "bury", err)
+		return
+	}
+	r.metrics.events.WithLabelValues(outcomeBuried).Inc()
+	r.metrics.deadLetters.WithLabelValues(cause).Inc()
+	r.o.Log.Error("dead letter: an event can never be applied",
+		zoom.LogMeeting, it.fact.Meeting, zoom.LogCode, cause, zoom.LogReason, reason)
+}
+
+// unsettled notes that the inbox did not take an answer. The event comes again,
+// which is harmless.
+func (r *Relay[D]) unsettled(it item[D], verb string, err error) {
+	r.metrics.unsettled.WithLabelValues(verb).Inc()
+	r.o.Log.Warn("the inbox did not settle an event; it comes again",
+		zoom.LogMeeting, it.fact.Meeting, zoom.LogReason, verb, zoom.LogError, err)
+}

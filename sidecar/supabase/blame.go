@@ -1,0 +1,176 @@
+package supabase
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Blame says whose doing an error is, and so what helps.
+type Blame int
+
+// The three kinds of blame.
+const (
+	Weather Blame = iota // nobody's: the same call may succeed later
+	Us                   // the operator's: it succeeds once somebody mends something
+	Data                 // the facts': the same call never succeeds
+)
+
+// String returns weather, us or data.
+func (b Blame) String() string { return [...]string{"weather", "us", "data"}[b] }
+
+// verdict is what a code or a status means.
+type verdict struct {
+	blame    Blame
+	meaning  string // and, when it blames us, what to do; never anything personal
+	tooMuch  bool   // a smaller batch may succeed
+	quotable bool   // the server's message quotes no data
+}
+
+func weather(meaning string) verdict {
+	return verdict{blame: Weather, meaning: meaning, quotable: true}
+}
+func us(meaning string) verdict   { return verdict{blame: Us, meaning: meaning, quotable: true} }
+func data(meaning string) verdict { return verdict{blame: Data, meaning: meaning} }
+func tooMuch(meaning string) verdict {
+	return verdict{blame: Weather, meaning: meaning, quotable: true, tooMuch: true}
+}
+
+const (
+	checkKeys  = "the project does not accept the key; check SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) and that it belongs to SUPABASE_URL"
+	checkURL   = "this is not the project's address; check SUPABASE_URL"
+	checkMigr  = "the database does not have what this sidecar needs; apply the migrations"
+	checkGrant = "the key's role may not do this; apply the migrations, and use the secret or service_role key"
+	checkAge   = "the migrations and this binary are of different ages; bring both up to date"
+)
+
+// byCode is the table of codes: the first prefix that fits decides.
+// https://docs.postgrest.org/en/stable/references/errors.html
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+var byCode = []struct {
+	prefix string
+	verdict
+}{
+	{CodeConnection, weather("the connection could not be made, or broke")},
+	{CodeNoHost, us("the project's address is not known; check SUPABASE_URL, and that the project is not paused")},
+	{CodeCertificate, us("the server is not who it should be; check SUPABASE_URL, the clock and the certificates of this machine")},
+	{CodeTimeout, tooMuch("no complete answer in time")},
+	{CodeNotJSON, weather("something between us and the project answered in its place")},
+	{CodeRedirect, us(checkURL)},
+	{CodeUnexpected, us(checkAge)},
+	{CodeUnencodable, data("a fact that cannot be written as JSON")},
+
+	{"PGRST00", weather("PostgREST has no database connection")},
+	{"PGRST102", data("a body that PostgREST cannot read")},
+	{"PGRST106", us("the schema public is not exposed; check the project's API settings")},
+	{"PGRST1", us(checkAge)},
+	{"PGRST204", weather("PostgREST's schema cache is stale")},
+	{"PGRST205", weather("PostgREST's schema cache is stale")},
+	{"PGRST2", us(checkMigr)},
+	{"PGRST3", us(checkKeys)},
+	{"PGRST", weather("PostgREST has trouble of its own")},
+
+	{"08", weather("the database connection broke")},
+	{"25", weather("the database is read-only or its session is broken")},
+	{"40", weather("the transaction was undone: a deadlock or a conflict")},
+	{"53200", tooMuch("the database has no memory left")},
+	{"53", weather("the database has no room or no connections left")},
+	{"55", weather("what it needs is locked")},
+	{"57014", tooMuch("the database stopped the statement: it took too long")},
+	{"57", weather("the database is stopping or starting")},
+	{"58", weather("the database's machine has trouble")},
+	{"XX", weather("the database has trouble of its own")},
+
+	{"42501", us(checkGrant)},
+	{"28", us(checkKeys)},
+	{"0L", us(checkGrant)},
+	{"0P", us(checkGrant)},
+	{"3D", us(checkMigr)},
+	{"3F", us(checkMigr)},
+	{"42", us(checkMigr)},
+
+	{"21", data("facts that contradict each other")},
+	{"22", data("a value the database cannot take")},
+	{"23", data("a value that breaks a constraint")},
+	{"44", data("a value that breaks a constraint")},
+	{"54", data("a value beyond a limit of the database")},
+	{"P0", data("refused by the function")},
+}
+
+// byStatus judges an answer whose code says nothing: a gateway's, mostly. It
+// blames the data only where the status is about nothing else, since a gateway
+// that refuses everything must not cost a single event.
+func byStatus(status int) verdict {
+	switch {
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
+		return weather("the request arrived too slowly or too early")
+	case status == http.StatusTooManyRequests:
+		return weather("the project asks for fewer calls")
+	case status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		return data("a body the project does not take")
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return us(checkKeys)
+	case status == http.StatusPaymentRequired:
+		return us("the project is over its quota or suspended; look at its dashboard")
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return us(checkURL)
+	case status >= 500:
+		return weather("the project or its gateway has trouble")
+	}
+	return us("an answer this sidecar does not know; " + checkURL)
+}
+
+// verdict looks the error up. A code that is in no row is judged by its
+// status, and its message kept back: nobody knows what it quotes.
+func (e *Error) verdict() verdict {
+	for _, row := range byCode {
+		if e.Code != "" && strings.HasPrefix(e.Code, row.prefix) {
+			return row.verdict
+		}
+	}
+	v := byStatus(e.Status)
+	v.quotable = v.quotable && e.Code == ""
+	return v
+}
+
+// Blame says whose doing the error is. It is the one place that decides.
+func (e *Error) Blame() Blame { return e.verdict().blame }
+
+// The questions below let a room that does not import this package ask, by an
+// interface of its own.
+
+// BlamesData reports that the same facts will never be taken as they are.
+func (e *Error) BlamesData() bool { return e.Blame() == Data }
+
+// BlamesUs reports that calls will succeed once an operator mended something;
+// [Error.Meaning] says what.
+func (e *Error) BlamesUs() bool { return e.Blame() == Us }
+
+// TooMuch reports that fewer facts at once may succeed.
+func (e *Error) TooMuch() bool { return e.verdict().tooMuch }
+
+// Wait is how long the server asked us to wait; 0: it did not say.
+func (e *Error) Wait() time.Duration { return e.RetryAfter }
+
+// Cause is a short word for metrics and dead letters: the code, or else
+// "http_503". Never anything personal.
+func (e *Error) Cause() string {
+	if e.Code != "" {
+		return e.Code
+	}
+	return "http_" + strconv.Itoa(e.Status)
+}
+
+// Meaning explains the cause in plain words and, when it blames us, says what
+// to do. Never anything personal.
+func (e *Error) Meaning() string { return e.verdict().meaning }
+
+// Retryable reports whether the same call is worth making again, now or once
+// somebody mended something. An error that is no *Error, such as the caller's
+// own cancellation, is not.
+func Retryable(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Blame() != Data
+}

@@ -1,0 +1,47 @@
+package zoom
+
+import "time"
+
+// Kind says what a fact is about.
+type Kind string
+
+// The kinds of fact that apply_zoom_events understands.
+const (
+	Started Kind = "started" // an instance of a meeting began
+	Ended   Kind = "ended"   // an instance of a meeting ended
+	Joined  Kind = "joined"  // a segment began: somebody came in
+	Left    Kind = "left"    // a segment ended: somebody went out
+)
+
+// Fact is one event, decoded, checked and cleaned: all that the database is
+// told. It carries no IP address and no phone number.
+//
+// Texts are trimmed, valid UTF-8 without control characters, and at most 256
+// bytes long (the name: characters); an empty text means that Zoom did not say.
+// Times are UTC in whole seconds; the zero time means the same. Its JSON is the
+// argument of public.apply_zoom_events.
+type Fact struct {
+	Kind         Kind      `json:"kind"`
+	Meeting      string    `json:"meeting"`                 // Zoom's meeting number, decimal digits
+	Instance     string    `json:"instance"`                // object.uuid: one run of the meeting
+	At           time.Time `json:"at"`                      // when it happened, by the event's own times
+	Approximate  bool      `json:"approximate,omitempty"`   // At is event_ts, for want of a usable time
+	Start        time.Time `json:"start,omitzero"`          // when this instance began, if the event says
+	Segment      string    `json:"segment,omitempty"`       // participant.user_id: one visit to one room; pairs joined with left
+	Connection   string    `json:"connection,omitempty"`    // participant_uuid: one connection, kept through breakout moves
+	ZoomUserID   string    `json:"zoom_user_id,omitempty"`  // the Zoom account, when signed in
+	RegistrantID string    `json:"registrant_id,omitempty"` // the registration, for meetings that ask for one
+	CustomerKey  string    `json:"customer_key,omitempty"`  // what a Meeting SDK page passed at join
+	Email        string    `json:"email,omitempty"`         // as Zoom shows it; often absent
+	Name         string    `json:"name,omitempty"`          // free text, may change during a meeting
+}
+
+// Outcome says what became of one fact in the database.
+type Outcome string
+
+// The outcomes of apply_zoom_events, one per fact.
+const (
+	Applied        Outcome = "applied"         // it was new and is now in the rows
+	Duplicate      Outcome = "duplicate"       // it was known already; nothing changed
+	UnknownMeeting Outcome = "unknown_meeting" // no zoom_meetings row has this number (yet)
+)

@@ -1,0 +1,23 @@
+package zoom
+
+// The attribute names of every log line, so that one search finds one thing
+// in all rooms. None of them ever holds a body, an address, an e-mail, a name
+// or a secret.
+const (
+	LogError     = "error"      // what went wrong, as text
+	LogReason    = "reason"     // why a request or an event was refused, one word or two
+	LogRequestID = "request_id" // ours, also in the X-Request-Id answer header
+	LogZoomID    = "zoom_id"    // Zoom's own x-zm-request-id or x-zm-trackingid
+	LogIPHash    = "ip_hash"    // salted hash of the client's address
+	LogEvent     = "event"      // Zoom's event name, such as meeting.started
+	LogMeeting   = "meeting"    // Zoom's meeting number
+	LogEvents    = "events"     // a number of events
+	LogOutcome   = "outcome"    // what became of an event
+	LogAttempt   = "attempt"    // which try this is, from 1
+	LogWait      = "wait"       // how long until the next try
+	LogTook      = "took"       // how long it took
+	LogStatus    = "status"     // an HTTP status
+	LogCode      = "code"       // a PostgREST or SQLSTATE code
+	LogDir       = "dir"        // a directory of ours
+	LogAddr      = "addr"       // an address we listen on, never a client's
+)

@@ -1,0 +1,169 @@
+-- What Zoom told us, kept as a set: this is why an event takes effect once.
+--
+-- The rows the school reads are a projection of these tables, so any order, any repetition and any split into batches
+-- of the same events ends in the same rows. Nothing here is a state that an event moves forward: a mark says that
+-- somebody came or went at an instant, and its primary key is all of it, so hearing it again changes nothing.
+--
+--   instances   one run of a meeting: the least start, the greatest end
+--   segments    one visit to one room, and who it is
+--   marks       joined or left, at an instant
+--   rows        what we remember of rows in public.zoom_participants: which are ours, what the others said
+--   verdicts    what we remember of rows in public.attendance_records
+--
+-- The schema is private: the Data API does not expose it, and only the service role may use it.
+-- Locks: public.zoom_meetings, zoom_participants, users and classes for a moment, which the new tables refer to.
+
+create schema zoom;
+comment on schema zoom is 'What Zoom told the sidecar, and what it remembers of its own writing. Private: not exposed by the Data API.';
+revoke all on schema zoom from public;
+grant usage on schema zoom to service_role;
+
+
+create table zoom.instances (
+  meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
+  instance text collate "C" not null,
+  stated_start timestamptz,
+  first_at timestamptz not null,
+  started_at timestamptz not null generated always as (coalesce(stated_start, first_at)) stored,
+  ended_at timestamptz,
+  class_id uuid references public.classes (id) on delete set null,
+  held_on date,
+  primary key (meeting_id, instance)
+);
+
+comment on table zoom.instances is 'One run of a meeting. A restart, and each occurrence of a recurring meeting, is another instance of the same meeting.';
+comment on column zoom.instances.meeting_id is 'The meeting.';
+comment on column zoom.instances.instance is 'Zoom''s uuid of the run; not a Postgres uuid.';
+comment on column zoom.instances.stated_start is 'The least start that any of its events stated; null while none has.';
+comment on column zoom.instances.first_at is 'The least instant of any of its events.';
+comment on column zoom.instances.started_at is 'When it started: as stated, else its first event.';
+comment on column zoom.instances.ended_at is 'When it ended: the greatest end Zoom reported; null while it runs.';
+comment on column zoom.instances.class_id is 'The class it counts for, as last looked up from the meeting.';
+comment on column zoom.instances.held_on is 'The date it counts for, as last worked out from the meeting and the policy.';
+
+create index instances_newest_idx on zoom.instances (meeting_id, started_at desc, instance desc);
+create index instances_held_on_idx on zoom.instances (meeting_id, held_on);
+create index instances_lesson_idx on zoom.instances (class_id, held_on);
+
+alter table zoom.instances enable row level security;
+grant select, insert, update, delete on zoom.instances to service_role;
+
+
+create table zoom.segments (
+  meeting_id uuid not null,
+  instance text collate "C" not null,
+  segment text collate "C" not null,
+  connection text collate "C",
+  connection_key text collate "C" not null generated always as (coalesce(connection, 'segment ' || segment)) stored,
+  zoom_user_id text collate "C",
+  registrant_id text collate "C",
+  customer_key text collate "C",
+  email text collate "C",
+  name text collate "C",
+  named_at timestamptz,
+  user_id uuid references public.users (id) on delete set null,
+  primary key (meeting_id, instance, segment),
+  foreign key (meeting_id, instance) references zoom.instances (meeting_id, instance) on delete cascade,
+  constraint a_name_has_its_time check ((name is null) = (named_at is null)),
+  constraint absent_is_null_not_empty check ('' not in (coalesce(connection, '-'), coalesce(zoom_user_id, '-'),
+    coalesce(registrant_id, '-'), coalesce(customer_key, '-'), coalesce(email, '-'), coalesce(name, '-')))
+);
+
+comment on table zoom.segments is 'One visit to one room (a rejoin and a breakout move each begin another), and all that Zoom said about who it is.';
+comment on column zoom.segments.meeting_id is 'The meeting.';
+comment on column zoom.segments.instance is 'The run of the meeting.';
+comment on column zoom.segments.segment is 'Zoom''s participant.user_id: what pairs a join with its leave.';
+comment on column zoom.segments.connection is 'Zoom''s participant_uuid: one connection, kept through breakout moves.';
+comment on column zoom.segments.connection_key is 'The connection, else the segment by itself. One key is one person.';
+comment on column zoom.segments.zoom_user_id is 'The Zoom account, if signed in.';
+comment on column zoom.segments.registrant_id is 'The registration, if the meeting asks for one.';
+comment on column zoom.segments.customer_key is 'What the page that embeds the meeting passed when joining.';
+comment on column zoom.segments.email is 'The e-mail, as Zoom shows it.';
+comment on column zoom.segments.name is 'The newest display name.';
+comment on column zoom.segments.named_at is 'When that name was used.';
+comment on column zoom.segments.user_id is 'The user it is, as last looked up; null for somebody unknown.';
+
+create index segments_connection_idx on zoom.segments (meeting_id, instance, connection_key);
+create index segments_user_idx on zoom.segments (user_id, meeting_id, instance);
+
+alter table zoom.segments enable row level security;
+grant select, insert, update, delete on zoom.segments to service_role;
+
+
+create table zoom.marks (
+  meeting_id uuid not null,
+  instance text collate "C" not null,
+  segment text collate "C" not null,
+  at timestamptz not null,
+  kind text collate "C" not null check (kind in ('joined', 'left')),
+  approximate boolean not null default false,
+  recorded_at timestamptz not null default now(),
+  primary key (meeting_id, instance, segment, at, kind),
+  foreign key (meeting_id, instance, segment) references zoom.segments (meeting_id, instance, segment) on delete cascade
+);
+
+comment on table zoom.marks is 'Somebody joined or left at an instant. A set: hearing of a mark again changes nothing.';
+comment on column zoom.marks.meeting_id is 'The meeting.';
+comment on column zoom.marks.instance is 'The run of the meeting.';
+comment on column zoom.marks.segment is 'The visit it begins or ends.';
+comment on column zoom.marks.at is 'When, to the second, by the event''s own time.';
+comment on column zoom.marks.kind is 'joined or left.';
+comment on column zoom.marks.approximate is 'The event had no usable time of its own; this is when Zoom sent it.';
+comment on column zoom.marks.recorded_at is 'When we first recorded it. Explains a verdict; decides nothing.';
+
+alter table zoom.marks enable row level security;
+grant select, insert, update, delete on zoom.marks to service_role;
+
+
+create type zoom.said as (
+  zoom_participant_id text, name text, email text, join_time timestamptz, leave_time timestamptz, duration integer, status text
+);
+comment on type zoom.said is 'What a row of public.zoom_participants says of its person.';
+
+create table zoom.rows (
+  row_id uuid primary key references public.zoom_participants (id) on delete cascade,
+  meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
+  was zoom.said,
+  instance text collate "C",
+  connection_key text collate "C",
+  closed_at timestamptz,
+  constraint a_guest_has_instance_and_connection check ((instance is null) = (connection_key is null)),
+  constraint only_a_row_we_made_stands_for_a_guest check ((was).status is null or instance is null),
+  constraint only_a_row_of_the_app_is_closed check ((was).status is not null or closed_at is null)
+);
+
+comment on table zoom.rows is 'What the sidecar remembers of the rows in public.zoom_participants that it made or wrote over.';
+comment on column zoom.rows.row_id is 'The row.';
+comment on column zoom.rows.meeting_id is 'Its meeting.';
+comment on column zoom.rows.was is 'What the app''s row said before we wrote over it. Null for a row we made: that one we may delete.';
+comment on column zoom.rows.instance is 'The run the guest it stands for was in; null for a user''s row.';
+comment on column zoom.rows.connection_key is 'The guest it stands for; null for a user''s row.';
+comment on column zoom.rows.closed_at is 'The leave_time we gave a row that only the app had left at joined; null for a row that shows Zoom''s facts.';
+
+create unique index rows_guest_key on zoom.rows (meeting_id, instance, connection_key) where instance is not null;
+create index rows_meeting_id_idx on zoom.rows (meeting_id);
+
+alter table zoom.rows enable row level security;
+grant select, insert, update, delete on zoom.rows to service_role;
+
+
+create table zoom.verdicts (
+  student_id uuid not null references public.users (id) on delete cascade,
+  class_id uuid not null references public.classes (id) on delete cascade,
+  date date not null,
+  verdict text check (verdict in ('absent', 'partial', 'present')),
+  theirs text,
+  primary key (student_id, class_id, date)
+);
+
+comment on table zoom.verdicts is 'What the sidecar remembers of attendance records: people outrank it, so it must know which words are theirs.';
+comment on column zoom.verdicts.student_id is 'The student.';
+comment on column zoom.verdicts.class_id is 'The class.';
+comment on column zoom.verdicts.date is 'The date of the lesson.';
+comment on column zoom.verdicts.verdict is 'What Zoom''s facts last said; null when they said nothing any more.';
+comment on column zoom.verdicts.theirs is 'The status somebody else had set; null when there was none.';
+
+create index verdicts_class_id_idx on zoom.verdicts (class_id);
+
+alter table zoom.verdicts enable row level security;
+grant select, insert, update, delete on zoom.verdicts to service_role;

@@ -1,0 +1,774 @@
+-- The only function that writes what Zoom said: an event takes effect once, whatever the order, the repetition and the
+-- batch it comes in.
+--
+--   read_events         what was said, checked
+--   keep_facts          added to the set of facts; a repeat adds nothing, and then nothing else happens
+--   date_instances      which lesson (class and date) each run counts for
+--   recognise           who each connection is, looked up anew
+--   show_participants   the people it touched, in public.zoom_participants
+--   close_app_joins     those whom only the app had left at joined
+--   show_meetings       started or ended, in public.zoom_meetings
+--   record_attendance   the verdicts, in public.attendance_records
+--
+-- Every step works on sets and writes only what differs. The steps hand each other arrays, not temporary tables, whose
+-- making costs more than a batch. A batch locks its meetings and then their classes, each in id order, so any number of
+-- callers may run: those who share neither run side by side, the others wait for one another and never in a ring.
+--
+-- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
+-- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index. Even
+-- the small helpers are plpgsql: it keeps the plan of a function that has settings of its own, and language sql does not.
+--
+-- Locks nothing: it only makes types, a view and functions.
+
+create type zoom.fact as (
+  n integer,
+  kind text collate "C",
+  meeting text,
+  meeting_id uuid,
+  instance text collate "C",
+  at timestamptz,
+  approximate boolean,
+  start timestamptz,
+  segment text collate "C",
+  connection text collate "C",
+  zoom_user_id text collate "C",
+  registrant_id text collate "C",
+  customer_key text collate "C",
+  email text collate "C",
+  name text collate "C"
+);
+comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1.';
+
+create type zoom.run as (meeting_id uuid, instance text collate "C");
+comment on type zoom.run is 'The key of one run of a meeting.';
+
+create type zoom.visit as (meeting_id uuid, instance text collate "C", segment text collate "C");
+comment on type zoom.visit is 'The key of one segment.';
+
+create type zoom.sighting as (meeting_id uuid, instance text collate "C", connection_key text collate "C", user_id uuid);
+comment on type zoom.sighting is 'A connection, and the user it is or was taken for; null for a guest.';
+
+create type zoom.lesson as (class_id uuid, held_on date);
+comment on type zoom.lesson is 'A class on a date.';
+
+
+create view zoom.visits with (security_invoker = true) as
+select
+  joined_or_left.meeting_id,
+  joined_or_left.instance,
+  joined_or_left.segment,
+  joined_or_left.kind,
+  joined_or_left.at,
+  -- Here now: the last thing heard is a join, and the run goes on.
+  joined_or_left.kind = 'joined' and next.at is null and run.ended_at is null as is_open,
+  -- When they went: by a leave, or because the run ended with them in it.
+  case
+    when joined_or_left.kind = 'left' then joined_or_left.at
+    when next.at is null and run.ended_at is not null then greatest(joined_or_left.at, run.ended_at)
+  end as left_at,
+  -- The time that counts: from a join to the next mark, else to the end. Longer than any meeting lasts is not believed.
+  case
+    when joined_or_left.kind = 'joined' and coalesce(next.at, greatest(joined_or_left.at, run.ended_at)) - joined_or_left.at <= interval '30 hours'
+      and (next.at is not null or run.ended_at is not null)
+    then tstzrange(joined_or_left.at, coalesce(next.at, greatest(joined_or_left.at, run.ended_at)))
+  end as counted,
+  run.ended_at is not null as is_over
+from zoom.marks joined_or_left
+join zoom.instances run on run.meeting_id = joined_or_left.meeting_id and run.instance = joined_or_left.instance
+left join lateral (
+  select later.at
+  from zoom.marks later
+  where later.meeting_id = joined_or_left.meeting_id
+    and later.instance = joined_or_left.instance
+    and later.segment = joined_or_left.segment
+    and (later.at, later.kind) > (joined_or_left.at, joined_or_left.kind)
+  order by later.at, later.kind
+  limit 1
+) next on true;
+
+comment on view zoom.visits is 'Each mark with what follows from the next one of its segment, or from the end of the run.';
+comment on column zoom.visits.meeting_id is 'The meeting.';
+comment on column zoom.visits.instance is 'The run of the meeting.';
+comment on column zoom.visits.segment is 'The segment.';
+comment on column zoom.visits.kind is 'joined or left.';
+comment on column zoom.visits.at is 'When.';
+comment on column zoom.visits.is_open is 'They are in the room: a join, nothing after it, and the run goes on.';
+comment on column zoom.visits.left_at is 'When they went, by a leave or by the end; null otherwise.';
+comment on column zoom.visits.counted is 'The time that counts, for a join that was closed; null otherwise.';
+comment on column zoom.visits.is_over is 'The run has ended.';
+grant select on zoom.visits to service_role;
+
+
+create function zoom.seconds(counted tstzmultirange) returns integer
+language plpgsql immutable set search_path = '' as $$
+begin
+  return (select coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0)::integer from unnest(counted) piece);
+end
+$$;
+comment on function zoom.seconds is 'The length of a union of times, in whole seconds; 0 for null.';
+revoke execute on function zoom.seconds from public;
+grant execute on function zoom.seconds to service_role;
+
+
+create function zoom.local_date(at timestamptz, timezone text) returns date
+language plpgsql stable set search_path = '' as $$
+begin
+  return (at at time zone timezone)::date;
+exception when invalid_parameter_value then
+  return (at at time zone 'UTC')::date;
+end
+$$;
+comment on function zoom.local_date is 'The date of an instant in a time zone; in UTC where the zone is unknown, for an app may store any text.';
+revoke execute on function zoom.local_date from public;
+grant execute on function zoom.local_date to service_role;
+
+
+create function zoom.weighed(theirs text, verdict text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when theirs in ('late', 'excused') then theirs
+    when theirs is null or array_position(array['absent', 'partial', 'present'], verdict)
+                         > array_position(array['absent', 'partial', 'present'], theirs) then verdict
+    else theirs
+  end;
+end
+$$;
+comment on function zoom.weighed is 'What a record should say, from what somebody else had set (or null) and what Zoom''s facts say (or null). People outrank us: theirs is only ever raised, late and excused never touched.';
+revoke execute on function zoom.weighed from public;
+grant execute on function zoom.weighed to service_role;
+
+
+create function zoom.read_events(events jsonb) returns zoom.fact[]
+language plpgsql stable set search_path = '' as $$
+declare
+  facts zoom.fact[];
+  bad integer;
+begin
+  select array_agg(row(
+      said.n, said.kind, said.meeting, null, said.instance, date_trunc('second', said.at), coalesce(said.approximate, false),
+      date_trunc('second', said.start), said.segment, nullif(said.connection, ''), nullif(said.zoom_user_id, ''),
+      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, '')
+    )::zoom.fact order by said.n)
+  into facts
+  from rows from (jsonb_to_recordset(events) as (
+    kind text, meeting text, instance text, at timestamptz, approximate boolean, start timestamptz, segment text,
+    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text
+  )) with ordinality as said (kind, meeting, instance, at, approximate, start, segment,
+    connection, zoom_user_id, registrant_id, customer_key, email, name, n);
+
+  select min(f.n) into bad
+  from unnest(facts) f
+  where coalesce(f.meeting, '') = '' or coalesce(f.instance, '') = '' or f.at is null or not isfinite(f.at)
+    or coalesce(f.kind, '') not in ('started', 'ended', 'joined', 'left')
+    or f.kind in ('joined', 'left') and coalesce(f.segment, '') = '';
+  if bad is not null then
+    raise exception 'event % is not a fact', bad using
+      errcode = 'invalid_parameter_value',
+      hint = 'Each needs kind (started, ended, joined or left), meeting, instance and at; joined and left need segment too.';
+  end if;
+
+  return facts;
+end
+$$;
+comment on function zoom.read_events is 'The events of one call as facts, in order; null for none. Raises 22023 (or 22P02, 22007) for what is not a fact.';
+revoke execute on function zoom.read_events from public;
+grant execute on function zoom.read_events to service_role;
+
+
+create function zoom.keep_facts(
+  facts zoom.fact[], out changed_runs zoom.run[], out ended_runs zoom.run[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+)
+language plpgsql volatile set search_path = '' as $$
+declare
+  old_keys zoom.sighting[];
+  new_marks zoom.visit[];
+begin
+  -- Runs: the least start and the greatest end of all that is ever said.
+  with told as (
+    select f.meeting_id, f.instance,
+      least(min(f.start), min(f.at) filter (where f.kind = 'started')) as stated_start,
+      min(f.at) as first_at,
+      max(f.at) filter (where f.kind = 'ended') as ended_at
+    from unnest(facts) f
+    group by f.meeting_id, f.instance
+  ), before as (
+    select told.*, run.ended_at as was_ended_at
+    from told left join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
+  ), kept as (
+    insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at)
+    select told.meeting_id, told.instance, told.stated_start, told.first_at, told.ended_at from told
+    on conflict (meeting_id, instance) do update set
+      stated_start = least(run.stated_start, excluded.stated_start),
+      first_at = least(run.first_at, excluded.first_at),
+      ended_at = greatest(run.ended_at, excluded.ended_at)
+    where excluded.stated_start < coalesce(run.stated_start, 'infinity')
+      or excluded.first_at < run.first_at
+      or excluded.ended_at > coalesce(run.ended_at, '-infinity')
+    returning run.meeting_id, run.instance
+  )
+  select
+    (select array_agg(row(kept.meeting_id, kept.instance)::zoom.run) from kept),
+    (select array_agg(row(before.meeting_id, before.instance)::zoom.run) from before
+     where before.ended_at > coalesce(before.was_ended_at, '-infinity'))
+  into changed_runs, ended_runs;
+
+  -- Segments: the greatest of each id ever said (there is but one, in practice), and the newest name.
+  with told as (
+    select f.meeting_id, f.instance, f.segment,
+      max(f.connection) as connection, max(f.zoom_user_id) as zoom_user_id, max(f.registrant_id) as registrant_id,
+      max(f.customer_key) as customer_key, max(f.email) as email,
+      (array_agg(f.name order by f.at desc, f.name desc) filter (where f.name is not null))[1] as name,
+      max(f.at) filter (where f.name is not null) as named_at
+    from unnest(facts) f
+    where f.kind in ('joined', 'left')
+    group by f.meeting_id, f.instance, f.segment
+  ), before as (
+    select seg.meeting_id, seg.instance, seg.connection_key
+    from told join zoom.segments seg
+      on seg.meeting_id = told.meeting_id and seg.instance = told.instance and seg.segment = told.segment
+    where told.connection > coalesce(seg.connection, '')
+  ), kept as (
+    insert into zoom.segments as seg
+      (meeting_id, instance, segment, connection, zoom_user_id, registrant_id, customer_key, email, name, named_at)
+    select * from told
+    on conflict (meeting_id, instance, segment) do update set
+      connection = greatest(seg.connection, excluded.connection),
+      zoom_user_id = greatest(seg.zoom_user_id, excluded.zoom_user_id),
+      registrant_id = greatest(seg.registrant_id, excluded.registrant_id),
+      customer_key = greatest(seg.customer_key, excluded.customer_key),
+      email = greatest(seg.email, excluded.email),
+      name = case when (excluded.named_at, excluded.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
+                  then excluded.name else seg.name end,
+      named_at = greatest(seg.named_at, excluded.named_at)
+    where excluded.connection > coalesce(seg.connection, '')
+      or excluded.zoom_user_id > coalesce(seg.zoom_user_id, '')
+      or excluded.registrant_id > coalesce(seg.registrant_id, '')
+      or excluded.customer_key > coalesce(seg.customer_key, '')
+      or excluded.email > coalesce(seg.email, '')
+      or (excluded.named_at, excluded.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
+    returning seg.meeting_id, seg.instance, seg.segment
+  )
+  select
+    (select array_agg(row(kept.meeting_id, kept.instance, kept.segment)::zoom.visit) from kept),
+    (select array_agg(row(before.meeting_id, before.instance, before.connection_key, null)::zoom.sighting) from before)
+  into changed_visits, old_keys;
+
+  -- Marks: a set. An exact time heard later only clears the flag.
+  with kept as (
+    insert into zoom.marks as mark (meeting_id, instance, segment, at, kind, approximate)
+    select f.meeting_id, f.instance, f.segment, f.at, f.kind, bool_and(f.approximate)
+    from unnest(facts) f
+    where f.kind in ('joined', 'left')
+    group by f.meeting_id, f.instance, f.segment, f.at, f.kind
+    on conflict (meeting_id, instance, segment, at, kind) do update set approximate = false
+    where mark.approximate and not excluded.approximate
+    returning mark.meeting_id, mark.instance, mark.segment
+  )
+  select array_agg(distinct row(kept.meeting_id, kept.instance, kept.segment)::zoom.visit) into new_marks from kept;
+  changed_visits := changed_visits || new_marks;
+
+  -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had.
+  select old_keys || array_agg(distinct row(seg.meeting_id, seg.instance, seg.connection_key, null)::zoom.sighting)
+  into touched
+  from unnest(changed_visits) news
+  join zoom.segments seg on seg.meeting_id = news.meeting_id and seg.instance = news.instance and seg.segment = news.segment;
+end
+$$;
+comment on function zoom.keep_facts is 'Adds facts to the set. Returns the runs and segments that changed, the runs whose end changed, and the connections touched; null for none.';
+revoke execute on function zoom.keep_facts from public;
+grant execute on function zoom.keep_facts to service_role;
+
+
+create function zoom.date_instances(
+  runs zoom.run[], school_timezone text, out turned uuid[], out moved_runs zoom.run[], out moved_lessons zoom.lesson[]
+)
+language plpgsql volatile set search_path = '' as $$
+declare
+  meetings uuid[] := array(select distinct run.meeting_id from unnest(runs) run);
+  latest_before date[] := array(
+    select (select max(run.held_on) from zoom.instances run where run.meeting_id = told.id)
+    from unnest(meetings) with ordinality told (id, n) order by told.n);
+begin
+  with due as (
+    -- Every run of a meeting that happens once has the date of its plan; else only the runs that changed can move.
+    select run.meeting_id, run.instance, run.class_id as was_class_id, run.held_on as was_held_on, meeting.class_id,
+      zoom.local_date(
+        case meeting.meeting_type when 'scheduled' then meeting.start_time else run.started_at end,
+        case school_timezone when 'meeting' then coalesce(meeting.timezone, 'UTC') else school_timezone end) as held_on
+    from (
+      select told.meeting_id, told.instance from unnest(runs) told
+      union
+      select other.meeting_id, other.instance
+      from public.zoom_meetings once join zoom.instances other on other.meeting_id = once.id
+      where once.id = any (meetings) and once.meeting_type = 'scheduled'
+    ) candidate
+    join zoom.instances run on run.meeting_id = candidate.meeting_id and run.instance = candidate.instance
+    join public.zoom_meetings meeting on meeting.id = run.meeting_id
+  ), moved as (
+    update zoom.instances run set class_id = due.class_id, held_on = due.held_on
+    from due
+    where run.meeting_id = due.meeting_id and run.instance = due.instance
+      and (due.was_class_id, due.was_held_on) is distinct from (due.class_id, due.held_on)
+    returning run.meeting_id, run.instance, due.was_class_id, due.was_held_on
+  )
+  select
+    array_agg(row(moved.meeting_id, moved.instance)::zoom.run),
+    array_agg(distinct row(moved.was_class_id, moved.was_held_on)::zoom.lesson) filter (where moved.was_class_id is not null)
+  into moved_runs, moved_lessons
+  from moved
+  where moved.was_held_on is not null;
+
+  -- Meetings whose latest occurrence is another one now.
+  turned := array(
+    select told.id
+    from unnest(meetings, latest_before) told (id, was)
+    where (select max(run.held_on) from zoom.instances run where run.meeting_id = told.id) is distinct from told.was);
+end
+$$;
+comment on function zoom.date_instances is 'Works out which class and date each run counts for: a one-off meeting''s plan, else the run''s own start, in the given time zone (or "meeting" for each meeting''s own). Returns the meetings that turned to another latest occurrence, the runs that moved from one lesson to another, and the lessons they left.';
+revoke execute on function zoom.date_instances from public;
+grant execute on function zoom.date_instances to service_role;
+
+
+create function zoom.recognise(connections zoom.sighting[]) returns zoom.sighting[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  sightings zoom.sighting[];
+begin
+  with connection as (
+    select distinct told.meeting_id, told.instance, told.connection_key from unnest(connections) told
+  ), who as (
+    -- First by registration, then by e-mail. No fuzzy names. Of several, the least id: any rule will do, if it is one.
+    select connection.*, (
+      select found.user_id
+      from (
+        select 1 as rung, registrant.user_id
+        from zoom.segments seg
+        join public.meeting_registrants registrant
+          on registrant.meeting_id = seg.meeting_id and registrant.zoom_registrant_id = seg.registrant_id collate "default"
+        where seg.meeting_id = connection.meeting_id and seg.instance = connection.instance
+          and seg.connection_key = connection.connection_key and registrant.user_id is not null
+        union all
+        select 2, person.id
+        from zoom.segments seg
+        join public.users person on lower(person.email) = lower(seg.email collate "default")
+        where seg.meeting_id = connection.meeting_id and seg.instance = connection.instance
+          and seg.connection_key = connection.connection_key
+      ) found
+      order by found.rung, found.user_id
+      limit 1
+    ) as user_id
+    from connection
+  ), seen as (
+    select who.*, seg.segment, seg.user_id as was_user_id
+    from who
+    left join zoom.segments seg
+      on seg.meeting_id = who.meeting_id and seg.instance = who.instance and seg.connection_key = who.connection_key
+  ), renamed as (
+    update zoom.segments seg set user_id = seen.user_id
+    from seen
+    where seg.meeting_id = seen.meeting_id and seg.instance = seen.instance and seg.segment = seen.segment
+      and seen.user_id is distinct from seen.was_user_id
+  )
+  -- Both whom it was taken for and whom it is: the rows of both change.
+  select array_agg(row(either.meeting_id, either.instance, either.connection_key, either.user_id)::zoom.sighting)
+  into sightings
+  from (
+    select seen.meeting_id, seen.instance, seen.connection_key, seen.user_id from seen
+    union
+    select seen.meeting_id, seen.instance, seen.connection_key, seen.was_user_id from seen
+  ) either;
+  return sightings;
+end
+$$;
+comment on function zoom.recognise is 'Looks up anew who each connection is, and notes it on its segments. Returns whom each was and whom it is taken for.';
+revoke execute on function zoom.recognise from public;
+grant execute on function zoom.recognise to service_role;
+
+
+create function zoom.show_participants(sightings zoom.sighting[]) returns uuid[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  was_overtaken boolean;
+  written zoom.rows[];
+  given_back zoom.run[];
+begin
+  with person as (
+    -- A user is one person in all runs of a meeting; a guest is one connection.
+    select distinct seen.meeting_id, seen.user_id,
+      case when seen.user_id is null then seen.instance end as instance,
+      case when seen.user_id is null then seen.connection_key end as connection_key
+    from unnest(sightings) seen
+  ), placed as (
+    select person.*, (select max(run.held_on) from zoom.instances run where run.meeting_id = person.meeting_id) as latest
+    from person
+  ), known as (
+    select placed.*, stay.*, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
+      -- Zoom told us of them, be it in an earlier occurrence.
+      stay.zoom_id is not null or exists (
+        select from zoom.segments seg where seg.user_id = placed.user_id and seg.meeting_id = placed.meeting_id) as is_known,
+      -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
+      memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
+      case
+        when memory.row_id is not null and (memory.closed_at is null or own.leave_time = memory.closed_at) then memory.was
+        when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, own.status)::zoom.said
+      end as was
+    from placed
+    left join lateral (
+      -- What Zoom saw of them: the union of their times, so two devices and a late leave count once.
+      select bool_or(seat.is_latest) as is_here,
+        (array_agg(coalesce(seat.connection, seat.segment) order by visit.at desc, seat.connection_key desc))[1] as zoom_id,
+        (array_agg(seat.name order by seat.named_at desc, seat.name desc) filter (where seat.name is not null))[1] as name,
+        max(seat.email) as email,
+        max(visit.at) filter (where visit.kind = 'joined') as join_time,
+        max(visit.left_at) as left_at,
+        bool_or(visit.is_open) as is_in,
+        zoom.seconds(range_agg(visit.counted)) as duration
+      from (
+        select seg.*, true as is_latest
+        from zoom.instances run
+        join zoom.segments seg on seg.meeting_id = run.meeting_id and seg.instance = run.instance and seg.user_id = placed.user_id
+        where run.meeting_id = placed.meeting_id and run.held_on = placed.latest
+        union all
+        select seg.*, run.held_on = placed.latest
+        from zoom.segments seg
+        join zoom.instances run on run.meeting_id = seg.meeting_id and run.instance = seg.instance
+        where seg.meeting_id = placed.meeting_id and seg.instance = placed.instance
+          and seg.connection_key = placed.connection_key and seg.user_id is null
+      ) seat
+      join zoom.visits visit
+        on visit.meeting_id = seat.meeting_id and visit.instance = seat.instance and visit.segment = seat.segment
+    ) stay on true
+    left join public.zoom_participants own on own.meeting_id = placed.meeting_id and own.user_id = placed.user_id
+    left join zoom.rows memory on memory.row_id = own.id
+    left join zoom.rows guest
+      on guest.meeting_id = placed.meeting_id and guest.instance = placed.instance and guest.connection_key = placed.connection_key
+    left join lateral (
+      -- A guest who turned out to be this user leaves them the row.
+      select former.row_id
+      from zoom.segments seg
+      join zoom.rows former
+        on former.meeting_id = seg.meeting_id and former.instance = seg.instance and former.connection_key = seg.connection_key
+      where own.id is null and seg.user_id = placed.user_id and seg.meeting_id = placed.meeting_id
+      order by former.row_id
+      limit 1
+    ) heir on true
+  ), want as materialized (
+    -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
+    select coalesce(known.row_id, gen_random_uuid()) as row_id, known.row_id is not null as is_there,
+      known.meeting_id, known.user_id, known.instance, known.connection_key, known.is_known, known.was,
+      case when known.is_known then row(
+        known.zoom_id, coalesce(known.name, person.name), coalesce(known.email, person.email),
+        case when known.is_here then known.join_time end,
+        case when known.is_here and not known.is_in then known.left_at end,
+        case when known.is_here then known.duration end,
+        case when not coalesce(known.is_here, false) then 'invited' when known.is_in then 'joined' else 'left' end
+      )::zoom.said else known.was end as says
+    from known
+    left join public.users person on person.id = known.user_id
+    where known.is_known or known.is_ours and (known.was).status is not null
+  ), inserted as (
+    insert into public.zoom_participants
+      (id, meeting_id, user_id, zoom_participant_id, name, email, join_time, leave_time, duration, status)
+    select want.row_id, want.meeting_id, want.user_id, (want.says).*
+    from want
+    where not want.is_there
+    on conflict (meeting_id, user_id) do nothing
+    returning id
+  ), updated as (
+    update public.zoom_participants shown set
+      user_id = want.user_id, zoom_participant_id = (want.says).zoom_participant_id, name = (want.says).name, email = (want.says).email,
+      join_time = (want.says).join_time, leave_time = (want.says).leave_time, duration = (want.says).duration, status = (want.says).status
+    from want
+    where want.is_there and shown.id = want.row_id
+      and (shown.user_id, shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)
+        is distinct from (want.user_id, (want.says).zoom_participant_id, (want.says).name, (want.says).email, (want.says).join_time,
+          (want.says).leave_time, (want.says).duration, (want.says).status)
+  ), deleted as (
+    -- Nobody's row any more: we made it, and whoever it stood for was never there.
+    delete from public.zoom_participants shown
+    using known
+    where shown.id = known.row_id and known.is_ours and (known.was).status is null and not known.is_known
+      and not exists (select from want where want.row_id = known.row_id)
+  )
+  select
+    (select count(*) from inserted) < (select count(*) from want where not want.is_there),
+    (select array_agg(row(want.row_id, want.meeting_id, want.was, want.instance, want.connection_key, null)::zoom.rows)
+     from want where want.is_known),
+    (select array_agg(row(want.meeting_id, want.row_id::text)::zoom.run) from want where not want.is_known)
+  into was_overtaken, written, given_back;
+
+  if was_overtaken then
+    raise exception 'the app inserted a participant at the same moment' using
+      errcode = 'serialization_failure', hint = 'Nothing was written. Call again.';
+  end if;
+
+  -- Remember which rows are ours, what the app's said, and which guest a row stands for.
+  insert into zoom.rows as memory
+  select (told).* from unnest(written) told
+  on conflict (row_id) do update set
+    was = excluded.was, instance = excluded.instance, connection_key = excluded.connection_key, closed_at = null
+  where (memory.was, memory.instance, memory.connection_key, memory.closed_at)
+    is distinct from (excluded.was, excluded.instance, excluded.connection_key, null);
+  delete from zoom.rows memory where memory.row_id = any (array(select told.instance::uuid from unnest(given_back) told));
+  return array(select distinct told.meeting_id from unnest(given_back) told);
+end
+$$;
+comment on function zoom.show_participants is 'Brings the rows of these people in public.zoom_participants to what Zoom''s facts say of the latest occurrence. Returns the meetings in which the app got a row back. Raises 40001 if the app inserted one of them meanwhile.';
+revoke execute on function zoom.show_participants from public;
+grant execute on function zoom.show_participants to service_role;
+
+
+create function zoom.close_app_joins(meetings uuid[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  with left_open as (
+    -- Joined, says the app, or we closed it; and Zoom saw nothing of them in the latest occurrence.
+    select shown.id, shown.meeting_id,
+      case when is_closed then memory.was
+        else row(shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)::zoom.said
+      end as was, (
+        select min(run.ended_at) from zoom.instances run
+        where run.meeting_id = shown.meeting_id and run.ended_at >= coalesce(shown.join_time, '-infinity')
+      ) as ended_at
+    from unnest(meetings) told (id)
+    join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited'
+    left join zoom.rows memory on memory.row_id = shown.id
+    cross join lateral (select shown.status = 'left' and memory.closed_at is not null and shown.leave_time = memory.closed_at) note (is_closed)
+    where shown.user_id is not null and (shown.status = 'joined' or is_closed)
+      and not exists (
+        select from zoom.instances run
+        join zoom.segments seg on seg.meeting_id = run.meeting_id and seg.instance = run.instance and seg.user_id = shown.user_id
+        where run.meeting_id = shown.meeting_id
+          and run.held_on = (select max(other.held_on) from zoom.instances other where other.meeting_id = shown.meeting_id))
+  ), closed as (
+    update public.zoom_participants shown set status = 'left', leave_time = left_open.ended_at
+    from left_open
+    where shown.id = left_open.id and left_open.ended_at is not null
+      and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
+    returning shown.id, shown.meeting_id, left_open.was, shown.leave_time
+  )
+  insert into zoom.rows as memory (row_id, meeting_id, was, closed_at)
+  select closed.id, closed.meeting_id, closed.was, closed.leave_time from closed
+  on conflict (row_id) do update set was = excluded.was, closed_at = excluded.closed_at;
+end
+$$;
+comment on function zoom.close_app_joins is 'Closes rows that only the app left at joined, at the first end of a run after that join. Zoom never saw these people in that lesson: their time is no evidence.';
+revoke execute on function zoom.close_app_joins from public;
+grant execute on function zoom.close_app_joins to service_role;
+
+
+create function zoom.show_meetings(meetings uuid[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  update public.zoom_meetings meeting set status = newest.status, updated_at = now()
+  from (
+    select told.id, (
+        select case when run.ended_at is null then 'started' else 'ended' end
+        from zoom.instances run
+        where run.meeting_id = told.id
+        order by run.started_at desc, run.instance desc
+        limit 1
+      ) as status
+    from unnest(meetings) told (id)
+  ) newest
+  where meeting.id = newest.id and meeting.status <> newest.status;
+end
+$$;
+comment on function zoom.show_meetings is 'Sets the status of these meetings to what their newest run says: ended if it has ended, else started.';
+revoke execute on function zoom.show_meetings from public;
+grant execute on function zoom.show_meetings to service_role;
+
+
+create function zoom.record_attendance(sightings zoom.sighting[], lessons zoom.lesson[], min_seconds integer) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  due zoom.verdicts[];
+begin
+  -- Whose verdict may have changed: the students touched, and whole classes whose lesson ended or moved.
+  select array_agg(row(told.student_id, told.class_id, told.held_on, null, null)::zoom.verdicts) into due
+  from (
+    select enrolled.student_id, enrolled.class_id, run.held_on
+    from unnest(sightings) seen
+    join zoom.instances run on run.meeting_id = seen.meeting_id and run.instance = seen.instance
+    join public.class_students enrolled on enrolled.class_id = run.class_id and enrolled.student_id = seen.user_id
+    union
+    select enrolled.student_id, enrolled.class_id, lesson.held_on
+    from unnest(lessons) lesson
+    join public.class_students enrolled on enrolled.class_id = lesson.class_id
+  ) told;
+
+  -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
+  perform from unnest(due) told
+  join public.attendance_records record
+    on record.student_id = told.student_id and record.class_id = told.class_id and record.date = told.date
+  order by record.id
+  for update of record;
+
+  with judged as (
+    select told.student_id, told.class_id, told.date, (
+      -- Several meetings of a class on one date: the best of them.
+      select (array['absent', 'partial', 'present'])[max(case
+          when not stay.was_seen and stay.is_over then 1
+          when stay.was_seen and stay.is_settled and stay.duration < min_seconds then 2
+          when stay.was_seen and stay.is_settled then 3
+        end)]
+      from (
+        select run.meeting_id,
+          bool_or(seg.segment is not null) as was_seen,
+          bool_or(run.ended_at is not null) as is_over,
+          -- They have left, or what they were in has ended.
+          bool_or(coalesce(visit.kind = 'left' or visit.is_over, false)) as is_settled,
+          zoom.seconds(range_agg(visit.counted)) as duration
+        from zoom.instances run
+        left join zoom.segments seg
+          on seg.user_id = told.student_id and seg.meeting_id = run.meeting_id and seg.instance = run.instance
+        left join zoom.visits visit
+          on visit.meeting_id = seg.meeting_id and visit.instance = seg.instance and visit.segment = seg.segment
+        where run.class_id = told.class_id and run.held_on = told.date
+        group by run.meeting_id
+      ) stay
+    ) as verdict
+    from unnest(due) told
+  ), weighed as (
+    select judged.*, record.id as record_id, record.status as current,
+      -- What we find that we did not leave there is somebody else's word.
+      case when memory.student_id is not null and record.status is not distinct from zoom.weighed(memory.theirs, memory.verdict)
+           then memory.theirs else record.status end as theirs
+    from judged
+    left join public.attendance_records record
+      on record.student_id = judged.student_id and record.class_id = judged.class_id and record.date = judged.date
+    left join zoom.verdicts memory
+      on memory.student_id = judged.student_id and memory.class_id = judged.class_id and memory.date = judged.date
+    -- Nothing new from Zoom: leave what people wrote meanwhile.
+    where judged.verdict is distinct from memory.verdict
+  ), want as materialized (
+    select weighed.*, zoom.weighed(weighed.theirs, weighed.verdict) as status from weighed
+  ), remembered as (
+    insert into zoom.verdicts as memory (student_id, class_id, date, verdict, theirs)
+    select want.student_id, want.class_id, want.date, want.verdict, want.theirs from want
+    on conflict (student_id, class_id, date) do update set verdict = excluded.verdict, theirs = excluded.theirs
+  ), updated as (
+    update public.attendance_records record set status = want.status
+    from want
+    where record.id = want.record_id and want.status is distinct from want.current and want.status is not null
+  ), deleted as (
+    -- Only a record of our own can come to say nothing.
+    delete from public.attendance_records record
+    using want
+    where record.id = want.record_id and want.status is null
+  )
+  insert into public.attendance_records as record (student_id, class_id, date, status)
+  select want.student_id, want.class_id, want.date, want.status
+  from want
+  where want.record_id is null and want.status is not null
+  -- Somebody inserted it a moment ago: theirs is only raised.
+  on conflict (student_id, class_id, date) do update set status = zoom.weighed(record.status, excluded.status)
+  where record.status is distinct from zoom.weighed(record.status, excluded.status);
+end
+$$;
+comment on function zoom.record_attendance is 'Brings public.attendance_records of the students seen, and of whole lessons, to what Zoom''s facts say: present from min_seconds, partial for less, absent for the enrolled who were never seen once it ended.';
+revoke execute on function zoom.record_attendance from public;
+grant execute on function zoom.record_attendance to service_role;
+
+
+create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
+language plpgsql volatile security invoker
+set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
+as $$
+declare
+  facts zoom.fact[] := zoom.read_events(events);
+  min_seconds integer := round(60 * coalesce((policy ->> 'min_minutes')::numeric, 15));
+  school_timezone text := coalesce(policy ->> 'timezone', 'UTC');
+  meetings uuid[];
+  kept record;
+  dates record;
+  seen zoom.sighting[];
+  given_back uuid[];
+  lessons zoom.lesson[];
+begin
+  -- Lock the meetings, in id order; those we do not find are unknown.
+  meetings := array(
+    select meeting.id from public.zoom_meetings meeting
+    where meeting.zoom_meeting_id = any (array(select distinct f.meeting from unnest(facts) f))
+    order by meeting.id
+    for no key update);
+
+  facts := array(
+    select row(f.n, f.kind, f.meeting, meeting.id, f.instance, f.at, f.approximate, f.start, f.segment, f.connection,
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name)::zoom.fact
+    from unnest(facts) f
+    left join public.zoom_meetings meeting on meeting.zoom_meeting_id = f.meeting and meeting.id = any (meetings)
+    order by f.n);
+
+  kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null));
+
+  if kept.changed_runs is not null or kept.changed_visits is not null then
+    -- Lock the classes, in id order: two meetings of one class write the same records.
+    perform from public.classes class
+    where class.id = any (array(
+      select meeting.class_id from public.zoom_meetings meeting where meeting.id = any (meetings)
+      union
+      select run.class_id from unnest(kept.changed_runs) told
+      join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance))
+    order by class.id
+    for no key update;
+
+    dates := zoom.date_instances(kept.changed_runs, school_timezone);
+
+    -- Look at the connections touched, and at everyone in a run that ended or moved or became the latest.
+    seen := zoom.recognise(kept.touched || array(
+      select distinct row(seg.meeting_id, seg.instance, seg.connection_key, null)::zoom.sighting
+      from (
+        select told.meeting_id, told.instance from unnest(kept.ended_runs || dates.moved_runs) told
+        union
+        select run.meeting_id, run.instance
+        from unnest(dates.turned) told (id)
+        join zoom.instances run
+          on run.meeting_id = told.id and run.held_on = (select max(other.held_on) from zoom.instances other where other.meeting_id = told.id)
+      ) run
+      join zoom.segments seg on seg.meeting_id = run.meeting_id and seg.instance = run.instance));
+
+    -- Where another occurrence is the latest now, those shown for the one before go back to invited.
+    given_back := zoom.show_participants(seen || array(
+      select row(shown.meeting_id, memory.instance, memory.connection_key, shown.user_id)::zoom.sighting
+      from unnest(dates.turned) told (id)
+      join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited'
+      left join zoom.rows memory on memory.row_id = shown.id
+      where shown.user_id is not null or memory.instance is not null));
+
+    given_back := given_back || array(select distinct told.meeting_id from unnest(kept.ended_runs) told);
+    if cardinality(given_back) > 0 then
+      perform zoom.close_app_joins(given_back);
+    end if;
+
+    perform zoom.show_meetings(array(select distinct told.meeting_id from unnest(kept.changed_runs) told));
+
+    lessons := dates.moved_lessons || array(
+      select distinct row(run.class_id, run.held_on)::zoom.lesson
+      from unnest(kept.ended_runs || dates.moved_runs) told
+      join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
+      where run.class_id is not null);
+    perform zoom.record_attendance(seen, lessons, min_seconds);
+  end if;
+
+  return (
+    select coalesce(jsonb_agg(case
+        when f.meeting_id is null then 'unknown_meeting'
+        when f.kind in ('started', 'ended')
+          and (f.meeting_id, f.instance) in (select told.meeting_id, told.instance from unnest(kept.changed_runs) told)
+          or (f.meeting_id, f.instance, f.segment) in (select told.meeting_id, told.instance, told.segment from unnest(kept.changed_visits) told)
+        then 'applied'
+        else 'duplicate'
+      end order by f.n), '[]')
+    from unnest(facts) f);
+end
+$$;
+comment on function public.apply_zoom_events is 'Adds Zoom''s events to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects with kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name. policy: min_minutes (default 15) and timezone (IANA name, default UTC, or "meeting"). Returns one outcome per event, in order: applied, duplicate or unknown_meeting. Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
+revoke execute on function public.apply_zoom_events from public, anon, authenticated;
+grant execute on function public.apply_zoom_events to service_role;
+
+notify pgrst, 'reload schema';
