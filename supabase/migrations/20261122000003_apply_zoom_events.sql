@@ -371,13 +371,16 @@ begin
     where seg.meeting_id = seen.meeting_id and seg.instance = seen.instance and seg.segment = seen.segment
       and seen.user_id is distinct from seen.was_user_id
   )
-  -- Both whom it was taken for and whom it is: the rows of both change.
+  -- Both whom it was taken for (if that was shown) and whom it is: the rows of both change.
   select array_agg(row(either.meeting_id, either.instance, either.connection_key, either.user_id)::zoom.sighting)
   into sightings
   from (
     select seen.meeting_id, seen.instance, seen.connection_key, seen.user_id from seen
     union
     select seen.meeting_id, seen.instance, seen.connection_key, seen.was_user_id from seen
+    where seen.was_user_id is not null or exists (
+      select from zoom.rows guest
+      where guest.meeting_id = seen.meeting_id and guest.instance = seen.instance and guest.connection_key = seen.connection_key)
   ) either;
   return sightings;
 end
@@ -712,8 +715,8 @@ begin
     where class.id = any (array(
       select meeting.class_id from public.zoom_meetings meeting where meeting.id = any (meetings)
       union
-      select run.class_id from unnest(kept.changed_runs) told
-      join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance))
+      select run.class_id from unnest(facts) f
+      join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance))
     order by class.id
     for no key update;
 

@@ -1,0 +1,143 @@
+package simulate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// School is what the database holds before the facts arrive: the rows the app
+// owns, and the rows the app or people wrote where the sidecar writes too. An
+// empty text, the zero time and a nil number are null.
+type School struct {
+	Users        []User
+	Meetings     []Meeting
+	Registrants  []Registrant
+	Enrolments   []Enrolment
+	Participants []Participant // written by the app
+	Records      []Record      // written by people
+}
+
+// User is a row of users.
+type User struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	Name  string `json:"name"`
+	Role  string `json:"role"`
+}
+
+// Meeting is a row of zoom_meetings.
+type Meeting struct {
+	ID        string    `json:"id"`
+	Number    string    `json:"zoom_meeting_id"`
+	Title     string    `json:"title"`
+	Type      string    `json:"meeting_type"` // scheduled, recurring or instant
+	StartTime time.Time `json:"start_time"`   // as planned
+	Timezone  string    `json:"timezone,omitempty"`
+	ClassID   string    `json:"class_id,omitempty"`
+	Status    string    `json:"status"`
+}
+
+// Registrant is a row of meeting_registrants.
+type Registrant struct {
+	MeetingID    string `json:"meeting_id"`
+	UserID       string `json:"user_id,omitempty"`
+	RegistrantID string `json:"zoom_registrant_id,omitempty"`
+}
+
+// Enrolment is a row of class_students.
+type Enrolment struct {
+	ClassID   string `json:"class_id"`
+	StudentID string `json:"student_id"`
+}
+
+// Participant is a row of zoom_participants. Duration is in seconds.
+type Participant struct {
+	MeetingID         string    `json:"meeting_id"`
+	UserID            string    `json:"user_id,omitempty"`
+	ZoomParticipantID string    `json:"zoom_participant_id,omitempty"`
+	Name              string    `json:"name,omitempty"`
+	Email             string    `json:"email,omitempty"`
+	JoinTime          time.Time `json:"join_time,omitzero"`
+	LeaveTime         time.Time `json:"leave_time,omitzero"`
+	Duration          *int      `json:"duration,omitempty"`
+	Status            string    `json:"status"` // invited, joined or left
+}
+
+// Record is a row of attendance_records. Date is written YYYY-MM-DD.
+type Record struct {
+	StudentID string `json:"student_id"`
+	ClassID   string `json:"class_id"`
+	Date      string `json:"date"`
+	Status    string `json:"status"` // absent, partial, present, late or excused
+}
+
+// Policy is the second argument of apply_zoom_events.
+type Policy struct {
+	MinMinutes int    `json:"min_minutes"`
+	Timezone   string `json:"timezone"` // an IANA name, or "meeting"
+}
+
+// Rows is what the public tables say: the part of them that facts decide.
+type Rows struct {
+	Status       map[string]string // of each meeting, by its id
+	Participants []Participant
+	Records      []Record
+}
+
+// Lines writes the rows one a line, sorted, so that two lots of rows are the
+// same when their lines are, and a difference can be read.
+func (r Rows) Lines() []string {
+	var lines []string
+	for id, status := range r.Status {
+		lines = append(lines, fmt.Sprintf("meeting %s is %s", id, status))
+	}
+	for _, p := range r.Participants {
+		lines = append(lines, p.String())
+	}
+	for _, record := range r.Records {
+		lines = append(lines, record.String())
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// String tells the whole row in one line.
+func (p Participant) String() string {
+	duration := "null"
+	if p.Duration != nil {
+		duration = fmt.Sprint(*p.Duration)
+	}
+	return fmt.Sprintf("participant of %s: user %s, %s, joined %s, left %s, %s s, connection %s, name %q, email %q",
+		p.MeetingID, cmp.Or(p.UserID, "null"), p.Status, clock(p.JoinTime), clock(p.LeaveTime), duration,
+		cmp.Or(p.ZoomParticipantID, "null"), p.Name, p.Email)
+}
+
+// String tells the whole row in one line.
+func (r Record) String() string {
+	return fmt.Sprintf("attendance of %s in %s on %s: %s", r.StudentID, r.ClassID, r.Date, r.Status)
+}
+
+// Sentence tells one fact in one line, for people.
+func Sentence(f zoom.Fact) string {
+	line := fmt.Sprintf("%-7s %s %s %s", f.Kind, f.Meeting, f.Instance, clock(f.At))
+	for _, part := range []struct{ label, value string }{
+		{"start", clock(f.Start)}, {"segment", f.Segment}, {"connection", f.Connection},
+		{"registrant", f.RegistrantID}, {"email", f.Email}, {"name", f.Name},
+	} {
+		if part.value != "" && part.value != "null" {
+			line += " " + part.label + " " + part.value
+		}
+	}
+	return line
+}
+
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "null"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
