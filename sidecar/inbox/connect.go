@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	logStream = "stream" // the name of a stream
-	logServer = "server" // a NATS server, without user and password
-
 	connectWait = 5 * time.Second
 	greatest    = 1 << 20 // bytes of the greatest event that the door lets in
 	headerRoom  = 1 << 10 // bytes that our headers may take beside it
@@ -72,14 +69,14 @@ func (b *Inbox) disconnected(_ *nats.Conn, err error) {
 		return
 	}
 	b.log.LogAttrs(context.Background(), slog.LevelWarn, "inbox lost its connection, reconnecting",
-		slog.String(logServer, b.where()), slog.String(zoom.LogError, err.Error()))
+		slog.String(zoom.LogServer, b.where()), slog.String(zoom.LogError, err.Error()))
 }
 
 func (b *Inbox) reconnected(*nats.Conn) {
-	b.log.LogAttrs(context.Background(), slog.LevelInfo, "inbox is connected again", slog.String(logServer, b.where()))
+	b.log.LogAttrs(context.Background(), slog.LevelInfo, "inbox is connected again", slog.String(zoom.LogServer, b.where()))
 }
 
 func (b *Inbox) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	b.log.LogAttrs(context.Background(), slog.LevelWarn, "inbox connection error",
-		slog.String(logServer, b.where()), slog.String(zoom.LogError, err.Error()))
+		slog.String(zoom.LogServer, b.where()), slog.String(zoom.LogError, err.Error()))
 }

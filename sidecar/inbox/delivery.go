@@ -3,15 +3,9 @@ package inbox
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
-
-	"zoom-attendance/sidecar/zoom"
 )
-
-// logAcceptedAt says when an event came in.
-const logAcceptedAt = "accepted_at"
 
 // Delivery is one event in hand, until it is settled by Done, Later or Bury.
 // Settling twice does nothing.
@@ -54,19 +48,10 @@ func (d *Delivery) Later(ctx context.Context, wait time.Duration) error {
 }
 
 // Bury gives the event up: it goes to the dead letters with the reason, one
-// line without anything private.
+// line without anything private. It is counted here and logged by the caller,
+// who knows more of it.
 func (d *Delivery) Bury(ctx context.Context, reason string) error {
-	return d.settle(ctx, howDead, func() error {
-		b := d.group.queue.inbox
-		if err := b.bury(ctx, d.event, reason); err != nil {
-			return err
-		}
-		b.log.LogAttrs(ctx, slog.LevelWarn, "event became a dead letter",
-			slog.String(zoom.LogReason, reason),
-			slog.Time(logAcceptedAt, d.acceptedAt),
-			slog.Int(zoom.LogAttempt, d.attempt))
-		return nil
-	})
+	return d.settle(ctx, howDead, func() error { return d.group.queue.inbox.bury(ctx, d.event, reason) })
 }
 
 // settle makes safe first what must be safe, then counts the event as settled.

@@ -148,6 +148,18 @@ func TestAKillInTheMiddleLosesNothingThatWasAnswered(t *testing.T) {
 	}
 }
 
+func TestAKillWhileOldEventsAreRemovedIsNoDamage(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	for range 8 {
+		c := startChild(t, o.Dir, childSettles+"=1")
+		c.answered(t, 1000)
+		c.kill()
+		b := open(t, o)
+		require.NoError(t, b.Ready())
+		shut(t, b)
+	}
+}
+
 func TestAWriteErrorOfTheDiskLosesNothingThatWasAnswered(t *testing.T) {
 	o := Options{Dir: t.TempDir()}
 	c := startChild(t, o.Dir, childLimited+"=1")

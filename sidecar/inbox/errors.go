@@ -26,6 +26,9 @@ var (
 	ErrUnavailable = errors.New("inbox is unavailable")
 )
 
+// errStopped: the embedded server can no longer write.
+var errStopped = errors.New("the store of the inbox has stopped writing; the process must start anew")
+
 // The server's codes for a stream or a store without room.
 const (
 	codeStoreRefused    jetstream.ErrorCode = 10077

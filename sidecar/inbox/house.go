@@ -47,7 +47,7 @@ func (b *Inbox) keepHouse(ctx context.Context) {
 		err := b.keepQueue(ctx, q)
 		if err != nil && !errors.Is(err, errMarksMoved) && ctx.Err() == nil && !b.isClosed() {
 			b.log.LogAttrs(ctx, slog.LevelWarn, "inbox could not keep house, will try again",
-				slog.String(logStream, q.name), slog.String(zoom.LogError, err.Error()))
+				slog.String(zoom.LogStream, q.name), slog.String(zoom.LogError, err.Error()))
 		}
 	}
 	if stream, err := b.js.Stream(ctx, streamDead); err == nil {
@@ -102,13 +102,13 @@ func (b *Inbox) makeRoom(ctx context.Context, q *queue) bool {
 	n, err := b.dropOldest(ctx, q)
 	if err != nil {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "inbox could not make room",
-			slog.String(logStream, q.name), slog.String(zoom.LogError, err.Error()))
+			slog.String(zoom.LogStream, q.name), slog.String(zoom.LogError, err.Error()))
 		return false
 	}
 	if n > 0 {
 		b.metrics.dropped.Add(float64(n))
 		b.log.LogAttrs(ctx, slog.LevelWarn, "inbox is nearly full, settled events go before their time",
-			slog.String(logStream, q.name), slog.Uint64("groups", n))
+			slog.String(zoom.LogStream, q.name), slog.Uint64(zoom.LogGroups, n))
 	}
 	return n > 0
 }

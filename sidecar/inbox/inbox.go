@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -12,41 +11,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Options say where the inbox is and how long it remembers. The zero value of
-// each field but Dir has a default.
-type Options struct {
-	Dir       string        // directory of the embedded server, made if missing; unused when URL is set
-	URL       string        // NATS servers, comma-separated; when set they are used instead of our own
-	Replicas  int           // copies of each stream in a cluster, default 1; always 1 when embedded
-	MaxBytes  int64         // cap of each stream, default 1 GiB
-	Retention time.Duration // how long an event stays after it was settled, default 7 days
-	AckWait   time.Duration // how soon the events of a dead process come again, default 10 s
-
-	Log     *slog.Logger          // default: none
-	Metrics prometheus.Registerer // default: none
-}
-
-func (o Options) withDefaults() Options {
-	if o.Replicas <= 0 || o.URL == "" {
-		o.Replicas = 1
-	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = 1 << 30
-	}
-	if o.Retention <= 0 {
-		o.Retention = 7 * 24 * time.Hour
-	}
-	if o.AckWait <= 0 {
-		o.AckWait = 10 * time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
+const (
+	goneWait   = 100 * time.Millisecond // for the server to notice that we closed
+	reasonMost = 512                    // bytes of a reason that are kept
+)
 
 // Inbox is the queue between the door and the relay. All methods may be
 // called from any goroutine.
@@ -184,7 +154,7 @@ func (b *Inbox) hold(ctx context.Context) {
 func (b *Inbox) bury(ctx context.Context, e event, reason string) error {
 	msg := nats.NewMsg(subjectDead)
 	msg.Data = e.body
-	msg.Header.Set(headerReason, strings.Join(strings.Fields(reason), " "))
+	msg.Header.Set(headerReason, oneLine(reason))
 	msg.Header.Set(headerAcceptedAt, e.acceptedAt.UTC().Format(time.RFC3339Nano))
 	msg.Header.Set(headerAttempt, strconv.Itoa(e.attempt))
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
@@ -194,6 +164,12 @@ func (b *Inbox) bury(ctx context.Context, e event, reason string) error {
 		return storeError(err)
 	}
 	return b.dead.raise(ack.Sequence)
+}
+
+// oneLine makes text fit for a header.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.ToValidUTF8(text[:min(len(text), reasonMost)], "")
 }
 
 // Ready says why nothing can be accepted just now, or nil.
@@ -239,15 +215,18 @@ func (b *Inbox) close(ctx context.Context) {
 	b.shelf.close()
 	b.stop()
 	b.workers.Wait()
-	hurry := context.AfterFunc(ctx, b.nc.Close)
-	defer hurry()
+	inTime := context.AfterFunc(ctx, b.nc.Close)
+	defer inTime()
 	for _, q := range b.queues() {
 		q.lane.close()
-		q.hand.each(jetstream.Msg.Nak)
+		q.hand.each(giveBack)
 	}
 	_ = flush(ctx, b.nc) // the giving back; without it they come after AckWait
 	b.hangUp()
 }
+
+// giveBack has the message handed out again, when we are gone for sure.
+func giveBack(msg jetstream.Msg) error { return msg.NakWithDelay(goneWait) }
 
 // hangUp lets go of all that open took hold of, as far as it came.
 func (b *Inbox) hangUp() {
@@ -266,5 +245,3 @@ func (b *Inbox) hangUp() {
 		w.close()
 	}
 }
-
-var errStopped = errors.New("the store of the inbox has stopped writing; the process must start anew")

@@ -26,13 +26,21 @@ func TestMain(m *testing.M) {
 
 func acceptUntilKilled(dir string) {
 	ctx := context.Background()
-	b, err := Open(ctx, Options{Dir: dir, Retention: time.Minute}) // and so Run looks often
+	retention := time.Minute // and so Run looks often
+	if os.Getenv(childSettles) != "" {
+		retention = 50 * time.Millisecond
+	}
+	b, err := Open(ctx, Options{Dir: dir, Retention: retention})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	if os.Getenv(childTakes) != "" {
 		go holdAll(ctx, b)
+	}
+	if os.Getenv(childSettles) != "" {
+		go settleAll(ctx, b)
+		go func() { _ = b.Run(ctx) }()
 	}
 	if os.Getenv(childLimited) != "" {
 		limitFiles()
@@ -60,6 +68,21 @@ func holdAll(ctx context.Context, b *Inbox) {
 	for {
 		if _, err := b.Next(ctx, 10); err != nil {
 			return
+		}
+	}
+}
+
+// childSettles makes the child settle every event, and remove it soon after.
+const childSettles = "INBOX_TEST_CHILD_SETTLES"
+
+func settleAll(ctx context.Context, b *Inbox) {
+	for {
+		some, err := b.Next(ctx, 100)
+		if err != nil {
+			return
+		}
+		for _, d := range some {
+			_ = d.Done(ctx)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/scripts/stack/stacktest"
 )
 
 // natsServer is a real nats-server process on a free port of the loopback.
@@ -30,10 +32,7 @@ func startNats(t testing.TB) *natsServer {
 
 func (s *natsServer) start(t testing.TB, maxPayload string) {
 	t.Helper()
-	program := os.Getenv("TEST_NATS_SERVER")
-	if program == "" {
-		t.Fatal("TEST_NATS_SERVER names no nats-server; run the tests with ./scripts/test")
-	}
+	program := stacktest.NatsServer(t)
 	ports := t.TempDir()
 	config := filepath.Join(ports, "nats.conf")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil,

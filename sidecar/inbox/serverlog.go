@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+
+	"zoom-attendance/sidecar/zoom"
 )
 
 // serverLog passes the lines of the embedded server on: what it notes as
@@ -37,6 +39,6 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 
 func (l *serverLog) write(level slog.Level, format string, v []any) string {
 	text := fmt.Sprintf(format, v...)
-	l.log.LogAttrs(context.Background(), level, "inbox server", slog.String("line", text))
+	l.log.LogAttrs(context.Background(), level, "inbox server", slog.String(zoom.LogLine, text))
 	return text
 }

@@ -20,4 +20,9 @@ const (
 	LogCode      = "code"       // a PostgREST or SQLSTATE code
 	LogDir       = "dir"        // a directory of ours
 	LogAddr      = "addr"       // an address we listen on, never a client's
+	LogStream    = "stream"     // one of the inbox's streams
+	LogGroups    = "groups"     // a number of groups: events that were kept together
+	LogBytes     = "bytes"      // a size
+	LogServer    = "server"     // a NATS server, without user and password
+	LogLine      = "line"       // what the embedded NATS server said
 )
