@@ -1,20 +1,15 @@
 package main_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +56,8 @@ func TestWhatWasAnsweredIsInTheRowsWhateverFails(t *testing.T) {
 	}
 	rand.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
 
-	process := startSidecar(ctx, t, losesAnswers(t, project.URL), project.SecretKey)
+	line := newBadLine(t, project.URL)
+	process := startSidecar(ctx, t, line.url, project.SecretKey)
 	acknowledged := make(chan struct{}, len(bodies))
 	var senders sync.WaitGroup
 	waiting := feed(bodies)
@@ -86,6 +82,7 @@ func TestWhatWasAnsweredIsInTheRowsWhateverFails(t *testing.T) {
 		case n == len(bodies)/3:
 			project.StopPostgREST()
 		case n == len(bodies)*2/3:
+			line.refusals(ctx, t, 3)
 			project.StartPostgREST()
 		case n%kill == kill-1:
 			process.kill(t)
@@ -102,6 +99,7 @@ func TestWhatWasAnsweredIsInTheRowsWhateverFails(t *testing.T) {
 	})
 	process.stop(t)
 	require.NotContains(t, process.said(), "level=ERROR", "nothing was given up")
+	require.Greater(t, line.lost.Load(), int64(3), "answers were lost")
 }
 
 // flowSchool is a school of one class for each lesson.
@@ -149,13 +147,26 @@ func difference(want, got []string) string {
 	return strings.Join(lines[:min(len(lines), 20)], "\n")
 }
 
-// losesAnswers stands between the sidecar and the project: every third answer
-// is lost after the project gave it.
-func losesAnswers(t *testing.T, project string) string {
+// badLine is the way from the sidecar to the project: every third answer is
+// lost after the project gave it.
+type badLine struct {
+	url     string
+	lost    atomic.Int64
+	refused chan struct{} // gets one for each call that met no PostgREST
+}
+
+func newBadLine(t *testing.T, project string) *badLine {
 	target, err := url.Parse(project)
 	require.NoError(t, err)
+	line := &badLine{refused: make(chan struct{}, 1000)}
 	forward := httputil.NewSingleHostReverseProxy(target)
-	forward.ErrorLog = nil
+	forward.ErrorLog = log.New(io.Discard, "", 0) // a sidecar that was killed hangs up
+	forward.ModifyResponse = func(response *http.Response) error {
+		if response.StatusCode == http.StatusServiceUnavailable {
+			line.refused <- struct{}{}
+		}
+		return nil
+	}
 	var calls atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if calls.Add(1)%3 != 0 {
@@ -163,10 +174,23 @@ func losesAnswers(t *testing.T, project string) string {
 			return
 		}
 		forward.ServeHTTP(httptest.NewRecorder(), r)
+		line.lost.Add(1)
 		panic(http.ErrAbortHandler) // hang up
 	}))
 	t.Cleanup(server.Close)
-	return server.URL
+	line.url = server.URL
+	return line
+}
+
+// refusals returns when so many calls have met no PostgREST.
+func (l *badLine) refusals(ctx context.Context, t *testing.T, n int) {
+	for range n {
+		select {
+		case <-l.refused:
+		case <-ctx.Done():
+			t.Fatal("the sidecar does not call while PostgREST is away")
+		}
+	}
 }
 
 // flowDB hears of every batch that was applied.
@@ -195,150 +219,4 @@ func (db flowDB) await(ctx context.Context, t *testing.T, wrong func() string) {
 			t.Fatalf("the rows are still not right:\n%s", problem)
 		}
 	}
-}
-
-// process is a sidecar that can be killed and started again.
-type process struct {
-	binary, url string
-	env         []string
-
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	serving chan struct{} // closed while it serves
-	log     bytes.Buffer
-	reading sync.WaitGroup
-}
-
-func startSidecar(ctx context.Context, t *testing.T, supabaseURL, key string) *process {
-	binary := filepath.Join(t.TempDir(), "sidecar")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
-	port := freePort(t)
-	p := &process{
-		binary:  binary,
-		url:     fmt.Sprintf("http://127.0.0.1:%d/api/zoom/webhook", port),
-		serving: make(chan struct{}),
-		env: append(os.Environ(),
-			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", freePort(t)),
-			"ZOOM_WEBHOOK_SECRET="+string(flowSecret), "SUPABASE_URL="+supabaseURL, "SUPABASE_SECRET_KEY="+key,
-			"INBOX_DIR="+filepath.Join(t.TempDir(), "inbox"), "LOG_FORMAT=text"),
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the sidecar said:\n%s", p.said())
-		}
-		p.kill(t)
-	})
-	p.start(ctx, t)
-	return p
-}
-
-func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// start returns when it serves.
-func (p *process) start(ctx context.Context, t *testing.T) {
-	cmd := exec.Command(p.binary)
-	cmd.Env = p.env
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	serving := make(chan struct{})
-	p.reading.Go(func() {
-		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			p.mu.Lock()
-			fmt.Fprintln(&p.log, lines.Text())
-			p.mu.Unlock()
-			if strings.Contains(lines.Text(), "msg=serving") {
-				close(serving)
-			}
-		}
-	})
-	select {
-	case <-serving:
-	case <-ctx.Done():
-		t.Fatalf("the sidecar did not start:\n%s", p.said())
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cmd = cmd
-	close(p.serving)
-}
-
-// kill is kill -9, wherever it is.
-func (p *process) kill(t *testing.T) {
-	p.mu.Lock()
-	cmd := p.cmd
-	p.cmd = nil
-	if cmd != nil {
-		p.serving = make(chan struct{})
-	}
-	p.mu.Unlock()
-	if cmd == nil {
-		return
-	}
-	require.NoError(t, cmd.Process.Kill())
-	p.reading.Wait()
-	_ = cmd.Wait() // it says that it was killed
-}
-
-// stop is what a deployment does; it must end by itself and well.
-func (p *process) stop(t *testing.T) {
-	p.mu.Lock()
-	cmd := p.cmd
-	p.cmd = nil
-	p.mu.Unlock()
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	p.reading.Wait()
-	require.NoError(t, cmd.Wait())
-}
-
-func (p *process) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
-}
-
-func (p *process) isServing() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.serving
-}
-
-// deliver posts the event until it is answered 200, as Zoom does, but sooner.
-func (p *process) deliver(ctx context.Context, t *testing.T, body []byte) {
-	for {
-		select {
-		case <-p.isServing():
-		case <-ctx.Done():
-			return
-		}
-		if status, err := p.post(ctx, body); err == nil && status == http.StatusOK {
-			return
-		} else if err == nil && status != http.StatusServiceUnavailable {
-			t.Errorf("a signed event was answered %d", status)
-			return
-		}
-	}
-}
-
-func (p *process) post(ctx context.Context, body []byte) (status int, err error) {
-	timestamp := strconv.FormatInt(time.Now().Unix(), 10)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	request.Header.Set(zoom.HeaderTimestamp, timestamp)
-	request.Header.Set(zoom.HeaderSignature, zoom.Sign(flowSecret, timestamp, body))
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	_, err = io.Copy(io.Discard, response.Body)
-	return response.StatusCode, err
 }

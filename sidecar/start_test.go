@@ -78,11 +78,7 @@ func setting(env []string, name string) string {
 // damage fills an inbox with a real event, by a real sidecar, and then takes
 // the file away in which it is kept.
 func damage(ctx context.Context, t *testing.T, binary, dir string) {
-	p := &process{binary: binary, serving: make(chan struct{})}
-	port := freePort(t)
-	p.url = fmt.Sprintf("http://127.0.0.1:%d/api/zoom/webhook", port)
-	p.env = append(os.Environ(), "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "ADMIN_ADDR=127.0.0.1:0", "INBOX_DIR="+dir, "LOG_FORMAT=text",
-		"ZOOM_WEBHOOK_SECRET="+string(flowSecret), "SUPABASE_URL=http://127.0.0.1:1", "SUPABASE_SECRET_KEY=sb_secret_invented")
+	p := newProcess(t, binary, dir, "http://127.0.0.1:1", "sb_secret_invented")
 	p.start(ctx, t)
 	p.deliver(ctx, t, []byte(`{"event":"meeting.started","event_ts":1772441252345,"payload":{"object":{"id":"81234567890","uuid":"aB==","start_time":"2026-03-02T08:00:04Z"}}}`))
 	p.stop(t)

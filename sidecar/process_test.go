@@ -1,0 +1,175 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+// process is a sidecar that can be killed and started again.
+type process struct {
+	binary, url string
+	env         []string
+
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	serving chan struct{} // closed while it serves
+	log     bytes.Buffer
+	reading sync.WaitGroup
+}
+
+// startSidecar builds the real binary and starts it with an empty inbox.
+func startSidecar(ctx context.Context, t *testing.T, supabaseURL, key string) *process {
+	binary := filepath.Join(t.TempDir(), "sidecar")
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	p := newProcess(t, binary, filepath.Join(t.TempDir(), "inbox"), supabaseURL, key)
+	p.start(ctx, t)
+	return p
+}
+
+// newProcess is a sidecar of its own, not yet started.
+func newProcess(t *testing.T, binary, inbox, supabaseURL, key string) *process {
+	port := freePort(t)
+	p := &process{
+		binary:  binary,
+		url:     fmt.Sprintf("http://127.0.0.1:%d/api/zoom/webhook", port),
+		serving: make(chan struct{}),
+		env: append(os.Environ(),
+			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "ADMIN_ADDR=127.0.0.1:0", "LOG_FORMAT=text", "INBOX_DIR="+inbox,
+			"ZOOM_WEBHOOK_SECRET="+string(flowSecret), "SUPABASE_URL="+supabaseURL, "SUPABASE_SECRET_KEY="+key),
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the sidecar said:\n%s", p.said())
+		}
+		p.kill(t)
+	})
+	return p
+}
+
+func freePort(t *testing.T) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// start returns when it serves.
+func (p *process) start(ctx context.Context, t *testing.T) {
+	cmd := exec.Command(p.binary)
+	cmd.Env = p.env
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	serving := make(chan struct{})
+	p.reading.Go(func() {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			p.mu.Lock()
+			fmt.Fprintln(&p.log, lines.Text())
+			p.mu.Unlock()
+			if strings.Contains(lines.Text(), "msg=serving") {
+				close(serving)
+			}
+		}
+	})
+	select {
+	case <-serving:
+	case <-ctx.Done():
+		t.Fatalf("the sidecar did not start:\n%s", p.said())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cmd = cmd
+	close(p.serving)
+}
+
+// kill is kill -9, wherever it is.
+func (p *process) kill(t *testing.T) {
+	p.mu.Lock()
+	cmd := p.cmd
+	p.cmd = nil
+	if cmd != nil {
+		p.serving = make(chan struct{})
+	}
+	p.mu.Unlock()
+	if cmd == nil {
+		return
+	}
+	require.NoError(t, cmd.Process.Kill())
+	p.reading.Wait()
+	_ = cmd.Wait() // it says that it was killed
+}
+
+// stop is what a deployment does; it must end by itself and well.
+func (p *process) stop(t *testing.T) {
+	p.mu.Lock()
+	cmd := p.cmd
+	p.cmd = nil
+	p.mu.Unlock()
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	p.reading.Wait()
+	require.NoError(t, cmd.Wait())
+}
+
+func (p *process) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+func (p *process) isServing() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.serving
+}
+
+// deliver posts the event until it is answered 200, as Zoom does, but sooner.
+func (p *process) deliver(ctx context.Context, t *testing.T, body []byte) {
+	for {
+		select {
+		case <-p.isServing():
+		case <-ctx.Done():
+			return
+		}
+		if status, err := p.post(ctx, body); err == nil && status == http.StatusOK {
+			return
+		} else if err == nil && status != http.StatusServiceUnavailable {
+			t.Errorf("a signed event was answered %d", status)
+			return
+		}
+	}
+}
+
+func (p *process) post(ctx context.Context, body []byte) (status int, err error) {
+	timestamp := strconv.FormatInt(time.Now().Unix(), 10)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set(zoom.HeaderTimestamp, timestamp)
+	request.Header.Set(zoom.HeaderSignature, zoom.Sign(flowSecret, timestamp, body))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
