@@ -41,7 +41,7 @@ from zoom.segments seg, unnest(array['joined', 'left']) kind where seg.named_at 
 insert into zoom_participants (id, meeting_id, user_id, status, join_time, leave_time, duration)
 select md5('p' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid, 'left', '2026-09-11T08:00Z', '2026-09-11T08:50Z', 3000
 from generate_series(1, 2000) i;
-insert into zoom.rows (row_id, meeting_id, made) select id, meeting_id, true from zoom_participants where user_id is not null;
+insert into zoom.rows (row_id, meeting_id) select id, meeting_id from zoom_participants where user_id is not null;
 insert into attendance_records (student_id, class_id, date, status)
 select md5('u' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, '2026-01-05'::date + d, 'present' from generate_series(1, 2000) i, generate_series(0, 249) d;
 insert into zoom.verdicts (student_id, class_id, date, verdict) select student_id, class_id, date, 'present' from attendance_records;

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"zoom-attendance/scripts/stack"
+	"zoom-attendance/scripts/stack/stacktest"
+)
+
+func (s *suite) goTests(ctx context.Context) error { return s.goTest(ctx, "./...") }
+
+// goTest runs `go test -race`, which speaks for itself.
+func (s *suite) goTest(ctx context.Context, args ...string) error {
+	return s.goRun(ctx, append([]string{"test", "-race"}, args...)...)
+}
+
+// fuzz runs each fuzz target of the sidecar for a few seconds. The seeds run
+// as ordinary tests too; this looks a little further each time.
+func (s *suite) fuzz(ctx context.Context) error {
+	list, err := s.command(ctx, "go", "list", "-f",
+		`{{$p := .}}{{range .TestGoFiles}}{{$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$p.Dir}}/{{.}}{{"\n"}}{{end}}`,
+		"./sidecar/...")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for file := range strings.Lines(list) {
+		file = strings.TrimSpace(file)
+		if file == "" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, match := range fuzzTarget.FindAllSubmatch(text, -1) {
+			errs = append(errs, s.goRun(ctx, "test", "-run", "^$", "-fuzz", "^"+string(match[1])+"$", "-fuzztime", "3s", filepath.Dir(file)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var fuzzTarget = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+
+// goRun runs the go tool with what tests need: see stacktest.
+func (s *suite) goRun(ctx context.Context, args ...string) error {
+	env, err := s.testEnv(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = s.tree.Root
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), env...)
+	if err := stack.Finish(cmd); err != nil {
+		return fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// testEnv starts the database, builds nats-server and says where they are.
+func (s *suite) testEnv(ctx context.Context) ([]string, error) {
+	server, err := s.database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	postgrest, err := s.tree.PostgRESTPath()
+	if err != nil {
+		return nil, err
+	}
+	nats := filepath.Join(s.tree.Local, "bin", "nats-server")
+	if _, err := s.command(ctx, "go", "build", "-o", nats, "github.com/nats-io/nats-server/v2"); err != nil {
+		return nil, err
+	}
+	env := []string{
+		stacktest.EnvDatabaseURL + "=" + server.URL(stack.Superuser, "postgres"),
+		stacktest.EnvPostgREST + "=" + postgrest,
+		stacktest.EnvNatsServer + "=" + nats,
+	}
+	temp, err := server.TempDir()
+	if temp != "" {
+		env = append(env, "TMPDIR="+temp) // so that nothing is left of tests that are killed
+	}
+	return env, err
+}

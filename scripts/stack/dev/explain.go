@@ -1,0 +1,63 @@
+package main
+
+import (
+	"io"
+	"text/template"
+
+	"zoom-attendance/scripts/stack"
+)
+
+// exampleMeeting is a meeting of supabase/seed.sql; not the one whose lessons
+// `sidecar simulate` plays, which an open-ended start would get in the way of.
+const exampleMeeting = "81234567892"
+
+// explain prints where everything is and what to try.
+func (d *dev) explain(out io.Writer, local bool) error {
+	return explanation.Execute(out, map[string]any{
+		"Local":          local,
+		"Sidecar":        d.settings.sidecarURL(),
+		"Metrics":        "http://" + d.settings["ADMIN_ADDR"] + "/metrics",
+		"Project":        d.settings["SUPABASE_URL"],
+		"PublishableKey": stack.PublishableKey,
+		"SecretKey":      stack.SecretKey,
+		"Database":       "postgresql://postgres:postgres@127.0.0.1:54322/postgres",
+		"WebhookSecret":  d.settings.shownSecret(),
+		"Meeting":        exampleMeeting,
+		"State":          d.state,
+	})
+}
+
+var explanation = template.Must(template.New("").Parse(`
+  Sidecar          {{.Sidecar}}/api/zoom/webhook
+  Metrics          {{.Metrics}}
+  Supabase         {{.Project}}
+{{- if .Local}}
+  Publishable key  {{.PublishableKey}}
+  Secret key       {{.SecretKey}}
+  Database         {{.Database}}
+  Data and logs    {{.State}}
+
+Post an event as Zoom would, signed:
+
+  body='{"event":"meeting.started","event_ts":'$(date +%s)000',"payload":{"account_id":"demo","object":{"id":"{{.Meeting}}","uuid":"ZGVtbw==","topic":"Staff room","type":1,"start_time":"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'"}}}'
+  ts=$(date +%s)
+  signature="v0=$(printf 'v0:%s:%s' "$ts" "$body" | openssl dgst -sha256 -hmac {{.WebhookSecret}} -r | cut -d' ' -f1)"
+  curl -i {{.Sidecar}}/api/zoom/webhook -H 'Content-Type: application/json' \
+    -H "x-zm-request-timestamp: $ts" -H "x-zm-signature: $signature" -d "$body"
+
+See what became of it:
+
+  curl '{{.Project}}/rest/v1/zoom_meetings?select=title,status,updated_at&zoom_meeting_id=eq.{{.Meeting}}' -H 'apikey: {{.SecretKey}}'
+
+Play a whole lesson and look at the attendance, here or over the API:
+
+  export ZOOM_WEBHOOK_SECRET={{.WebhookSecret}} SUPABASE_URL={{.Project}} SUPABASE_SECRET_KEY={{.SecretKey}}
+  bin/sidecar simulate --check --url {{.Sidecar}}
+  curl '{{.Project}}/rest/v1/attendance_records?select=date,status,student:users!student_id(name)&order=date.desc' -H 'apikey: {{.SecretKey}}'
+{{- else}}
+
+That project is yours: nothing was started but the sidecar, and no migration was applied. The command that does:
+
+  scripts/node_modules/.bin/supabase db push --remote='postgresql://…'    (npm ci --prefix scripts brings it)
+{{- end}}
+`))

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"zoom-attendance/scripts/stack"
+)
+
+// lesson plays a lesson through the sidecar, with enough absence and trouble
+// in it to see every verdict. The simulator reads the attendance back through
+// PostgREST, prints it, and fails unless it is right.
+func (d *dev) lesson(ctx context.Context) error {
+	args := []string{"simulate", "--check", "--absent", "0.15", "--dropouts", "0.3"}
+	fmt.Printf("\nPlaying a lesson: bin/sidecar %s\n(the sidecar's own log is in %s)\n\n", strings.Join(args, " "), d.sidecarLog())
+	cmd := exec.CommandContext(ctx, d.sidecarPath(), args...)
+	cmd.Dir = d.tree.Root
+	cmd.Env = append(d.settings.environ(), "SIDECAR_URL="+d.settings.sidecarURL())
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := stack.Finish(cmd); err != nil {
+		return fmt.Errorf("play the lesson: %w", err)
+	}
+	return nil
+}

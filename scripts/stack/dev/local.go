@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"zoom-attendance/scripts/stack"
+)
+
+// startLocal starts PostgreSQL, PostgREST and the gateway, in the order in
+// which they lean on each other.
+func (d *dev) startLocal(ctx context.Context, fresh bool) error {
+	ports := append(d.sidecarPorts(), "127.0.0.1:"+gatewayPort, fmt.Sprintf("127.0.0.1:%d", postgresPort))
+	if err := checkPorts(ctx, ports...); err != nil {
+		return err
+	}
+	if fresh {
+		fmt.Printf("Starting over: deleting the local database and inbox in %s\n", d.state)
+		if err := os.RemoveAll(d.state); err != nil {
+			return fmt.Errorf("delete the local data: %w", err)
+		}
+	}
+	if err := os.MkdirAll(d.state, 0o755); err != nil {
+		return err
+	}
+	if err := stack.Install(ctx, d.tree, func(what string) { fmt.Println(what) }); err != nil {
+		return err
+	}
+	pg, err := d.startPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	return d.startGateway(ctx, pg)
+}
+
+func (d *dev) startPostgres(ctx context.Context) (*stack.Postgres, error) {
+	defer timed("PostgreSQL 17 with the migrations and seed of supabase/")()
+	pg, err := stack.StartPostgres(ctx, d.tree, stack.PostgresConfig{
+		Major: "17", Dir: d.state, Port: postgresPort, Durable: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.onStop(pg.Stop)
+	d.watch(pg.Program)
+	return pg, stack.Migrate(ctx, d.tree, pg.URL(stack.Owner, "postgres"), true)
+}
+
+func (d *dev) startGateway(ctx context.Context, pg *stack.Postgres) error {
+	defer timed("PostgREST and the gateway")()
+	log, err := os.Create(filepath.Join(d.state, "postgrest.log"))
+	if err != nil {
+		return err
+	}
+	d.onStop(log.Close)
+	postgrest, err := d.tree.PostgRESTPath()
+	if err != nil {
+		return err
+	}
+	rest, err := stack.StartPostgREST(ctx, stack.PostgRESTConfig{
+		Program: postgrest, DatabaseURL: pg.URL(stack.Authenticator, "postgres"), Pool: 20, Log: log, OwnGroup: true,
+	})
+	if err != nil {
+		return fmt.Errorf("%w (see %s)", err, log.Name())
+	}
+	d.onStop(rest.Close)
+	d.watch(rest)
+	return d.listen(stack.NewGateway(rest.Transport))
+}
+
+// listen serves the gateway.
+func (d *dev) listen(gateway http.Handler) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:"+gatewayPort)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: gateway, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			d.ended <- err
+		}
+	}()
+	d.onStop(func() error {
+		err := server.Close()
+		<-served
+		return err
+	})
+	return nil
+}
