@@ -17,6 +17,8 @@ import (
 type Event struct {
 	At   time.Time
 	Body []byte
+
+	comes int // 1 if it says that somebody came, -1 that somebody went
 }
 
 // Disorder says how far Zoom's delivery is from the tidy.
@@ -40,13 +42,17 @@ func (l Lesson) Events(disorder Disorder) []Event {
 		events[i].At = events[i].At.Add(time.Duration(random.IntN(1000)) * time.Millisecond)
 		if random.Float64() < disorder.Duplicates {
 			again := events[i]
+			again.comes = 0
 			again.At = again.At.Add(time.Duration(random.IntN(5000)) * time.Millisecond)
 			events = append(events, again)
 		}
 	}
 	slices.SortStableFunc(events, func(a, b Event) int { return a.At.Compare(b.At) })
 	if disorder.Shuffle {
-		random.Shuffle(len(events), func(i, j int) { events[i].Body, events[j].Body = events[j].Body, events[i].Body })
+		random.Shuffle(len(events), func(i, j int) {
+			events[i].Body, events[j].Body = events[j].Body, events[i].Body
+			events[i].comes, events[j].comes = events[j].comes, events[i].comes
+		})
 	}
 	return events
 }
@@ -146,16 +152,16 @@ func (l Lesson) participantEvent(name string, v Visit) Event {
 	if v.RegistrantID != "" {
 		seat.RegistrantID = &v.RegistrantID
 	}
-	at := v.Join
+	at, comes := v.Join, 1
 	if name == zoom.EventParticipantLeft {
-		at = v.Leave
+		at, comes = v.Leave, -1
 		seat.LeaveTime, seat.RegistrantID = zoomTime(at), &v.RegistrantID
 		seat.LeaveReason = "left the meeting. Reason : " + v.Reason
 		seat.PrivateIP = fmt.Sprintf("192.0.2.%d", 1+hash(v.Connection)%254)
 	} else {
 		seat.JoinTime = zoomTime(at)
 	}
-	return Event{At: at, Body: zoomJSON(participantBody{Event: name, EventTS: eventTS(at), Payload: participantPayload{accountID, participantObject{
+	return Event{At: at, comes: comes, Body: zoomJSON(participantBody{Event: name, EventTS: eventTS(at), Payload: participantPayload{accountID, participantObject{
 		UUID: l.Instance, Participant: seat, ID: l.Number, Type: l.zoomType(), Topic: l.Topic,
 		HostID: hostID, Duration: l.minutes(), StartTime: zoomTime(l.Start), Timezone: l.Timezone,
 	}}})}

@@ -34,7 +34,7 @@ type Sender struct {
 	Secret   zoom.Secret // signs them
 	Senders  int         // how many at once
 	Speed    float64     // 1 is real time, 60 a minute a second, 0 as fast as possible
-	Progress func()      // called after each event; may be nil
+	Progress func(Event) // called after each event; may be nil
 
 	retries []time.Duration // zoomRetries, but for tests
 }
@@ -107,7 +107,7 @@ func (s *Sender) pace(ctx context.Context, events []Event, due chan<- Event) err
 // many retries as Zoom makes.
 func (s *Sender) deliver(ctx context.Context, client *http.Client, event Event, d *Delivery) error {
 	if s.Progress != nil {
-		defer s.Progress()
+		defer s.Progress(event)
 	}
 	retries := s.retries
 	if retries == nil {

@@ -14,19 +14,21 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how many events are done: a bar on a terminal, else a line for
-// every tenth part.
+// progress shows how many events are done, what time it is in the lesson, and
+// how many are in the room (on two devices, twice): a bar on a terminal, else a
+// line for every tenth part.
 type progress struct {
 	out   io.Writer
 	bar   *progressbar.ProgressBar // nil without a terminal
 	total int
 	count atomic.Int64
+	here  atomic.Int64
 }
 
 func newProgress(out io.Writer, total int) *progress {
 	p := &progress{out: out, total: total}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("sending"),
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("sending"), progressbar.OptionSetWidth(30),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}
@@ -34,13 +36,15 @@ func newProgress(out io.Writer, total int) *progress {
 }
 
 // step counts one event. It may be called by many at once.
-func (p *progress) step() {
+func (p *progress) step(event Event) {
 	done := int(p.count.Add(1))
+	scene := fmt.Sprintf("%s  %3d here", event.At.UTC().Format("15:04"), p.here.Add(int64(event.comes)))
 	switch tenth := max(p.total/10, 1); {
 	case p.bar != nil:
+		p.bar.Describe(scene)
 		_ = p.bar.Add(1) // a bar that cannot be drawn is no reason to stop
 	case done%tenth == 0:
-		fmt.Fprintf(p.out, "sent %d of %d\n", done, p.total)
+		fmt.Fprintf(p.out, "%s  %d of %d sent\n", scene, done, p.total)
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 )
 
 // lesson plays a lesson through the sidecar, with enough absence and trouble
-// in it to see every verdict. The simulator reads the attendance back through
+// in it to see every verdict, five minutes a second so that it can be watched. The simulator reads the attendance back through
 // PostgREST, prints it, and fails unless it is right.
 func (d *dev) lesson(ctx context.Context) error {
-	args := []string{"simulate", "--check", "--absent", "0.15", "--dropouts", "0.3"}
+	args := []string{"simulate", "--check", "--speed", "300", "--absent", "0.15", "--dropouts", "0.3"}
 	fmt.Printf("\nPlaying a lesson: bin/sidecar %s\n(the sidecar's own log is in %s)\n\n", strings.Join(args, " "), d.sidecarLog())
 	cmd := exec.CommandContext(ctx, d.sidecarPath(), args...)
 	cmd.Dir = d.tree.Root
