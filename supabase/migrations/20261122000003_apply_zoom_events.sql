@@ -15,8 +15,8 @@
 -- callers may run: those who share neither run side by side, the others wait for one another and never in a ring.
 --
 -- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
--- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index. Even
--- the small helpers are plpgsql: it keeps the plan of a function that has settings of its own, and language sql does not.
+-- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
+-- lateral lookup stands where a join could be turned round. Even the small helpers are plpgsql: it keeps the plan of a function that has settings of its own, and language sql does not.
 --
 -- Locks nothing: it only makes types, a view and functions.
 
@@ -52,36 +52,41 @@ create type zoom.lesson as (class_id uuid, held_on date);
 comment on type zoom.lesson is 'A class on a date.';
 
 
-create view zoom.visits with (security_invoker = true) as
+create view zoom.visits with (security_invoker) as
 select
-  joined_or_left.meeting_id,
-  joined_or_left.instance,
-  joined_or_left.segment,
-  joined_or_left.kind,
-  joined_or_left.at,
+  mark.meeting_id,
+  mark.instance,
+  mark.segment,
+  mark.kind,
+  mark.at,
   -- Here now: the last thing heard is a join, and the run goes on.
-  joined_or_left.kind = 'joined' and next.at is null and run.ended_at is null as is_open,
+  mark.kind = 'joined' and next.at is null and run.ended_at is null as is_open,
   -- When they went: by a leave, or because the run ended with them in it.
   case
-    when joined_or_left.kind = 'left' then joined_or_left.at
-    when next.at is null and run.ended_at is not null then greatest(joined_or_left.at, run.ended_at)
+    when mark.kind = 'left' then mark.at
+    when next.at is null and run.ended_at is not null then greatest(mark.at, run.ended_at)
   end as left_at,
   -- The time that counts: from a join to the next mark, else to the end. Longer than any meeting lasts is not believed.
   case
-    when joined_or_left.kind = 'joined' and coalesce(next.at, greatest(joined_or_left.at, run.ended_at)) - joined_or_left.at <= interval '30 hours'
-      and (next.at is not null or run.ended_at is not null)
-    then tstzrange(joined_or_left.at, coalesce(next.at, greatest(joined_or_left.at, run.ended_at)))
+    when mark.kind = 'joined' and (next.at is not null or run.ended_at is not null)
+      and coalesce(next.at, greatest(mark.at, run.ended_at)) - mark.at <= interval '30 hours'
+    then tstzrange(mark.at, coalesce(next.at, greatest(mark.at, run.ended_at)))
   end as counted,
   run.ended_at is not null as is_over
-from zoom.marks joined_or_left
-join zoom.instances run on run.meeting_id = joined_or_left.meeting_id and run.instance = joined_or_left.instance
+from zoom.marks mark
+-- Each looked up for its mark (limit keeps the planner from joining in another order), so the marks are always
+-- reached by their whole key.
+cross join lateral (
+  select parent.ended_at
+  from zoom.instances parent
+  where parent.meeting_id = mark.meeting_id and parent.instance = mark.instance
+  limit 1
+) run
 left join lateral (
   select later.at
   from zoom.marks later
-  where later.meeting_id = joined_or_left.meeting_id
-    and later.instance = joined_or_left.instance
-    and later.segment = joined_or_left.segment
-    and (later.at, later.kind) > (joined_or_left.at, joined_or_left.kind)
+  where later.meeting_id = mark.meeting_id and later.instance = mark.instance and later.segment = mark.segment
+    and (later.at, later.kind) > (mark.at, mark.kind)
   order by later.at, later.kind
   limit 1
 ) next on true;
@@ -429,9 +434,13 @@ begin
         bool_or(visit.is_open) as is_in,
         zoom.seconds(range_agg(visit.counted)) as duration
       from (
-        select seg.*, true as is_latest
+        select own.*, true as is_latest
         from zoom.instances run
-        join zoom.segments seg on seg.meeting_id = run.meeting_id and seg.instance = run.instance and seg.user_id = placed.user_id
+        cross join lateral (
+          select seg.* from zoom.segments seg
+          where seg.user_id = placed.user_id and seg.meeting_id = run.meeting_id and seg.instance = run.instance
+          offset 0
+        ) own
         where run.meeting_id = placed.meeting_id and run.held_on = placed.latest
         union all
         select seg.*, run.held_on = placed.latest
@@ -595,7 +604,11 @@ begin
     select enrolled.student_id, enrolled.class_id, run.held_on
     from unnest(sightings) seen
     join zoom.instances run on run.meeting_id = seen.meeting_id and run.instance = seen.instance
-    join public.class_students enrolled on enrolled.class_id = run.class_id and enrolled.student_id = seen.user_id
+    cross join lateral (
+      select pupil.class_id, pupil.student_id from public.class_students pupil
+      where pupil.class_id = run.class_id and pupil.student_id = seen.user_id
+      limit 1
+    ) enrolled
     union
     select enrolled.student_id, enrolled.class_id, lesson.held_on
     from unnest(lessons) lesson
