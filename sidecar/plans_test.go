@@ -15,7 +15,7 @@ import (
 )
 
 // aMillionFacts fills the private schema and the rows it is shown in: a school
-// year of 50 recurring meetings, 40 students each, 250 lessons, two visits a
+// year of 50 recurring meetings, 40 students each, 250 lessons, one visit a
 // lesson; a mark for each join and leave.
 const aMillionFacts = `
 set session_replication_role = replica; -- no foreign key checks while filling
@@ -31,12 +31,12 @@ insert into zoom.instances (meeting_id, instance, stated_start, first_at, ended_
 select md5('c' || c)::uuid, c || '-' || d, '2026-01-05T08:00Z'::timestamptz + d * interval '1 day', '2026-01-05T08:00Z'::timestamptz + d * interval '1 day',
   '2026-01-05T09:00Z'::timestamptz + d * interval '1 day', md5('c' || c)::uuid, '2026-01-05'::date + d
 from generate_series(1, 50) c, generate_series(0, 249) d;
-insert into zoom.segments (meeting_id, instance, segment, connection, email, name, named_at, user_id)
-select md5('c' || (1 + (i - 1) / 40))::uuid, (1 + (i - 1) / 40) || '-' || d, i || '-' || v, i || '/' || v, 's' || i || '@school.test', 'Student ' || i,
-  '2026-01-05T08:00Z'::timestamptz + d * interval '1 day', md5('u' || i)::uuid
-from generate_series(1, 2000) i, generate_series(0, 249) d, generate_series(0, 0) v;
-insert into zoom.marks (meeting_id, instance, segment, at, kind)
-select seg.meeting_id, seg.instance, seg.segment, seg.named_at + case kind when 'left' then interval '50 minutes' else interval '0' end, kind
+insert into zoom.segments (run_id, segment, meeting_id, connection, email, name, named_at, user_id)
+select run.run_id, i::text, run.meeting_id, 'c' || i, 's' || i || '@school.test', 'Student ' || i, run.stated_start, md5('u' || i)::uuid
+from zoom.instances run, generate_series(1, 2000) i
+where run.meeting_id = md5('c' || (1 + (i - 1) / 40))::uuid;
+insert into zoom.marks (run_id, segment, at, kind)
+select seg.run_id, seg.segment, seg.named_at + case kind when 'left' then interval '50 minutes' else interval '0' end, kind
 from zoom.segments seg, unnest(array['joined', 'left']) kind where seg.named_at is not null;
 insert into zoom_participants (id, meeting_id, user_id, status, join_time, leave_time, duration)
 select md5('p' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid, 'left', '2026-09-11T08:00Z', '2026-09-11T08:50Z', 3000

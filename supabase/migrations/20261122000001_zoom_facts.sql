@@ -20,6 +20,7 @@ grant usage on schema zoom to service_role;
 
 
 create table zoom.instances (
+  run_id bigint primary key generated always as identity,
   meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
   instance text collate "C" not null,
   stated_start timestamptz,
@@ -28,10 +29,12 @@ create table zoom.instances (
   ended_at timestamptz,
   class_id uuid references public.classes (id) on delete set null,
   held_on date,
-  primary key (meeting_id, instance)
+  unique (meeting_id, instance),
+  unique (meeting_id, run_id)
 );
 
 comment on table zoom.instances is 'One run of a meeting. A restart, and each occurrence of a recurring meeting, is another instance of the same meeting.';
+comment on column zoom.instances.run_id is 'Generated: a short name for the run.';
 comment on column zoom.instances.meeting_id is 'The meeting.';
 comment on column zoom.instances.instance is 'Zoom''s uuid of the run; not a Postgres uuid.';
 comment on column zoom.instances.stated_start is 'The least start that any of its events stated; null while none has.';
@@ -50,9 +53,9 @@ grant select, insert, update, delete on zoom.instances to service_role;
 
 
 create table zoom.segments (
-  meeting_id uuid not null,
-  instance text collate "C" not null,
+  run_id bigint not null,
   segment text collate "C" not null,
+  meeting_id uuid not null,
   connection text collate "C",
   connection_key text collate "C" not null generated always as (coalesce(connection, 'segment ' || segment)) stored,
   zoom_user_id text collate "C",
@@ -62,17 +65,17 @@ create table zoom.segments (
   name text collate "C",
   named_at timestamptz,
   user_id uuid references public.users (id) on delete set null,
-  primary key (meeting_id, instance, segment),
-  foreign key (meeting_id, instance) references zoom.instances (meeting_id, instance) on delete cascade,
+  primary key (run_id, segment),
+  foreign key (meeting_id, run_id) references zoom.instances (meeting_id, run_id) on delete cascade,
   constraint a_name_has_its_time check ((name is null) = (named_at is null)),
   constraint absent_is_null_not_empty check ('' not in (coalesce(connection, '-'), coalesce(zoom_user_id, '-'),
     coalesce(registrant_id, '-'), coalesce(customer_key, '-'), coalesce(email, '-'), coalesce(name, '-')))
 );
 
 comment on table zoom.segments is 'One visit to one room (a rejoin and a breakout move each begin another), and all that Zoom said about who it is.';
-comment on column zoom.segments.meeting_id is 'The meeting.';
-comment on column zoom.segments.instance is 'The run of the meeting.';
+comment on column zoom.segments.run_id is 'The run of the meeting.';
 comment on column zoom.segments.segment is 'Zoom''s participant.user_id: what pairs a join with its leave.';
+comment on column zoom.segments.meeting_id is 'The meeting: that of the run, here too so that a user is found in it.';
 comment on column zoom.segments.connection is 'Zoom''s participant_uuid: one connection, kept through breakout moves.';
 comment on column zoom.segments.connection_key is 'The connection, else the segment by itself. One key is one person.';
 comment on column zoom.segments.zoom_user_id is 'The Zoom account, if signed in.';
@@ -83,28 +86,26 @@ comment on column zoom.segments.name is 'The newest display name.';
 comment on column zoom.segments.named_at is 'When that name was used.';
 comment on column zoom.segments.user_id is 'The user it is, as last looked up; null for somebody unknown.';
 
-create index segments_connection_idx on zoom.segments (meeting_id, instance, connection_key);
-create index segments_user_idx on zoom.segments (user_id, meeting_id, instance);
+create index segments_connection_idx on zoom.segments (run_id, connection_key);
+create index segments_user_idx on zoom.segments (user_id, meeting_id, run_id);
 
 alter table zoom.segments enable row level security;
 grant select, insert, update, delete on zoom.segments to service_role;
 
 
 create table zoom.marks (
-  meeting_id uuid not null,
-  instance text collate "C" not null,
+  run_id bigint not null,
   segment text collate "C" not null,
   at timestamptz not null,
   kind text collate "C" not null check (kind in ('joined', 'left')),
   approximate boolean not null default false,
   recorded_at timestamptz not null default now(),
-  primary key (meeting_id, instance, segment, at, kind),
-  foreign key (meeting_id, instance, segment) references zoom.segments (meeting_id, instance, segment) on delete cascade
+  primary key (run_id, segment, at, kind),
+  foreign key (run_id, segment) references zoom.segments (run_id, segment) on delete cascade
 );
 
 comment on table zoom.marks is 'Somebody joined or left at an instant. A set: hearing of a mark again changes nothing.';
-comment on column zoom.marks.meeting_id is 'The meeting.';
-comment on column zoom.marks.instance is 'The run of the meeting.';
+comment on column zoom.marks.run_id is 'The run of the meeting.';
 comment on column zoom.marks.segment is 'The visit it begins or ends.';
 comment on column zoom.marks.at is 'When, to the second, by the event''s own time.';
 comment on column zoom.marks.kind is 'joined or left.';
@@ -124,11 +125,11 @@ create table zoom.rows (
   row_id uuid primary key references public.zoom_participants (id) on delete cascade,
   meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
   was zoom.said,
-  instance text collate "C",
+  run_id bigint,
   connection_key text collate "C",
   closed_at timestamptz,
-  constraint a_guest_has_instance_and_connection check ((instance is null) = (connection_key is null)),
-  constraint only_a_row_we_made_stands_for_a_guest check ((was).status is null or instance is null),
+  constraint a_guest_has_run_and_connection check ((run_id is null) = (connection_key is null)),
+  constraint only_a_row_we_made_stands_for_a_guest check ((was).status is null or run_id is null),
   constraint only_a_row_of_the_app_is_closed check ((was).status is not null or closed_at is null)
 );
 
@@ -136,11 +137,11 @@ comment on table zoom.rows is 'What the sidecar remembers of the rows in public.
 comment on column zoom.rows.row_id is 'The row.';
 comment on column zoom.rows.meeting_id is 'Its meeting.';
 comment on column zoom.rows.was is 'What the app''s row said before we wrote over it. Null for a row we made: that one we may delete.';
-comment on column zoom.rows.instance is 'The run the guest it stands for was in; null for a user''s row.';
+comment on column zoom.rows.run_id is 'The run the guest it stands for was in; null for a user''s row.';
 comment on column zoom.rows.connection_key is 'The guest it stands for; null for a user''s row.';
 comment on column zoom.rows.closed_at is 'The leave_time we gave a row that only the app had left at joined; null for a row that shows Zoom''s facts.';
 
-create unique index rows_guest_key on zoom.rows (meeting_id, instance, connection_key) where instance is not null;
+create unique index rows_guest_key on zoom.rows (run_id, connection_key) where run_id is not null;
 create index rows_meeting_id_idx on zoom.rows (meeting_id);
 
 alter table zoom.rows enable row level security;

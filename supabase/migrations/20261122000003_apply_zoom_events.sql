@@ -26,6 +26,7 @@ create type zoom.fact as (
   meeting text,
   meeting_id uuid,
   instance text collate "C",
+  run_id bigint,
   at timestamptz,
   approximate boolean,
   start timestamptz,
@@ -39,13 +40,10 @@ create type zoom.fact as (
 );
 comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1.';
 
-create type zoom.run as (meeting_id uuid, instance text collate "C");
-comment on type zoom.run is 'The key of one run of a meeting.';
-
-create type zoom.visit as (meeting_id uuid, instance text collate "C", segment text collate "C");
+create type zoom.visit as (run_id bigint, segment text collate "C");
 comment on type zoom.visit is 'The key of one segment.';
 
-create type zoom.sighting as (meeting_id uuid, instance text collate "C", connection_key text collate "C", user_id uuid);
+create type zoom.sighting as (meeting_id uuid, run_id bigint, connection_key text collate "C", user_id uuid);
 comment on type zoom.sighting is 'A connection, and the user it is or was taken for; null for a guest.';
 
 create type zoom.lesson as (class_id uuid, held_on date);
@@ -54,8 +52,7 @@ comment on type zoom.lesson is 'A class on a date.';
 
 create view zoom.visits with (security_invoker) as
 select
-  mark.meeting_id,
-  mark.instance,
+  mark.run_id,
   mark.segment,
   mark.kind,
   mark.at,
@@ -74,26 +71,21 @@ select
   end as counted,
   run.ended_at is not null as is_over
 from zoom.marks mark
--- Each looked up for its mark (limit keeps the planner from joining in another order), so the marks are always
+-- Each looked up for its mark (limit keeps the planner from joining in another order), so that the marks are always
 -- reached by their whole key.
 cross join lateral (
-  select parent.ended_at
-  from zoom.instances parent
-  where parent.meeting_id = mark.meeting_id and parent.instance = mark.instance
-  limit 1
+  select parent.ended_at from zoom.instances parent where parent.run_id = mark.run_id limit 1
 ) run
 left join lateral (
   select later.at
   from zoom.marks later
-  where later.meeting_id = mark.meeting_id and later.instance = mark.instance and later.segment = mark.segment
-    and (later.at, later.kind) > (mark.at, mark.kind)
+  where later.run_id = mark.run_id and later.segment = mark.segment and (later.at, later.kind) > (mark.at, mark.kind)
   order by later.at, later.kind
   limit 1
 ) next on true;
 
 comment on view zoom.visits is 'Each mark with what follows from the next one of its segment, or from the end of the run.';
-comment on column zoom.visits.meeting_id is 'The meeting.';
-comment on column zoom.visits.instance is 'The run of the meeting.';
+comment on column zoom.visits.run_id is 'The run of the meeting.';
 comment on column zoom.visits.segment is 'The segment.';
 comment on column zoom.visits.kind is 'joined or left.';
 comment on column zoom.visits.at is 'When.';
@@ -151,7 +143,7 @@ declare
   bad integer;
 begin
   select array_agg(row(
-      said.n, said.kind, said.meeting, null, said.instance, date_trunc('second', said.at), coalesce(said.approximate, false),
+      said.n, said.kind, said.meeting, null, said.instance, null, date_trunc('second', said.at), coalesce(said.approximate, false),
       date_trunc('second', said.start), said.segment, nullif(said.connection, ''), nullif(said.zoom_user_id, ''),
       nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, '')
     )::zoom.fact order by said.n)
@@ -182,7 +174,7 @@ grant execute on function zoom.read_events to service_role;
 
 
 create function zoom.keep_facts(
-  facts zoom.fact[], out changed_runs zoom.run[], out ended_runs zoom.run[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+  inout facts zoom.fact[], out changed_runs bigint[], out ended_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -210,34 +202,37 @@ begin
     where excluded.stated_start < coalesce(run.stated_start, 'infinity')
       or excluded.first_at < run.first_at
       or excluded.ended_at > coalesce(run.ended_at, '-infinity')
-    returning run.meeting_id, run.instance
+    returning run.run_id, run.meeting_id, run.instance
   )
-  select
-    (select array_agg(row(kept.meeting_id, kept.instance)::zoom.run) from kept),
-    (select array_agg(row(before.meeting_id, before.instance)::zoom.run) from before
-     where before.ended_at > coalesce(before.was_ended_at, '-infinity'))
-  into changed_runs, ended_runs;
+  select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.ended_at > coalesce(before.was_ended_at, '-infinity'))
+  into changed_runs, ended_runs
+  from kept join before on before.meeting_id = kept.meeting_id and before.instance = kept.instance;
+
+  facts := array(
+    select row(f.n, f.kind, f.meeting, f.meeting_id, f.instance, run.run_id, f.at, f.approximate, f.start, f.segment, f.connection,
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name)::zoom.fact
+    from unnest(facts) f
+    join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 
   -- Segments: the greatest of each id ever said (there is but one, in practice), and the newest name.
   with told as (
-    select f.meeting_id, f.instance, f.segment,
+    select f.run_id, f.segment, f.meeting_id,
       max(f.connection) as connection, max(f.zoom_user_id) as zoom_user_id, max(f.registrant_id) as registrant_id,
       max(f.customer_key) as customer_key, max(f.email) as email,
       (array_agg(f.name order by f.at desc, f.name desc) filter (where f.name is not null))[1] as name,
       max(f.at) filter (where f.name is not null) as named_at
     from unnest(facts) f
     where f.kind in ('joined', 'left')
-    group by f.meeting_id, f.instance, f.segment
+    group by f.run_id, f.segment, f.meeting_id
   ), before as (
-    select seg.meeting_id, seg.instance, seg.connection_key
-    from told join zoom.segments seg
-      on seg.meeting_id = told.meeting_id and seg.instance = told.instance and seg.segment = told.segment
+    select seg.meeting_id, seg.run_id, seg.connection_key
+    from told join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment
     where told.connection > coalesce(seg.connection, '')
   ), kept as (
     insert into zoom.segments as seg
-      (meeting_id, instance, segment, connection, zoom_user_id, registrant_id, customer_key, email, name, named_at)
+      (run_id, segment, meeting_id, connection, zoom_user_id, registrant_id, customer_key, email, name, named_at)
     select * from told
-    on conflict (meeting_id, instance, segment) do update set
+    on conflict (run_id, segment) do update set
       connection = greatest(seg.connection, excluded.connection),
       zoom_user_id = greatest(seg.zoom_user_id, excluded.zoom_user_id),
       registrant_id = greatest(seg.registrant_id, excluded.registrant_id),
@@ -252,73 +247,72 @@ begin
       or excluded.customer_key > coalesce(seg.customer_key, '')
       or excluded.email > coalesce(seg.email, '')
       or (excluded.named_at, excluded.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
-    returning seg.meeting_id, seg.instance, seg.segment
+    returning seg.run_id, seg.segment
   )
   select
-    (select array_agg(row(kept.meeting_id, kept.instance, kept.segment)::zoom.visit) from kept),
-    (select array_agg(row(before.meeting_id, before.instance, before.connection_key, null)::zoom.sighting) from before)
+    (select array_agg(row(kept.run_id, kept.segment)::zoom.visit) from kept),
+    (select array_agg(row(before.meeting_id, before.run_id, before.connection_key, null)::zoom.sighting) from before)
   into changed_visits, old_keys;
 
   -- Marks: a set. An exact time heard later only clears the flag.
   with kept as (
-    insert into zoom.marks as mark (meeting_id, instance, segment, at, kind, approximate)
-    select f.meeting_id, f.instance, f.segment, f.at, f.kind, bool_and(f.approximate)
+    insert into zoom.marks as mark (run_id, segment, at, kind, approximate)
+    select f.run_id, f.segment, f.at, f.kind, bool_and(f.approximate)
     from unnest(facts) f
     where f.kind in ('joined', 'left')
-    group by f.meeting_id, f.instance, f.segment, f.at, f.kind
-    on conflict (meeting_id, instance, segment, at, kind) do update set approximate = false
+    group by f.run_id, f.segment, f.at, f.kind
+    on conflict (run_id, segment, at, kind) do update set approximate = false
     where mark.approximate and not excluded.approximate
-    returning mark.meeting_id, mark.instance, mark.segment
+    returning mark.run_id, mark.segment
   )
-  select array_agg(distinct row(kept.meeting_id, kept.instance, kept.segment)::zoom.visit) into new_marks from kept;
+  select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
   changed_visits := changed_visits || new_marks;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had.
-  select old_keys || array_agg(distinct row(seg.meeting_id, seg.instance, seg.connection_key, null)::zoom.sighting)
+  select old_keys || array_agg(distinct row(seg.meeting_id, seg.run_id, seg.connection_key, null)::zoom.sighting)
   into touched
   from unnest(changed_visits) news
-  join zoom.segments seg on seg.meeting_id = news.meeting_id and seg.instance = news.instance and seg.segment = news.segment;
+  join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment;
 end
 $$;
-comment on function zoom.keep_facts is 'Adds facts to the set. Returns the runs and segments that changed, the runs whose end changed, and the connections touched; null for none.';
+comment on function zoom.keep_facts is 'Adds facts to the set. Returns them with their runs, the runs and segments that changed, the runs whose end changed, and the connections touched; null for none.';
 revoke execute on function zoom.keep_facts from public;
 grant execute on function zoom.keep_facts to service_role;
 
 
 create function zoom.date_instances(
-  runs zoom.run[], school_timezone text, out turned uuid[], out moved_runs zoom.run[], out moved_lessons zoom.lesson[]
+  runs bigint[], school_timezone text, out turned uuid[], out moved_runs bigint[], out moved_lessons zoom.lesson[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
-  meetings uuid[] := array(select distinct run.meeting_id from unnest(runs) run);
+  meetings uuid[] := array(select distinct run.meeting_id from zoom.instances run where run.run_id = any (runs));
   latest_before date[] := array(
     select (select max(run.held_on) from zoom.instances run where run.meeting_id = told.id)
     from unnest(meetings) with ordinality told (id, n) order by told.n);
 begin
   with due as (
     -- Every run of a meeting that happens once has the date of its plan; else only the runs that changed can move.
-    select run.meeting_id, run.instance, run.class_id as was_class_id, run.held_on as was_held_on, meeting.class_id,
+    select run.run_id, run.class_id as was_class_id, run.held_on as was_held_on, meeting.class_id,
       zoom.local_date(
         case meeting.meeting_type when 'scheduled' then meeting.start_time else run.started_at end,
         case school_timezone when 'meeting' then coalesce(meeting.timezone, 'UTC') else school_timezone end) as held_on
     from (
-      select told.meeting_id, told.instance from unnest(runs) told
+      select told.run_id from unnest(runs) told (run_id)
       union
-      select other.meeting_id, other.instance
+      select other.run_id
       from public.zoom_meetings once join zoom.instances other on other.meeting_id = once.id
       where once.id = any (meetings) and once.meeting_type = 'scheduled'
     ) candidate
-    join zoom.instances run on run.meeting_id = candidate.meeting_id and run.instance = candidate.instance
+    join zoom.instances run on run.run_id = candidate.run_id
     join public.zoom_meetings meeting on meeting.id = run.meeting_id
   ), moved as (
     update zoom.instances run set class_id = due.class_id, held_on = due.held_on
     from due
-    where run.meeting_id = due.meeting_id and run.instance = due.instance
-      and (due.was_class_id, due.was_held_on) is distinct from (due.class_id, due.held_on)
-    returning run.meeting_id, run.instance, due.was_class_id, due.was_held_on
+    where run.run_id = due.run_id and (due.was_class_id, due.was_held_on) is distinct from (due.class_id, due.held_on)
+    returning run.run_id, due.was_class_id, due.was_held_on
   )
   select
-    array_agg(row(moved.meeting_id, moved.instance)::zoom.run),
+    array_agg(moved.run_id),
     array_agg(distinct row(moved.was_class_id, moved.was_held_on)::zoom.lesson) filter (where moved.was_class_id is not null)
   into moved_runs, moved_lessons
   from moved
@@ -342,7 +336,7 @@ declare
   sightings zoom.sighting[];
 begin
   with connection as (
-    select distinct told.meeting_id, told.instance, told.connection_key from unnest(connections) told
+    select distinct told.meeting_id, told.run_id, told.connection_key from unnest(connections) told
   ), who as (
     -- First by registration, then by e-mail. No fuzzy names. Of several, the least id: any rule will do, if it is one.
     select connection.*, (
@@ -352,14 +346,12 @@ begin
         from zoom.segments seg
         join public.meeting_registrants registrant
           on registrant.meeting_id = seg.meeting_id and registrant.zoom_registrant_id = seg.registrant_id collate "default"
-        where seg.meeting_id = connection.meeting_id and seg.instance = connection.instance
-          and seg.connection_key = connection.connection_key and registrant.user_id is not null
+        where seg.run_id = connection.run_id and seg.connection_key = connection.connection_key and registrant.user_id is not null
         union all
         select 2, person.id
         from zoom.segments seg
         join public.users person on lower(person.email) = lower(seg.email collate "default")
-        where seg.meeting_id = connection.meeting_id and seg.instance = connection.instance
-          and seg.connection_key = connection.connection_key
+        where seg.run_id = connection.run_id and seg.connection_key = connection.connection_key
       ) found
       order by found.rung, found.user_id
       limit 1
@@ -368,24 +360,21 @@ begin
   ), seen as (
     select who.*, seg.segment, seg.user_id as was_user_id
     from who
-    left join zoom.segments seg
-      on seg.meeting_id = who.meeting_id and seg.instance = who.instance and seg.connection_key = who.connection_key
+    left join zoom.segments seg on seg.run_id = who.run_id and seg.connection_key = who.connection_key
   ), renamed as (
     update zoom.segments seg set user_id = seen.user_id
     from seen
-    where seg.meeting_id = seen.meeting_id and seg.instance = seen.instance and seg.segment = seen.segment
-      and seen.user_id is distinct from seen.was_user_id
+    where seg.run_id = seen.run_id and seg.segment = seen.segment and seen.user_id is distinct from seen.was_user_id
   )
   -- Both whom it was taken for (if that was shown) and whom it is: the rows of both change.
-  select array_agg(row(either.meeting_id, either.instance, either.connection_key, either.user_id)::zoom.sighting)
+  select array_agg(row(either.meeting_id, either.run_id, either.connection_key, either.user_id)::zoom.sighting)
   into sightings
   from (
-    select seen.meeting_id, seen.instance, seen.connection_key, seen.user_id from seen
+    select seen.meeting_id, seen.run_id, seen.connection_key, seen.user_id from seen
     union
-    select seen.meeting_id, seen.instance, seen.connection_key, seen.was_user_id from seen
+    select seen.meeting_id, seen.run_id, seen.connection_key, seen.was_user_id from seen
     where seen.was_user_id is not null or exists (
-      select from zoom.rows guest
-      where guest.meeting_id = seen.meeting_id and guest.instance = seen.instance and guest.connection_key = seen.connection_key)
+      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
   ) either;
   return sightings;
 end
@@ -400,12 +389,12 @@ language plpgsql volatile set search_path = '' as $$
 declare
   was_overtaken boolean;
   written zoom.rows[];
-  given_back zoom.run[];
+  given_back zoom.rows[];
 begin
   with person as (
     -- A user is one person in all runs of a meeting; a guest is one connection.
     select distinct seen.meeting_id, seen.user_id,
-      case when seen.user_id is null then seen.instance end as instance,
+      case when seen.user_id is null then seen.run_id end as run_id,
       case when seen.user_id is null then seen.connection_key end as connection_key
     from unnest(sightings) seen
   ), placed as (
@@ -438,30 +427,28 @@ begin
         from zoom.instances run
         cross join lateral (
           select seg.* from zoom.segments seg
-          where seg.user_id = placed.user_id and seg.meeting_id = run.meeting_id and seg.instance = run.instance
+          where seg.user_id = placed.user_id and seg.meeting_id = run.meeting_id and seg.run_id = run.run_id
           offset 0
         ) own
         where run.meeting_id = placed.meeting_id and run.held_on = placed.latest
         union all
         select seg.*, run.held_on = placed.latest
         from zoom.segments seg
-        join zoom.instances run on run.meeting_id = seg.meeting_id and run.instance = seg.instance
-        where seg.meeting_id = placed.meeting_id and seg.instance = placed.instance
-          and seg.connection_key = placed.connection_key and seg.user_id is null
+        join zoom.instances run on run.run_id = seg.run_id
+        where seg.run_id = placed.run_id and seg.connection_key = placed.connection_key and seg.user_id is null
       ) seat
-      join zoom.visits visit
-        on visit.meeting_id = seat.meeting_id and visit.instance = seat.instance and visit.segment = seat.segment
+      cross join lateral (
+        select * from zoom.visits visit where visit.run_id = seat.run_id and visit.segment = seat.segment offset 0
+      ) visit
     ) stay on true
     left join public.zoom_participants own on own.meeting_id = placed.meeting_id and own.user_id = placed.user_id
     left join zoom.rows memory on memory.row_id = own.id
-    left join zoom.rows guest
-      on guest.meeting_id = placed.meeting_id and guest.instance = placed.instance and guest.connection_key = placed.connection_key
+    left join zoom.rows guest on guest.run_id = placed.run_id and guest.connection_key = placed.connection_key
     left join lateral (
       -- A guest who turned out to be this user leaves them the row.
       select former.row_id
       from zoom.segments seg
-      join zoom.rows former
-        on former.meeting_id = seg.meeting_id and former.instance = seg.instance and former.connection_key = seg.connection_key
+      join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
       where own.id is null and seg.user_id = placed.user_id and seg.meeting_id = placed.meeting_id
       order by former.row_id
       limit 1
@@ -469,7 +456,7 @@ begin
   ), want as materialized (
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select coalesce(known.row_id, gen_random_uuid()) as row_id, known.row_id is not null as is_there,
-      known.meeting_id, known.user_id, known.instance, known.connection_key, known.is_known, known.was,
+      known.meeting_id, known.user_id, known.run_id, known.connection_key, known.is_known, known.was,
       case when known.is_known then row(
         known.zoom_id, coalesce(known.name, person.name), coalesce(known.email, person.email),
         case when known.is_here then known.join_time end,
@@ -506,9 +493,9 @@ begin
   )
   select
     (select count(*) from inserted) < (select count(*) from want where not want.is_there),
-    (select array_agg(row(want.row_id, want.meeting_id, want.was, want.instance, want.connection_key, null)::zoom.rows)
+    (select array_agg(row(want.row_id, want.meeting_id, want.was, want.run_id, want.connection_key, null)::zoom.rows)
      from want where want.is_known),
-    (select array_agg(row(want.meeting_id, want.row_id::text)::zoom.run) from want where not want.is_known)
+    (select array_agg(row(want.row_id, want.meeting_id, want.was, null, null, null)::zoom.rows) from want where not want.is_known)
   into was_overtaken, written, given_back;
 
   if was_overtaken then
@@ -520,10 +507,10 @@ begin
   insert into zoom.rows as memory
   select (told).* from unnest(written) told
   on conflict (row_id) do update set
-    was = excluded.was, instance = excluded.instance, connection_key = excluded.connection_key, closed_at = null
-  where (memory.was, memory.instance, memory.connection_key, memory.closed_at)
-    is distinct from (excluded.was, excluded.instance, excluded.connection_key, null);
-  delete from zoom.rows memory where memory.row_id = any (array(select told.instance::uuid from unnest(given_back) told));
+    was = excluded.was, run_id = excluded.run_id, connection_key = excluded.connection_key, closed_at = null
+  where (memory.was, memory.run_id, memory.connection_key, memory.closed_at)
+    is distinct from (excluded.was, excluded.run_id, excluded.connection_key, null);
+  delete from zoom.rows memory where memory.row_id = any (array(select told.row_id from unnest(given_back) told));
   return array(select distinct told.meeting_id from unnest(given_back) told);
 end
 $$;
@@ -551,7 +538,7 @@ begin
     where shown.user_id is not null and (shown.status = 'joined' or is_closed)
       and not exists (
         select from zoom.instances run
-        join zoom.segments seg on seg.meeting_id = run.meeting_id and seg.instance = run.instance and seg.user_id = shown.user_id
+        join zoom.segments seg on seg.run_id = run.run_id and seg.meeting_id = run.meeting_id and seg.user_id = shown.user_id
         where run.meeting_id = shown.meeting_id
           and run.held_on = (select max(other.held_on) from zoom.instances other where other.meeting_id = shown.meeting_id))
   ), closed as (
@@ -603,7 +590,7 @@ begin
   from (
     select enrolled.student_id, enrolled.class_id, run.held_on
     from unnest(sightings) seen
-    join zoom.instances run on run.meeting_id = seen.meeting_id and run.instance = seen.instance
+    join zoom.instances run on run.run_id = seen.run_id
     cross join lateral (
       select pupil.class_id, pupil.student_id from public.class_students pupil
       where pupil.class_id = run.class_id and pupil.student_id = seen.user_id
@@ -638,10 +625,14 @@ begin
           bool_or(coalesce(visit.kind = 'left' or visit.is_over, false)) as is_settled,
           zoom.seconds(range_agg(visit.counted)) as duration
         from zoom.instances run
-        left join zoom.segments seg
-          on seg.user_id = told.student_id and seg.meeting_id = run.meeting_id and seg.instance = run.instance
-        left join zoom.visits visit
-          on visit.meeting_id = seg.meeting_id and visit.instance = seg.instance and visit.segment = seg.segment
+        left join lateral (
+          select here.run_id, here.segment from zoom.segments here
+          where here.user_id = told.student_id and here.meeting_id = run.meeting_id and here.run_id = run.run_id
+          offset 0
+        ) seg on true
+        left join lateral (
+          select * from zoom.visits visit where visit.run_id = seg.run_id and visit.segment = seg.segment offset 0
+        ) visit on true
         where run.class_id = told.class_id and run.held_on = told.date
         group by run.meeting_id
       ) stay
@@ -714,7 +705,7 @@ begin
     for no key update);
 
   facts := array(
-    select row(f.n, f.kind, f.meeting, meeting.id, f.instance, f.at, f.approximate, f.start, f.segment, f.connection,
+    select row(f.n, f.kind, f.meeting, meeting.id, f.instance, null, f.at, f.approximate, f.start, f.segment, f.connection,
       f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name)::zoom.fact
     from unnest(facts) f
     left join public.zoom_meetings meeting on meeting.zoom_meeting_id = f.meeting and meeting.id = any (meetings)
@@ -728,8 +719,8 @@ begin
     where class.id = any (array(
       select meeting.class_id from public.zoom_meetings meeting where meeting.id = any (meetings)
       union
-      select run.class_id from unnest(facts) f
-      join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance))
+      select run.class_id from unnest(kept.facts) f
+      join zoom.instances run on run.run_id = f.run_id))
     order by class.id
     for no key update;
 
@@ -737,50 +728,49 @@ begin
 
     -- Look at the connections touched, and at everyone in a run that ended or moved or became the latest.
     seen := zoom.recognise(kept.touched || array(
-      select distinct row(seg.meeting_id, seg.instance, seg.connection_key, null)::zoom.sighting
+      select distinct row(seg.meeting_id, seg.run_id, seg.connection_key, null)::zoom.sighting
       from (
-        select told.meeting_id, told.instance from unnest(kept.ended_runs || dates.moved_runs) told
+        select told.run_id from unnest(kept.ended_runs || dates.moved_runs) told (run_id)
         union
-        select run.meeting_id, run.instance
+        select run.run_id
         from unnest(dates.turned) told (id)
         join zoom.instances run
           on run.meeting_id = told.id and run.held_on = (select max(other.held_on) from zoom.instances other where other.meeting_id = told.id)
       ) run
-      join zoom.segments seg on seg.meeting_id = run.meeting_id and seg.instance = run.instance));
+      join zoom.segments seg on seg.run_id = run.run_id));
 
     -- Where another occurrence is the latest now, those shown for the one before go back to invited.
     given_back := zoom.show_participants(seen || array(
-      select row(shown.meeting_id, memory.instance, memory.connection_key, shown.user_id)::zoom.sighting
+      select row(shown.meeting_id, memory.run_id, memory.connection_key, shown.user_id)::zoom.sighting
       from unnest(dates.turned) told (id)
       join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited'
       left join zoom.rows memory on memory.row_id = shown.id
-      where shown.user_id is not null or memory.instance is not null));
+      where shown.user_id is not null or memory.run_id is not null));
 
-    given_back := given_back || array(select distinct told.meeting_id from unnest(kept.ended_runs) told);
+    given_back := given_back || array(select distinct run.meeting_id from zoom.instances run where run.run_id = any (kept.ended_runs));
     if cardinality(given_back) > 0 then
       perform zoom.close_app_joins(given_back);
     end if;
 
-    perform zoom.show_meetings(array(select distinct told.meeting_id from unnest(kept.changed_runs) told));
+    perform zoom.show_meetings(array(select distinct run.meeting_id from zoom.instances run where run.run_id = any (kept.changed_runs)));
 
     lessons := dates.moved_lessons || array(
       select distinct row(run.class_id, run.held_on)::zoom.lesson
-      from unnest(kept.ended_runs || dates.moved_runs) told
-      join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
-      where run.class_id is not null);
+      from zoom.instances run
+      where run.run_id = any (kept.ended_runs || dates.moved_runs) and run.class_id is not null);
     perform zoom.record_attendance(seen, lessons, min_seconds);
   end if;
 
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when f.kind in ('started', 'ended')
-          and (f.meeting_id, f.instance) in (select told.meeting_id, told.instance from unnest(kept.changed_runs) told)
-          or (f.meeting_id, f.instance, f.segment) in (select told.meeting_id, told.instance, told.segment from unnest(kept.changed_visits) told)
+        when run.run_id = any (kept.changed_runs) and f.kind in ('started', 'ended')
+          or (run.run_id, f.segment) in (select told.run_id, told.segment from unnest(kept.changed_visits) told)
         then 'applied'
         else 'duplicate'
       end order by f.n), '[]')
-    from unnest(facts) f);
+    from unnest(facts) f
+    left join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 end
 $$;
 comment on function public.apply_zoom_events is 'Adds Zoom''s events to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects with kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name. policy: min_minutes (default 15) and timezone (IANA name, default UTC, or "meeting"). Returns one outcome per event, in order: applied, duplicate or unknown_meeting. Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
