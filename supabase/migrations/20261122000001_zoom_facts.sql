@@ -86,7 +86,8 @@ comment on column zoom.segments.name is 'The newest display name.';
 comment on column zoom.segments.named_at is 'When that name was used.';
 comment on column zoom.segments.user_id is 'The user it is, as last looked up; null for somebody unknown.';
 
-create index segments_connection_idx on zoom.segments (run_id, connection_key);
+-- What tells the row first: else, while there are no statistics, an index on the run alone looks as good as the right one.
+create index segments_connection_idx on zoom.segments (connection_key, run_id);
 create index segments_user_idx on zoom.segments (user_id, meeting_id, run_id);
 
 alter table zoom.segments enable row level security;
