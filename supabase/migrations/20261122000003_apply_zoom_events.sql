@@ -16,7 +16,8 @@
 --
 -- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
 -- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
--- lateral lookup stands where a join could be turned round. Even the small helpers are plpgsql: it keeps the plan of a function that has settings of its own, and language sql does not.
+-- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
+-- keeps the plan of a function that has settings of its own, and language sql does not.
 --
 -- Locks nothing: it only makes types, a view and functions.
 
