@@ -76,7 +76,7 @@ func (r *PostgREST) Start(ctx context.Context) error {
 		return err
 	}
 	r.program = program
-	if err := r.awaitAnswer(ctx); err != nil {
+	if err := program.Await(ctx, 30*time.Second, r.answers); err != nil {
 		r.Kill()
 		return fmt.Errorf("start PostgREST: %w", err)
 	}
@@ -105,26 +105,7 @@ func (r *PostgREST) Close() error {
 
 func (r *PostgREST) socket() string { return filepath.Join(r.dir, "socket") }
 
-// awaitAnswer asks until the server has read the schema and answers, the
-// program ends, or half a minute has passed.
-func (r *PostgREST) awaitAnswer(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		err := r.answers(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-r.Done():
-			return r.Err()
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w", err)
-		case <-time.After(25 * time.Millisecond):
-		}
-	}
-}
-
+// answers says whether the server has read the schema and answers.
 func (r *PostgREST) answers(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, "http://postgrest/", nil)
 	if err != nil {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,26 @@ func (p *Program) Err() error {
 		return fmt.Errorf("%s ended", p.name)
 	default:
 		return nil
+	}
+}
+
+// Await asks until the answer is nil, and returns what is wrong when the
+// program ends, ctx ends, or the time within which it should answer is over.
+func (p *Program) Await(ctx context.Context, within time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return p.Err()
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w", p.name, err)
+		case <-time.After(25 * time.Millisecond):
+		}
 	}
 }
 

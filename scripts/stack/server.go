@@ -126,7 +126,7 @@ func (s *postgresServer) startOn(ctx context.Context, port int) (*Postgres, erro
 		return nil, err
 	}
 	pg := &Postgres{Program: program, Port: port}
-	if err := pg.awaitAccepting(ctx); err != nil {
+	if err := pg.Await(ctx, time.Minute, pg.accepts); err != nil {
 		_ = pg.Stop()
 		said := tail(io.NewSectionReader(log, began, 1<<20), 15)
 		return nil, fmt.Errorf("start PostgreSQL on port %d: %w (all of it in %s)\n%s", port, err, logPath, said)
@@ -157,24 +157,13 @@ func (s *postgresServer) settings(port int) []string {
 	return args
 }
 
-// awaitAccepting tries to connect until it works, the server ends, or a
-// minute has passed.
-func (pg *Postgres) awaitAccepting(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		conn, err := pgx.Connect(ctx, pg.URL(Superuser, "postgres"))
-		if err == nil {
-			return conn.Close(ctx)
-		}
-		select {
-		case <-pg.Done():
-			return pg.Err()
-		case <-ctx.Done():
-			return fmt.Errorf("it does not accept connections: %w", err)
-		case <-time.After(20 * time.Millisecond):
-		}
+// accepts says whether the server accepts connections.
+func (pg *Postgres) accepts(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, pg.URL(Superuser, "postgres"))
+	if err != nil {
+		return err
 	}
+	return conn.Close(ctx)
 }
 
 // FreePort is a TCP port of 127.0.0.1 that nobody listened on a moment ago.

@@ -21,12 +21,11 @@ type check struct {
 	before School
 	want   Rows
 	demand demand
-	lesson Lesson
 }
 
 // newCheck works out what the lesson must end in, given the rows before it.
 func newCheck(before School, lesson Lesson, policy Policy) check {
-	c := check{before: before, lesson: lesson, demand: everything}
+	c := check{before: before, demand: everything}
 	meeting := before.Meetings[0]
 	day := heldOn(meeting, lesson.Start, policy)
 	for _, row := range before.Participants {

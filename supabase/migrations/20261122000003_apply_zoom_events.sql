@@ -765,13 +765,12 @@ begin
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when run.run_id = any (kept.changed_runs) and f.kind in ('started', 'ended')
-          or (run.run_id, f.segment) in (select told.run_id, told.segment from unnest(kept.changed_visits) told)
+        when f.run_id = any (kept.changed_runs) and f.kind in ('started', 'ended')
+          or (f.run_id, f.segment) in (select told.run_id, told.segment from unnest(kept.changed_visits) told)
         then 'applied'
         else 'duplicate'
       end order by f.n), '[]')
-    from unnest(facts) f
-    left join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
+    from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null)) f);
 end
 $$;
 comment on function public.apply_zoom_events is 'Adds Zoom''s events to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects with kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name. policy: min_minutes (default 15) and timezone (IANA name, default UTC, or "meeting"). Returns one outcome per event, in order: applied, duplicate or unknown_meeting. Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';

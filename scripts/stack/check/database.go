@@ -23,22 +23,18 @@ func (s *suite) migrations(ctx context.Context) error {
 // seed runs supabase/seed.sql as the CLI does on a new project, then again as
 // somebody might by hand.
 func (s *suite) seed(ctx context.Context) error {
-	server, err := s.database(ctx)
+	url, err := s.project(ctx)
 	if err != nil {
 		return err
 	}
-	name, err := s.clone(ctx, server)
-	if err != nil {
-		return err
-	}
-	if err := stack.Migrate(ctx, s.tree, server.URL(stack.Owner, name), true); err != nil {
+	if err := stack.Migrate(ctx, s.tree, url, true); err != nil {
 		return err
 	}
 	sql, err := os.ReadFile(filepath.Join(s.tree.Root, "supabase", "seed.sql"))
 	if err != nil {
 		return err
 	}
-	if err := stack.Exec(ctx, server.URL(stack.Owner, name), string(sql)); err != nil {
+	if err := stack.Exec(ctx, url, string(sql)); err != nil {
 		return fmt.Errorf("the seed applied once, but not again: %w", err)
 	}
 	return nil
@@ -47,15 +43,10 @@ func (s *suite) seed(ctx context.Context) error {
 // advisors asks Supabase's own lints. To be sure that silence means health,
 // they are also shown an ill database.
 func (s *suite) advisors(ctx context.Context) error {
-	server, err := s.database(ctx)
+	url, err := s.project(ctx)
 	if err != nil {
 		return err
 	}
-	name, err := s.clone(ctx, server)
-	if err != nil {
-		return err
-	}
-	url := server.URL(stack.Owner, name)
 	if out, err := s.advise(ctx, url); err != nil {
 		return fmt.Errorf("supabase db advisors: %w\n%s", err, out)
 	}
@@ -103,8 +94,7 @@ func (s *suite) prove(ctx context.Context, server *stack.TestServer, major strin
 		return err
 	}
 	if len(tests) == 0 {
-		fmt.Println(indent("supabase/tests has no .sql yet: nothing to run"))
-		return nil
+		return errors.New("supabase/tests has no .sql: the SQL tests are gone")
 	}
 	if err := s.need(ctx, "pg_prove", "psql"); err != nil {
 		return err
@@ -139,9 +129,6 @@ func (s *suite) sqlTests() ([]string, error) {
 	var tests []string
 	root := filepath.Join(s.tree.Root, "supabase", "tests")
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
 		if filepath.Ext(path) == ".sql" {
 			relative, _ := filepath.Rel(s.tree.Root, path)
 			tests = append(tests, relative)

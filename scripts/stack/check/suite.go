@@ -57,6 +57,17 @@ func (s *suite) clone(ctx context.Context, server *stack.TestServer) (string, er
 	return name, stack.Clone(ctx, server.URL(stack.Superuser, "postgres"), name)
 }
 
+// project makes a migrated database of its own for a step, and returns the URL
+// of its owner.
+func (s *suite) project(ctx context.Context) (string, error) {
+	server, err := s.database(ctx)
+	if err != nil {
+		return "", err
+	}
+	name, err := s.clone(ctx, server)
+	return server.URL(stack.Owner, name), err
+}
+
 // command runs a program in the checkout; what it says is part of the error.
 func (s *suite) command(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)

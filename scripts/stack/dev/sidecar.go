@@ -39,7 +39,7 @@ func (d *dev) startSidecar(ctx context.Context, quiet bool) error {
 		return err
 	}
 	d.onStop(func() error { return sidecar.Stop(40 * time.Second) })
-	if err := d.awaitReady(ctx, sidecar); err != nil {
+	if err := sidecar.Await(ctx, 30*time.Second, d.ready); err != nil {
 		return err
 	}
 	d.watch(sidecar)
@@ -50,30 +50,19 @@ func (d *dev) sidecarPath() string { return filepath.Join(d.tree.Root, "bin", "s
 
 func (d *dev) sidecarLog() string { return filepath.Join(d.state, "sidecar.log") }
 
-// awaitReady asks /readyz until it is 200, the sidecar ends, or half a minute
-// has passed.
-func (d *dev) awaitReady(ctx context.Context, sidecar *stack.Program) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.settings.sidecarURL()+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-			err = fmt.Errorf("/readyz answers %s", response.Status)
-		}
-		select {
-		case <-sidecar.Done():
-			return sidecar.Err()
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the sidecar: %w", err)
-		case <-time.After(50 * time.Millisecond):
-		}
+// ready asks /readyz.
+func (d *dev) ready(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.settings.sidecarURL()+"/readyz", nil)
+	if err != nil {
+		return err
 	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("/readyz answers %s", response.Status)
+	}
+	return nil
 }
