@@ -1,8 +1,8 @@
--- What holds of every object: it is documented, row level security is on, and nobody but the service role gets in.
+-- What holds of every object: it is documented, row level security is on, and nobody gets more than the policies speak of.
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(11);
+select plan(16);
 
 create temp view ours as
 select c.oid, c.relkind, n.nspname as schema, c.relname as name, c.relrowsecurity, c.relacl
@@ -35,13 +35,42 @@ select is_empty(
   $$ select schema, name from ours where relkind = 'r' and not relrowsecurity $$,
   'row level security is on for every table');
 select is_empty(
-  $$ select schema, name, grantee::regrole, privilege_type from ours, aclexplode(relacl)
-     where grantee in (0, 'anon'::regrole, 'authenticated'::regrole) $$,
-  'no table is granted to the public, to visitors or to users');
+  $$ select schema, name, grantee, privilege_type from ours, aclexplode(relacl)
+     where grantee in (0, 'anon'::regrole) $$,
+  'no table is granted to the public or to visitors');
+select is(
+  (select jsonb_object_agg(name, verbs) from (
+    select name, string_agg(lower(privilege_type), ' ' order by privilege_type) as verbs
+    from ours, aclexplode(relacl) where grantee = 'authenticated'::regrole group by name) granted),
+  '{
+    "attendance_records": "insert select update",
+    "class_students": "select",
+    "classes": "select",
+    "meeting_registrants": "insert select update",
+    "parent_children": "select",
+    "qr_attendance_sessions": "delete insert select update",
+    "qr_checkins": "insert select",
+    "users": "select",
+    "zoom_meetings": "delete insert select update",
+    "zoom_participants": "insert select update"
+  }',
+  'users are granted the verbs that a policy speaks of, and none besides');
 select is_empty(
-  $$ select name, role from our_functions, unnest(array['anon', 'authenticated']) role
-     where has_function_privilege(role, oid, 'execute') $$,
-  'no function may be called by visitors or users');
+  $$ select tablename, cmd, count(*) from pg_policies where schemaname = 'public' group by tablename, cmd having count(*) > 1 $$,
+  'there is one policy per verb');
+select is_empty(
+  $$ select tablename, policyname from pg_policies where schemaname = 'public' and (roles <> '{authenticated}' or permissive <> 'PERMISSIVE') $$,
+  'every policy is for signed-in users');
+select is_empty(
+  $$ select tablename, policyname from pg_policies where schemaname = 'public' and policyname not in (select name from zoom.our_policies) $$,
+  'every policy is known as ours, for the day it is given back');
+
+select is_empty(
+  $$ select name from our_functions where has_function_privilege('anon', oid, 'execute') $$,
+  'no function may be executed by visitors');
+select is_empty(
+  $$ select name from our_functions where has_function_privilege('authenticated', oid, 'execute') and name not like 'zoom.%' $$,
+  'users may execute nothing that they could call: what the policies ask is out of their reach');
 select is_empty(
   $$ select name from our_functions
      where not exists (select from unnest(proconfig) setting where setting in ('search_path=', 'search_path=""')) $$,

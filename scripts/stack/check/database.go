@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"zoom-attendance/scripts/stack"
@@ -70,7 +67,7 @@ func (s *suite) pgtap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.prove(ctx, server, "17")
+	return s.proveAll(ctx, server, "17")
 }
 
 // postgres15 is what hosted projects ran before 17, and some still do.
@@ -83,57 +80,5 @@ func (s *suite) postgres15(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	return s.prove(ctx, server, "15")
-}
-
-// prove runs the tests of supabase/tests with pg_prove, as the role of the SQL
-// editor, on a clone that has pgTAP.
-func (s *suite) prove(ctx context.Context, server *stack.TestServer, major string) error {
-	tests, err := s.sqlTests()
-	if err != nil {
-		return err
-	}
-	if len(tests) == 0 {
-		return errors.New("supabase/tests has no .sql: the SQL tests are gone")
-	}
-	if err := s.need(ctx, "pg_prove", "psql"); err != nil {
-		return err
-	}
-	extension, err := s.pgtapFiles(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.tree.AddExtension(major, extension); err != nil {
-		return err
-	}
-	name, err := s.clone(ctx, server)
-	if err != nil {
-		return err
-	}
-	if err := stack.Exec(ctx, server.URL(stack.Superuser, name), "create extension pgtap with schema extensions"); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "pg_prove", append([]string{"--ext", ".sql", "--failures"}, tests...)...)
-	cmd.Dir = s.tree.Root
-	cmd.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(server.Port),
-		"PGUSER="+stack.Owner, "PGPASSWORD="+stack.Password, "PGDATABASE="+name, "PGSSLMODE=disable", "PGOPTIONS=-c client_min_messages=warning")
-	out, err := outputOf(cmd)
-	if err == nil {
-		fmt.Println(indent(out))
-	}
-	return err
-}
-
-// sqlTests are the .sql files beneath supabase/tests.
-func (s *suite) sqlTests() ([]string, error) {
-	var tests []string
-	root := filepath.Join(s.tree.Root, "supabase", "tests")
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if filepath.Ext(path) == ".sql" {
-			relative, _ := filepath.Rel(s.tree.Root, path)
-			tests = append(tests, relative)
-		}
-		return err
-	})
-	return tests, err
+	return s.proveAll(ctx, server, "15")
 }

@@ -1,0 +1,51 @@
+-- Who registered for a meeting. Zoom recognises people by it, so who is who is not for them to write.
+--
+--   see                   the person, the meeting's host, the class's teacher, admins
+--   create, change        the meeting's host, the class's teacher and admins for anybody; everybody for themselves, in a meeting
+--                         they may see, and then it is pending and without Zoom's id
+--   delete                nobody
+
+call zoom.take_over('public.meeting_registrants', closes_writes => true, replaces => array[
+  'Users can view their own registrations', 'Admins can view all registrations', 'Teachers can view registrations for their meetings']);
+
+alter table public.meeting_registrants enable row level security;
+revoke all on public.meeting_registrants from public, anon, authenticated;
+grant select, insert, update on public.meeting_registrants to authenticated;
+grant select, insert, update, delete on public.meeting_registrants to service_role;
+
+create policy "people see their registration and those for meetings they run" on public.meeting_registrants
+for select to authenticated using (
+  user_id = (select zoom.caller())
+  or (select zoom.is_admin())
+  or meeting_id in (select zoom.meetings_overseen())
+);
+
+create policy "people register, and hosts register others" on public.meeting_registrants
+for insert to authenticated with check (
+  (select zoom.is_admin())
+  or meeting_id in (select zoom.meetings_overseen())
+  or user_id = (select zoom.caller())
+    and exists (select from public.zoom_meetings meeting where meeting.id = meeting_registrants.meeting_id)
+);
+
+create policy "people change their registration, and hosts those of others" on public.meeting_registrants
+for update to authenticated using (
+  (select zoom.is_admin())
+  or meeting_id in (select zoom.meetings_overseen())
+  or user_id = (select zoom.caller())
+) with check (
+  (select zoom.is_admin())
+  or meeting_id in (select zoom.meetings_overseen())
+  or user_id = (select zoom.caller())
+    and exists (select from public.zoom_meetings meeting where meeting.id = meeting_registrants.meeting_id)
+);
+
+create or replace trigger a_row_stays_whose_it_is
+before update on public.meeting_registrants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'meeting_id', 'user_id');
+
+create or replace trigger registering_oneself_is_asking
+before insert or update on public.meeting_registrants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_registrant();

@@ -1,0 +1,45 @@
+-- Who takes part in a meeting. What Zoom saw is written by the service role alone.
+--
+--   see                   the person, the meeting's host, the class's teacher, admins
+--   create, change        one's own row, in a meeting one may see: the page that opens a meeting says "joined" and "left".
+--                         It never writes over what Zoom said, nor how long somebody was there, and counts for nothing.
+--   delete                nobody
+
+call zoom.take_over('public.zoom_participants', closes_writes => true,
+  replaces => array['Users can view participants for meetings they can access']);
+
+alter table public.zoom_participants enable row level security;
+revoke all on public.zoom_participants from public, anon, authenticated;
+grant select, insert, update on public.zoom_participants to authenticated;
+grant select, insert, update, delete on public.zoom_participants to service_role;
+
+create policy "people see themselves and those whose meeting they run" on public.zoom_participants
+for select to authenticated using (
+  user_id = (select zoom.caller())
+  or (select zoom.is_admin())
+  or meeting_id in (select zoom.meetings_overseen())
+);
+
+create policy "people enter the meetings they see" on public.zoom_participants
+for insert to authenticated with check (
+  user_id = (select zoom.caller())
+  and exists (select from public.zoom_meetings meeting where meeting.id = zoom_participants.meeting_id)
+);
+
+create policy "people change their own entry" on public.zoom_participants
+for update to authenticated using (
+  user_id = (select zoom.caller())
+) with check (
+  user_id = (select zoom.caller())
+  and exists (select from public.zoom_meetings meeting where meeting.id = zoom_participants.meeting_id)
+);
+
+create or replace trigger a_row_stays_whose_it_is
+before update on public.zoom_participants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'meeting_id', 'user_id');
+
+create or replace trigger zoom_outranks_the_page
+before insert or update on public.zoom_participants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_participant();

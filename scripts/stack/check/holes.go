@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"zoom-attendance/scripts/stack"
+)
+
+// hole is a way to break the access rules that the tests must notice.
+type hole struct{ What, SQL string }
+
+// holes tests the tests: each policy is dropped, then opened to everybody, and
+// each guard is dropped, one at a time; the tests of the policies must fail
+// every time.
+func (s *suite) holes(ctx context.Context) error {
+	server, err := s.database(ctx)
+	if err != nil {
+		return err
+	}
+	sound, err := s.withPgtap(ctx, server, "17")
+	if err != nil {
+		return err
+	}
+	all, err := findHoles(ctx, server.URL(stack.Owner, sound))
+	if err != nil {
+		return err
+	}
+	var unnoticed []string
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2)
+	for i, h := range all {
+		group.Go(func() error {
+			noticed, err := s.notices(ctx, server, sound, fmt.Sprintf("hole_%d", i), h)
+			if err == nil && !noticed {
+				mu.Lock()
+				defer mu.Unlock()
+				unnoticed = append(unnoticed, h.What)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if len(unnoticed) > 0 {
+		return fmt.Errorf("no test notices:\n%s", strings.Join(unnoticed, "\n"))
+	}
+	fmt.Printf("    each of %d holes is noticed\n", len(all))
+	return nil
+}
+
+// notices says whether a test of the policies fails on a database with a hole.
+func (s *suite) notices(ctx context.Context, server *stack.TestServer, sound, name string, h hole) (bool, error) {
+	admin := server.URL(stack.Superuser, "postgres")
+	if err := stack.Exec(ctx, admin, fmt.Sprintf("create database %s template %s strategy file_copy owner %s", name, sound, stack.Owner)); err != nil {
+		return false, err
+	}
+	if err := stack.Exec(ctx, server.URL(stack.Owner, name), h.SQL); err != nil {
+		return false, fmt.Errorf("%s: %w", h.What, err)
+	}
+	out, failed := s.prove(ctx, server, name, filepath.Join("supabase", "tests", "policies"))
+	if failed != nil && !strings.Contains(out, "Result: FAIL") {
+		return false, failed
+	}
+	return failed != nil, stack.Exec(ctx, admin, "drop database "+name+" with (force)")
+}
+
+// findHoles lists what there is to break.
+func findHoles(ctx context.Context, url string) ([]hole, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	rows, err := conn.Query(ctx, `
+		with policy as (
+			select policyname as name, format('%I on %I', policyname, tablename) as named, cmd, qual is not null as reads, with_check is not null as writes
+			from pg_policies where schemaname = 'public'
+		)
+		select named || ' is dropped' as what, 'drop policy ' || named as sql from policy
+		union all
+		select named || ' lets everybody reach every row', format('alter policy %s using (true)', named) from policy where reads
+		union all
+		select named || ' lets everybody write any row', format('alter policy %s with check (true)', named) from policy where writes
+		union all
+		select format('%I on %s is dropped', tgname, tgrelid::regclass), format('drop trigger %I on %s', tgname, tgrelid::regclass)
+		from pg_trigger where not tgisinternal
+		order by 1`)
+	if err != nil {
+		return nil, err
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[hole])
+	if err == nil && len(all) == 0 {
+		err = errors.New("there are no policies to break")
+	}
+	return all, err
+}
