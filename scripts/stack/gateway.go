@@ -13,7 +13,7 @@ import (
 
 // Gateway is the front door of the local project: the URLs, keys and headers
 // of a hosted one. It is an [http.Handler]; further services are mounted with
-// [Gateway.Handle].
+// [Gateway.Handle], pages with [Gateway.HandlePage].
 //
 // A key comes in the header apikey or the query parameter of that name. The
 // services behind see tokens only: an `Authorization` that is one stays, else
@@ -46,6 +46,12 @@ func NewGateway(rest http.RoundTripper) *Gateway {
 // requests without that path, with a known key and a token in Authorization.
 func (g *Gateway) Handle(prefix string, service http.Handler) {
 	g.mux.Handle(prefix+"/", http.StripPrefix(prefix, requireKey(service)))
+}
+
+// HandlePage mounts what a browser opens by its address, for which no key is
+// asked: it sees its requests as they came.
+func (g *Gateway) HandlePage(prefix string, page http.Handler) {
+	g.mux.Handle(prefix+"/", page)
 }
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -146,7 +146,16 @@ func (s *segment) key() string {
 	return "segment " + s.id
 }
 
-func (s *segment) lastMark() time.Time { return s.marks[len(s.marks)-1].at }
+// came is when the segment last began. One that only ever left stands far
+// behind all that joined, by when it left.
+func (s *segment) came() time.Time {
+	for _, m := range slices.Backward(s.marks) {
+		if m.kind == zoom.Joined {
+			return m.at
+		}
+	}
+	return s.marks[len(s.marks)-1].at.AddDate(-1000, 0, 0)
+}
 
 // heldOn is the local date that an instance counts for.
 func heldOn(row Meeting, start time.Time, policy Policy) string {

@@ -58,14 +58,14 @@ func (m *heldMeeting) participant(all *person) Participant {
 
 // identify fills in who the person is, as their segments tell it.
 func (row *Participant) identify(p *person) {
-	var namedAt, markedAt time.Time
+	var namedAt, cameAt time.Time
 	var key string
 	for _, s := range p.segments {
 		if s.name != "" && newer(s.namedAt, s.name, namedAt, row.Name) {
 			row.Name, namedAt = s.name, s.namedAt
 		}
-		if newer(s.lastMark(), s.key(), markedAt, key) {
-			key, markedAt = s.key(), s.lastMark()
+		if newer(s.came(), s.key(), cameAt, key) {
+			key, cameAt = s.key(), s.came()
 			row.ZoomParticipantID = cmp.Or(s.connection, s.id)
 		}
 		row.Email = max(row.Email, s.email)

@@ -416,7 +416,8 @@ begin
     left join lateral (
       -- What Zoom saw of them: the union of their times, so two devices and a late leave count once.
       select bool_or(seat.is_latest) as is_here,
-        (array_agg(coalesce(seat.connection, seat.segment) order by visit.at desc, seat.connection_key desc))[1] as zoom_id,
+        -- The connection that joined last; of those that only ever left, the last to do so.
+        (array_agg(coalesce(seat.connection, seat.segment) order by visit.kind, visit.at desc, seat.connection_key desc))[1] as zoom_id,
         (array_agg(seat.name order by seat.named_at desc, seat.name desc) filter (where seat.name is not null))[1] as name,
         max(seat.email) as email,
         max(visit.at) filter (where visit.kind = 'joined') as join_time,

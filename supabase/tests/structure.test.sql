@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(16);
+select plan(17);
 
 create temp view ours as
 select c.oid, c.relkind, n.nspname as schema, c.relname as name, c.relrowsecurity, c.relacl
@@ -64,6 +64,11 @@ select is_empty(
 select is_empty(
   $$ select tablename, policyname from pg_policies where schemaname = 'public' and policyname not in (select name from zoom.our_policies) $$,
   'every policy is known as ours, for the day it is given back');
+
+select is_empty(
+  $$ select tablename, policyname from pg_policies
+     where schemaname = 'public' and concat_ws(' ', qual, with_check) ~ '(?<!SELECT |FROM )(auth|zoom)\.[a-z_]+\(' $$,
+  'every policy asks who is asking once per statement, and not for every row');
 
 select is_empty(
   $$ select name from our_functions where has_function_privilege('anon', oid, 'execute') $$,

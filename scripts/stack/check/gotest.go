@@ -14,7 +14,25 @@ import (
 	"zoom-attendance/scripts/stack/stacktest"
 )
 
-func (s *suite) goTests(ctx context.Context) error { return s.goTest(ctx, "./...") }
+func (s *suite) goTests(ctx context.Context) error {
+	if chromium() == "" {
+		if err := s.need(ctx, "chromium"); err != nil {
+			return err
+		}
+	}
+	return s.goTest(ctx, "./...")
+}
+
+// chromium is the path of the browser that the tests look at pages with, or
+// empty.
+func chromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
 
 // goTest runs `go test -race`, which speaks for itself.
 func (s *suite) goTest(ctx context.Context, args ...string) error {
@@ -83,6 +101,7 @@ func (s *suite) testEnv(ctx context.Context) ([]string, error) {
 		stacktest.EnvDatabaseURL + "=" + server.URL(stack.Superuser, "postgres"),
 		stacktest.EnvPostgREST + "=" + postgrest,
 		stacktest.EnvNatsServer + "=" + nats,
+		stacktest.EnvChromium + "=" + chromium(),
 	}
 	temp, err := server.TempDir()
 	if temp != "" {

@@ -17,6 +17,7 @@ var debian = map[string]string{
 	"shellcheck": "shellcheck",
 	"pg_prove":   "libtap-parser-sourcehandler-pgtap-perl",
 	"psql":       "postgresql-client",
+	"chromium":   "chromium",
 }
 
 // need sees to it that programs are there: on Debian and its kin it installs
@@ -32,7 +33,7 @@ func (s *suite) need(ctx context.Context, programs ...string) error {
 		return nil
 	}
 	if runtime.GOOS == "darwin" {
-		return fmt.Errorf("%s missing: brew install shellcheck libpq && cpan TAP::Parser::SourceHandler::pgTAP", strings.Join(programs, ", "))
+		return fmt.Errorf("%s missing: brew install shellcheck libpq && brew install --cask chromium && cpan TAP::Parser::SourceHandler::pgTAP", strings.Join(programs, ", "))
 	}
 	install := append([]string{"apt-get", "install", "-y", "--no-install-recommends"}, packages...)
 	become, may := s.root(ctx)

@@ -29,6 +29,7 @@ const (
 	EnvDatabaseURL = "TEST_DATABASE_URL" // the shared server, as its superuser
 	EnvPostgREST   = "TEST_POSTGREST"    // path of the program
 	EnvNatsServer  = "TEST_NATS_SERVER"  // path of the program
+	EnvChromium    = "TEST_CHROMIUM"     // path of the program
 )
 
 // patience bounds each step of setting up or taking down a project.
@@ -36,12 +37,13 @@ const patience = 30 * time.Second
 
 // Project is a Supabase project that belongs to one test.
 type Project struct {
-	URL            string // base URL, what SUPABASE_URL would be
-	SecretKey      string // sb_secret_…
-	ServiceRoleKey string // legacy JWT
-	PublishableKey string // sb_publishable_…
-	AnonKey        string // legacy JWT
-	DatabaseURL    string // superuser connection string to this project's database
+	URL            string         // base URL, what SUPABASE_URL would be
+	SecretKey      string         // sb_secret_…
+	ServiceRoleKey string         // legacy JWT
+	PublishableKey string         // sb_publishable_…
+	AnonKey        string         // legacy JWT
+	DatabaseURL    string         // superuser connection string to this project's database
+	Gateway        *stack.Gateway // where further services may be mounted
 
 	t      testing.TB
 	rest   *stack.PostgREST
@@ -68,19 +70,21 @@ func NewProject(t testing.TB) *Project {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log)
 	}
-	gateway := httptest.NewServer(stack.NewGateway(rest.Transport))
+	gateway := stack.NewGateway(rest.Transport)
+	door := httptest.NewServer(gateway)
 	p := &Project{
-		URL:            gateway.URL,
+		URL:            door.URL,
 		SecretKey:      stack.SecretKey,
 		ServiceRoleKey: stack.ServiceRoleKey,
 		PublishableKey: stack.PublishableKey,
 		AnonKey:        stack.AnonKey,
 		DatabaseURL:    databaseURL(t, server, stack.Superuser, name),
+		Gateway:        gateway,
 		t:              t,
 		rest:           rest,
 	}
 	t.Cleanup(func() {
-		gateway.Close()
+		door.Close()
 		if err := rest.Close(); err != nil {
 			t.Errorf("stop PostgREST: %v", err)
 		}
@@ -128,6 +132,15 @@ func (p *Project) StartPostgREST() {
 func NatsServer(t testing.TB) string {
 	t.Helper()
 	return setting(t, EnvNatsServer)
+}
+
+// Chromium is the path of a browser to look at pages with.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(EnvDatabaseURL) != "" && os.Getenv(EnvChromium) == "" {
+		t.Fatal("chromium is missing: apt-get install chromium, or run all of ./scripts/test, which does")
+	}
+	return setting(t, EnvChromium)
 }
 
 // setting reads what ./scripts/test puts into the environment.

@@ -1,0 +1,139 @@
+package stacktest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"zoom-attendance/scripts/stack"
+)
+
+// WebhookSecret is what signs the events for a [Sidecar].
+const WebhookSecret = "secret-of-the-tests"
+
+// Sidecar is the real program, running against a project.
+type Sidecar struct {
+	URL string // where Zoom would post its events
+
+	admin string
+	t     testing.TB
+}
+
+// buildSidecar builds the program once for all tests of a package.
+var buildSidecar = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "sidecar-")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "sidecar")
+	if out, err := stack.Output(exec.Command("go", "build", "-o", program, "zoom-attendance/sidecar")); err != nil {
+		return "", fmt.Errorf("build the sidecar: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// StartSidecar runs the sidecar with an empty inbox until the test ends.
+func (p *Project) StartSidecar() *Sidecar {
+	p.t.Helper()
+	program, err := buildSidecar()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	door, admin := localAddress(p.t), localAddress(p.t)
+	log := new(lockedBuffer)
+	cmd := exec.Command(program, "serve")
+	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+door[strings.LastIndex(door, ":")+1:], "ADMIN_ADDR="+admin, "LOG_FORMAT=text",
+		"INBOX_DIR="+filepath.Join(p.t.TempDir(), "inbox"), "ZOOM_WEBHOOK_SECRET="+WebhookSecret,
+		"SUPABASE_URL="+p.URL, "SUPABASE_SECRET_KEY="+p.SecretKey)
+	cmd.Stdout, cmd.Stderr = log, log
+	running, err := stack.Run(cmd, syscall.SIGTERM)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() {
+		if err := running.Stop(patience); err != nil {
+			p.t.Error(err)
+		}
+		if p.t.Failed() {
+			p.t.Logf("the sidecar said:\n%s", log)
+		}
+	})
+	s := &Sidecar{URL: "http://" + door + "/api/zoom/webhook", admin: "http://" + admin, t: p.t}
+	if err := running.Await(p.t.Context(), patience, func(ctx context.Context) error { return s.get(ctx, "http://"+door+"/readyz", nil) }); err != nil {
+		p.t.Fatalf("%v\n%s", err, log)
+	}
+	return s
+}
+
+// AwaitSettled returns when every event that was answered 200 so far has taken
+// effect.
+func (s *Sidecar) AwaitSettled() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	for {
+		accepted, settled := 0.0, 0.0
+		err := s.get(ctx, s.admin+"/metrics", func(line string) {
+			accepted += sample(line, "sidecar_inbox_accepted_total")
+			settled += sample(line, "sidecar_inbox_settled_total")
+		})
+		if err == nil && settled == accepted {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			s.t.Fatalf("%.0f of %.0f events have settled: %v", settled, accepted, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// sample is the value that a line of Prometheus text has for a metric, else 0.
+func sample(line, metric string) float64 {
+	if !strings.HasPrefix(line, metric) {
+		return 0
+	}
+	value, _ := strconv.ParseFloat(line[strings.LastIndex(line, " ")+1:], 64)
+	return value
+}
+
+// get reads an address line by line; anything but 200 is an error.
+func (s *Sidecar) get(ctx context.Context, url string, line func(string)) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = true // nothing is kept for a sidecar that the test will stop
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	for lines := bufio.NewScanner(response.Body); line != nil && lines.Scan(); {
+		line(lines.Text())
+	}
+	return nil
+}
+
+// localAddress is a free one of this machine.
+func localAddress(t testing.TB) string {
+	t.Helper()
+	port, err := stack.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
