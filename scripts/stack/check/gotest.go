@@ -39,12 +39,12 @@ func (s *suite) goTest(ctx context.Context, args ...string) error {
 	return s.goRun(ctx, append([]string{"test", "-race"}, args...)...)
 }
 
-// fuzz runs each fuzz target of the sidecar for a few seconds. The seeds run
+// fuzz runs each fuzz target for a few seconds. The seeds run
 // as ordinary tests too; this looks a little further each time.
 func (s *suite) fuzz(ctx context.Context) error {
 	list, err := s.command(ctx, "go", "list", "-f",
 		`{{$p := .}}{{range .TestGoFiles}}{{$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$p.Dir}}/{{.}}{{"\n"}}{{end}}`,
-		"./sidecar/...")
+		"./...")
 	if err != nil {
 		return err
 	}

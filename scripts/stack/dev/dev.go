@@ -29,7 +29,7 @@ func begin() (*dev, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dev{tree: tree, state: filepath.Join(tree.State, "dev"), ended: make(chan error, 4)}
+	d := &dev{tree: tree, state: filepath.Join(tree.State, "dev"), ended: make(chan error, 8)}
 	if err := d.lock(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -11,9 +12,10 @@ import (
 	"time"
 
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/scripts/stack/realtime"
 )
 
-// startLocal starts PostgreSQL, PostgREST and the gateway, in the order in
+// startLocal starts PostgreSQL, PostgREST, Realtime and the gateway, in the order in
 // which they lean on each other.
 func (d *dev) startLocal(ctx context.Context, fresh bool) error {
 	ports := append(d.sidecarPorts(), "127.0.0.1:"+gatewayPort, fmt.Sprintf("127.0.0.1:%d", postgresPort))
@@ -53,7 +55,7 @@ func (d *dev) startPostgres(ctx context.Context) (*stack.Postgres, error) {
 }
 
 func (d *dev) startGateway(ctx context.Context, pg *stack.Postgres) error {
-	defer timed("PostgREST and the gateway")()
+	defer timed("PostgREST, Realtime's stand-in and the gateway")()
 	log, err := os.Create(filepath.Join(d.state, "postgrest.log"))
 	if err != nil {
 		return err
@@ -71,7 +73,30 @@ func (d *dev) startGateway(ctx context.Context, pg *stack.Postgres) error {
 	}
 	d.onStop(rest.Close)
 	d.watch(rest)
-	return d.listen(stack.NewGateway(rest.Transport))
+	gateway := stack.NewGateway(rest.Transport)
+	if err := d.startRealtime(ctx, pg, gateway); err != nil {
+		return err
+	}
+	return d.listen(gateway)
+}
+
+// startRealtime serves /realtime/v1.
+func (d *dev) startRealtime(ctx context.Context, pg *stack.Postgres, gateway *stack.Gateway) error {
+	log, err := os.Create(filepath.Join(d.state, "realtime.log"))
+	if err != nil {
+		return err
+	}
+	d.onStop(log.Close)
+	server, err := realtime.Start(ctx, realtime.Config{
+		DatabaseURL: pg.URL(stack.Superuser, "postgres"), JWTSecret: stack.JWTSecret, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	d.onStop(server.Close)
+	d.watch(server)
+	gateway.Handle("/realtime/v1", server)
+	return nil
 }
 
 // listen serves the gateway.
