@@ -35,6 +35,11 @@ func (t *Tree) PostgRESTPath() (string, error) {
 	return installed, nil
 }
 
+// SupabaseJS is the path of supabase-js for browsers.
+func (t *Tree) SupabaseJS() string {
+	return t.modules("@supabase", "supabase-js", "dist", "umd", "supabase.js")
+}
+
 // nativePostgres is the directory with the bin, lib and share of PostgreSQL of
 // this major version. For root it is a copy that nobody can reach.
 func (t *Tree) nativePostgres(major string) (string, error) {

@@ -5,11 +5,16 @@ import (
 	"text/template"
 
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/scripts/stack/monitor"
 )
 
 // exampleMeeting is a meeting of supabase/seed.sql; not the one whose lessons
 // `sidecar simulate` plays, which an open-ended start would get in the way of.
 const exampleMeeting = "81234567892"
+
+// monitorLink opens the class monitor as the teacher of the lesson that is
+// played.
+const monitorLink = localURL + monitor.Prefix + "/?as=a.okafor@school.test"
 
 // explain prints where everything is and what to try.
 func (d *dev) explain(out io.Writer, local bool) error {
@@ -18,6 +23,7 @@ func (d *dev) explain(out io.Writer, local bool) error {
 		"Sidecar":        d.settings.sidecarURL(),
 		"Metrics":        "http://" + d.settings["ADMIN_ADDR"] + "/metrics",
 		"Project":        d.settings["SUPABASE_URL"],
+		"Monitor":        monitorLink,
 		"PublishableKey": stack.PublishableKey,
 		"SecretKey":      stack.SecretKey,
 		"Database":       "postgresql://postgres:postgres@127.0.0.1:54322/postgres",
@@ -32,6 +38,7 @@ var explanation = template.Must(template.New("").Parse(`
   Metrics          {{.Metrics}}
   Supabase         {{.Project}}
 {{- if .Local}}
+  Class monitor    {{.Monitor}}
   Publishable key  {{.PublishableKey}}
   Secret key       {{.SecretKey}}
   Database         {{.Database}}

@@ -11,7 +11,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/scripts/stack/monitor"
 	"zoom-attendance/scripts/stack/realtime"
 )
 
@@ -77,7 +80,24 @@ func (d *dev) startGateway(ctx context.Context, pg *stack.Postgres) error {
 	if err := d.startRealtime(ctx, pg, gateway); err != nil {
 		return err
 	}
+	if err := d.mountMonitor(ctx, pg, gateway); err != nil {
+		return err
+	}
 	return d.listen(gateway)
+}
+
+// mountMonitor serves the class monitor.
+func (d *dev) mountMonitor(ctx context.Context, pg *stack.Postgres, gateway *stack.Gateway) error {
+	people, err := pgxpool.New(ctx, pg.URL(stack.Owner, "postgres"))
+	if err != nil {
+		return err
+	}
+	d.onStop(func() error { people.Close(); return nil })
+	gateway.HandlePage(monitor.Prefix, monitor.New(monitor.Config{
+		People: monitor.PeopleOf(people), Token: stack.UserToken, SupabaseJS: d.tree.SupabaseJS(),
+		PublishableKey: stack.PublishableKey, Timezone: d.settings["ATTENDANCE_TIMEZONE"],
+	}))
+	return nil
 }
 
 // startRealtime serves /realtime/v1.

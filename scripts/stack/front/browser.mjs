@@ -1,0 +1,44 @@
+// Drives a Chromium as it is told: one JSON command per line of input, one JSON answer per line of output. Each page has
+// a context of its own, so that nobody shares anything. Its argument is the path of the browser.
+//
+//   {do: "open", page, url, width, height, dark}   a new page
+//   {do: "until", page, condition}                 waits until a JavaScript expression is true
+//   {do: "read", page, expression}                 its value
+//   {do: "shoot", page, path}                      a screenshot of the whole page
+
+import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
+import { chromium } from "playwright-core";
+
+const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox"] });
+const pages = new Map();
+const faults = []; // what pages complained of; any is told with the next answer
+
+const commands = {
+  async open({ page: name, url, width, height, dark }) {
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
+    const page = await context.newPage();
+    page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
+    await page.goto(url);
+    pages.set(name, page);
+  },
+  // Not waitForFunction: it evaluates in the page, where the Content Security Policy forbids that.
+  async until({ page, condition }) {
+    for (const end = Date.now() + 30_000; !(await pages.get(page).evaluate(condition)); await setTimeout(30)) {
+      if (Date.now() > end) throw new Error(`not true within 30 s; the page says: ${await pages.get(page).innerText("body")}`);
+    }
+  },
+  read: ({ page, expression }) => pages.get(page).evaluate(expression),
+  shoot: ({ page, path }) => pages.get(page).screenshot({ path, fullPage: true }).then(() => null),
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  const answer = await commands[command.do](command).then(
+    (value) => ({ value: value ?? null }),
+    (error) => ({ error: String(error) }),
+  );
+  if (faults.length > 0) answer.error = [answer.error, ...faults.splice(0)].filter(Boolean).join("\n");
+  console.log(JSON.stringify(answer));
+}
+await browser.close();
