@@ -19,5 +19,5 @@ for select to authenticated using (
   parent_id = (select zoom.caller())
   or student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or student_id in (select seat.student_id from public.class_students seat where seat.class_id in (select zoom.classes_overseen()))
+  or student_id in (select zoom.students_overseen())
 );

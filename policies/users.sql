@@ -19,8 +19,7 @@ for select to authenticated using (
   id = (select auth.uid())
   or (select zoom.is_staff())
   or id in (select zoom.children())
-  or id in (select class.teacher_id from public.classes class)
-  or id in (select meeting.host_id from public.zoom_meetings meeting)
+  or id in (select zoom.acquaintances())
 );
 
 create or replace trigger users_do_not_promote_themselves

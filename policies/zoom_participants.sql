@@ -23,7 +23,7 @@ for select to authenticated using (
 create policy "people enter the meetings they see" on public.zoom_participants
 for insert to authenticated with check (
   user_id = (select zoom.caller())
-  and exists (select from public.zoom_meetings meeting where meeting.id = zoom_participants.meeting_id)
+  and meeting_id in (select zoom.meetings_seen())
 );
 
 create policy "people change their own entry" on public.zoom_participants
@@ -31,7 +31,7 @@ for update to authenticated using (
   user_id = (select zoom.caller())
 ) with check (
   user_id = (select zoom.caller())
-  and exists (select from public.zoom_meetings meeting where meeting.id = zoom_participants.meeting_id)
+  and meeting_id in (select zoom.meetings_seen())
 );
 
 create or replace trigger a_row_stays_whose_it_is

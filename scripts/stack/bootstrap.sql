@@ -1,7 +1,7 @@
 -- What every Supabase project has before its first migration, as far as this repository leans on it.
 --
 -- Run by the superuser supabase_admin on a new database; running it again changes nothing.
--- Roles belong to the whole server, the rest to the one database.
+-- Roles belong to the whole server, the rest to the one database: the databases of a server are set up one by one.
 -- On purpose nothing here grants anything on future tables: hosted projects no longer do either.
 
 set client_min_messages = warning;
@@ -13,8 +13,6 @@ declare
   wanted constant text[] := array['anon', 'authenticated', 'service_role', 'authenticator', 'postgres'];
   name text;
 begin
-  -- Two databases of one server may be set up at the same moment.
-  perform pg_advisory_xact_lock(hashtext('bootstrap roles'));
   foreach name in array wanted loop
     if not exists (select from pg_roles where rolname = name) then
       execute format('create role %I', name);

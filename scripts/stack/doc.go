@@ -9,10 +9,14 @@
 //	            :54321                 unix socket             :54322
 //	client ──▶ Gateway ──/rest/v1──▶ PostgREST ──────────▶ Postgres ◀── Migrate (supabase db push)
 //	         keys, CORS             as authenticator        bootstrap.sql: roles, auth, extensions
+//	                └──/realtime/v1──▶ package realtime ──────┘
+//	                └──/monitor──▶ package monitor, a page
 //
-// Beneath it are the programs that use it: dev, behind ./scripts/dev; check,
-// behind ./scripts/test, which has one [TestServer] per run; and stacktest,
-// which gives each Go test a project on that server.
+// Beneath it are what it serves beside PostgREST, realtime and monitor, and the
+// programs that use it: dev, behind ./scripts/dev; check, behind
+// ./scripts/test, which has one [TestServer] per run; generate, behind
+// ./scripts/generate; and stacktest, which gives each Go test a project on that
+// server. front tests the whole way to a page.
 //
 // What stays as on a hosted project: the four kinds of key and the headers
 // they go in, the roles and their limits, `postgres` not being a superuser,

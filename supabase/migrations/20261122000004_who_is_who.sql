@@ -2,7 +2,8 @@
 --
 -- The policies (policies/, shipped by the next migration) ask these functions. Each answers for the caller alone, as a
 -- set or a single word, so that a policy asks once per statement and never once per row. They look past the policies of
--- the tables they read (security definer): otherwise the policies of two tables would wait for each other for ever.
+-- the tables they read (security definer), and no policy of ours reads another table itself: a policy of the app may
+-- read ours, and the two would ask each other for ever (42P17).
 --
 -- They live in the private schema: a policy may use them, but nobody can call them by name. Beside them are the guards,
 -- which keep what a policy cannot, since it never sees the row before and after a change together; and what is needed
@@ -108,7 +109,56 @@ end
 $$;
 comment on function zoom.classes_overseen is 'The classes the caller teaches, and those they host a meeting for: they must know whom to invite.';
 
+create function zoom.meetings_seen() returns setof uuid
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query
+  select meeting.id
+  from public.zoom_meetings meeting
+  where meeting.host_id = (select zoom.caller())
+    or (select zoom.is_admin())
+    or meeting.class_id in (select zoom.classes_taught())
+    or case meeting.target_audience
+      when 'all' then (select zoom.caller()) is not null
+      when 'students' then (select zoom.caller_role()) = 'student'
+      when 'teachers' then (select zoom.caller_role()) = 'teacher'
+      when 'class' then meeting.class_id in (select zoom.classes_of_family())
+      else false
+    end;
+end
+$$;
+comment on function zoom.meetings_seen is 'The meetings meant for the caller. The same rule as the policy of zoom_meetings, which cannot ask this: it has to answer for a row that is being inserted.';
+
+create function zoom.acquaintances() returns setof uuid
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query
+  select class.teacher_id from public.classes class where class.id in (select zoom.classes_of_family())
+  union
+  select meeting.host_id from public.zoom_meetings meeting where meeting.id in (select zoom.meetings_seen());
+end
+$$;
+comment on function zoom.acquaintances is 'The teachers of the caller''s classes, or of their children''s, and the hosts of the meetings they see.';
+
+create function zoom.students_overseen() returns setof uuid
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query
+  select seat.student_id from public.class_students seat where seat.class_id in (select zoom.classes_overseen());
+end
+$$;
+comment on function zoom.students_overseen is 'The students of the classes the caller teaches or hosts a meeting for.';
+
 -- Checking in by QR code ----------------------------------------------------------------------------------------------
+
+create function zoom.sessions_shown() returns setof uuid
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query
+  select code.id from public.qr_attendance_sessions code where code.class_id in (select zoom.classes_taught());
+end
+$$;
+comment on function zoom.sessions_shown is 'The QR sessions of the classes the caller teaches.';
 
 create function zoom.open_sessions() returns setof uuid
 language plpgsql stable security definer set search_path = '' as $$
@@ -205,11 +255,13 @@ comment on function zoom.guard_user is 'Trigger: whatever the app lets users wri
 revoke execute on function
   zoom.caller, zoom.caller_role, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught, zoom.classes_enrolled,
   zoom.classes_of_family, zoom.meetings_overseen, zoom.classes_overseen, zoom.open_sessions, zoom.lessons_checked_in,
+  zoom.meetings_seen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown,
   zoom.keep_identity, zoom.guard_participant, zoom.guard_registrant, zoom.guard_user
 from public;
 grant execute on function
   zoom.caller, zoom.caller_role, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught, zoom.classes_enrolled,
-  zoom.classes_of_family, zoom.meetings_overseen, zoom.classes_overseen, zoom.open_sessions, zoom.lessons_checked_in
+  zoom.classes_of_family, zoom.meetings_overseen, zoom.classes_overseen, zoom.open_sessions, zoom.lessons_checked_in,
+  zoom.meetings_seen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown
 to authenticated;
 
 -- Taking over a live project, and giving it back ----------------------------------------------------------------------
@@ -218,15 +270,15 @@ create table zoom.undo (
   step bigint primary key generated always as identity,
   relation text not null,
   what text not null,
-  statement text not null,
+  statement text,
   noted_at timestamptz not null default now()
 );
 
-comment on table zoom.undo is 'What the project''s access rules were before ours: the statements that bring them back, for zoom.give_back.';
+comment on table zoom.undo is 'What the project''s access rules were before ours: the statements that bring them back, for zoom.give_back, and what to look at.';
 comment on column zoom.undo.step is 'Generated. They are run in the opposite order.';
 comment on column zoom.undo.relation is 'The table or publication.';
-comment on column zoom.undo.what is 'What was changed, in words.';
-comment on column zoom.undo.statement is 'The SQL that undoes it.';
+comment on column zoom.undo.what is 'What was changed, in words; after "look:", what somebody who knows the app should look at.';
+comment on column zoom.undo.statement is 'The SQL that undoes it; null where there is nothing to undo.';
 comment on column zoom.undo.noted_at is 'When it was changed.';
 
 alter table zoom.undo enable row level security;
@@ -259,9 +311,34 @@ language sql volatile set search_path = '' as $$
     from pg_catalog.pg_class, pg_catalog.aclexplode(relacl) held
     where pg_class.oid = relation and held.grantee in (0, 'anon'::regrole, 'authenticated'::regrole)
     group by held.grantee, held.is_grantable
+    union all
+    select held.grantee, held.is_grantable, string_agg(format('%s (%I)', held.privilege_type, col.attname), ', ')
+    from pg_catalog.pg_attribute col, pg_catalog.aclexplode(col.attacl) held
+    where col.attrelid = relation and held.grantee in (0, 'anon'::regrole, 'authenticated'::regrole)
+    group by held.grantee, held.is_grantable
   ) granted
 $$;
 comment on function zoom.note_access is 'Notes how to bring back a table''s grants and whether its policies were in force.';
+
+create function zoom.note_risks(relation regclass) returns void
+language sql volatile set search_path = '' as $$
+  insert into zoom.undo (relation, what)
+  select relation::text, 'look: row level security was off, so pages that write here need a policy now'
+  from pg_catalog.pg_class
+  where oid = relation and not relrowsecurity and pg_catalog.has_table_privilege('authenticated', oid, 'insert, update, delete')
+  union all
+  select distinct relation::text, format('look: policy %I on %s asks this table, and for visitors that fails now (42501)', asker.polname, asker.polrelid::regclass)
+  from pg_catalog.pg_policy asker
+  join pg_catalog.pg_depend asks on asks.classid = 'pg_catalog.pg_policy'::regclass and asks.objid = asker.oid
+  where asks.refclassid = 'pg_catalog.pg_class'::regclass and asks.refobjid = relation
+    and asker.polroles && array[0::oid, 'anon'::regrole::oid]
+    and pg_catalog.has_table_privilege('anon', relation, 'select') and pg_catalog.has_table_privilege('anon', asker.polrelid, 'select')
+    -- Not the tables that visitors are shut out of themselves.
+    and asker.polrelid not in (
+      select to_regclass('public.' || ours) from unnest(array['users', 'classes', 'class_students', 'parent_children', 'zoom_meetings',
+        'zoom_participants', 'meeting_registrants', 'attendance_records', 'qr_attendance_sessions', 'qr_checkins']) ours)
+$$;
+comment on function zoom.note_risks is 'Notes what taking a table over may break elsewhere in the app: writes that no policy ever allowed, and policies of other tables that fail for visitors now.';
 
 create procedure zoom.take_over(relation regclass, closes_writes boolean default false, replaces text[] default '{}')
 language plpgsql set search_path = '' as $$
@@ -275,17 +352,19 @@ begin
 
   if not exists (select from zoom.undo where undo.relation = take_over.relation::text) then
     perform zoom.note_access(relation);
+    perform zoom.note_risks(relation);
   end if;
 
   for theirs in
-    select policy.polname as name, said.cmd, said.qual, said.with_check, said.roles, kept.roles as other_roles
+    select policy.polname as name, said.cmd, said.qual, said.with_check, kept.all_roles, kept.roles as other_roles
     from pg_catalog.pg_policy policy
     join pg_catalog.pg_class tab on tab.oid = policy.polrelid
     join pg_catalog.pg_policies said
       on said.schemaname = tab.relnamespace::regnamespace::name and said.tablename = tab.relname and said.policyname = policy.polname
     cross join lateral (
       -- A policy is for everybody, or for roles; those that visitors and users cannot act as keep theirs.
-      select array_agg(role.oid::regrole::text) filter (where not role.is_users) as roles, bool_or(role.is_users) as is_users
+      select array_agg(case role.oid when 0 then 'public' else role.oid::regrole::text end) as all_roles,
+        array_agg(role.oid::regrole::text) filter (where not role.is_users) as roles, bool_or(role.is_users) as is_users
       from (
         select granted.oid, case when granted.oid = 0 then true else
           pg_catalog.pg_has_role('anon', granted.oid, 'usage') or pg_catalog.pg_has_role('authenticated', granted.oid, 'usage') end
@@ -296,19 +375,18 @@ begin
       policy.polname = any (replaces)
       or closes_writes and policy.polcmd <> 'r'
       -- Reading that asks nothing, or nothing but to be signed in.
-      or closes_writes and regexp_replace(said.qual, '\s|SELECT|AS\w+|[()]', '', 'g') in
+      or closes_writes and regexp_replace(said.qual, '\sAS \w+|\s|SELECT|[()]', '', 'g') in
         ('true', 'auth.uidISNOTNULL', 'auth.role=''authenticated''::text')
     )
   loop
     insert into zoom.undo (relation, what, statement) values (relation::text, format('policy %I is closed', theirs.name),
-      format('drop policy if exists %I on %s; create policy %1$I on %2$s for %s to %s', theirs.name, relation, theirs.cmd, array_to_string(theirs.roles, ', '))
-      || coalesce(format(' using (%s)', theirs.qual), '') || coalesce(format(' with check (%s)', theirs.with_check), ''));
+      format('drop policy if exists %I on %s; create policy %1$I on %2$s for %s to %s', theirs.name, relation, theirs.cmd, array_to_string(theirs.all_roles, ', '))
+      || coalesce(' using (' || theirs.qual || ')', '') || coalesce(' with check (' || theirs.with_check || ')', ''));
     if theirs.other_roles is null then
       execute format('drop policy %I on %s', theirs.name, relation);
     else
       execute format('alter policy %I on %s to %s', theirs.name, relation, array_to_string(theirs.other_roles, ', '));
     end if;
-    raise notice 'closed policy % on %', theirs.name, relation;
   end loop;
 end
 $$;
@@ -330,13 +408,13 @@ begin
   loop
     execute format('drop trigger %I on %s', ours.name, ours.relation);
   end loop;
-  for ours in select undo.statement from zoom.undo order by step desc loop
+  for ours in select undo.statement from zoom.undo where undo.statement is not null order by step desc loop
     execute ours.statement;
   end loop;
   delete from zoom.undo;
 end
 $$;
-comment on procedure zoom.give_back is 'Brings back the access rules as they were before ours: policies, grants, publication. Rows and facts stay. To have ours again, apply policies/*.sql.';
+comment on procedure zoom.give_back is 'Brings back the access rules as they were before ours: policies, grants, publication. Rows and facts stay. To have ours again, apply policies/*.sql and the migration of the publication.';
 
-revoke execute on function zoom.note_access from public;
+revoke execute on function zoom.note_access, zoom.note_risks from public;
 revoke execute on procedure zoom.take_over, zoom.give_back from public;

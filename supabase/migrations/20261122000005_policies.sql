@@ -143,7 +143,7 @@ for insert to authenticated with check (
   (select zoom.is_admin())
   or meeting_id in (select zoom.meetings_overseen())
   or user_id = (select zoom.caller())
-    and exists (select from public.zoom_meetings meeting where meeting.id = meeting_registrants.meeting_id)
+    and meeting_id in (select zoom.meetings_seen())
 );
 
 create policy "people change their registration, and hosts those of others" on public.meeting_registrants
@@ -155,7 +155,7 @@ for update to authenticated using (
   (select zoom.is_admin())
   or meeting_id in (select zoom.meetings_overseen())
   or user_id = (select zoom.caller())
-    and exists (select from public.zoom_meetings meeting where meeting.id = meeting_registrants.meeting_id)
+    and meeting_id in (select zoom.meetings_seen())
 );
 
 create or replace trigger a_row_stays_whose_it_is
@@ -193,7 +193,7 @@ for select to authenticated using (
   parent_id = (select zoom.caller())
   or student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or student_id in (select seat.student_id from public.class_students seat where seat.class_id in (select zoom.classes_overseen()))
+  or student_id in (select zoom.students_overseen())
 );
 
 
@@ -260,7 +260,7 @@ create policy "students see their check-ins, and class teachers the class's" on 
 for select to authenticated using (
   student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or session_id in (select code.id from public.qr_attendance_sessions code where code.class_id in (select zoom.classes_taught()))
+  or session_id in (select zoom.sessions_shown())
 );
 
 create policy "students check in to open codes of their classes" on public.qr_checkins
@@ -294,8 +294,7 @@ for select to authenticated using (
   id = (select auth.uid())
   or (select zoom.is_staff())
   or id in (select zoom.children())
-  or id in (select class.teacher_id from public.classes class)
-  or id in (select meeting.host_id from public.zoom_meetings meeting)
+  or id in (select zoom.acquaintances())
 );
 
 create or replace trigger users_do_not_promote_themselves
@@ -384,7 +383,7 @@ for select to authenticated using (
 create policy "people enter the meetings they see" on public.zoom_participants
 for insert to authenticated with check (
   user_id = (select zoom.caller())
-  and exists (select from public.zoom_meetings meeting where meeting.id = zoom_participants.meeting_id)
+  and meeting_id in (select zoom.meetings_seen())
 );
 
 create policy "people change their own entry" on public.zoom_participants
@@ -392,7 +391,7 @@ for update to authenticated using (
   user_id = (select zoom.caller())
 ) with check (
   user_id = (select zoom.caller())
-  and exists (select from public.zoom_meetings meeting where meeting.id = zoom_participants.meeting_id)
+  and meeting_id in (select zoom.meetings_seen())
 );
 
 create or replace trigger a_row_stays_whose_it_is

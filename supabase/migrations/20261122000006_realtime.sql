@@ -17,7 +17,7 @@ begin
   end if;
 
   -- pg_publication_tables knows of publications for all tables and for schemas too.
-  select string_agg(tab::text, ', ' order by tab::text) into missing
+  select string_agg(format('%I.%I', relnamespace::regnamespace, relname), ', ' order by relname) into missing
   from unnest(watched) tab
   join pg_class on pg_class.oid = tab
   where not exists (

@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(17);
+select plan(18);
 
 create temp view ours as
 select c.oid, c.relkind, n.nspname as schema, c.relname as name, c.relrowsecurity, c.relacl
@@ -69,6 +69,12 @@ select is_empty(
   $$ select tablename, policyname from pg_policies
      where schemaname = 'public' and concat_ws(' ', qual, with_check) ~ '(?<!SELECT |FROM )(auth|zoom)\.[a-z_]+\(' $$,
   'every policy asks who is asking once per statement, and not for every row');
+
+select is_empty(
+  $$ select policy.name, refobjid::regclass from zoom.our_policies policy
+     join pg_depend on classid = 'pg_policy'::regclass and objid = policy.oid and refclassid = 'pg_class'::regclass
+     where refobjid <> policy.relation $$,
+  'no policy reads another table itself: a policy of the app may read ours, and they would ask each other for ever');
 
 select is_empty(
   $$ select name from our_functions where has_function_privilege('anon', oid, 'execute') $$,

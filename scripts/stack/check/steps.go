@@ -30,6 +30,7 @@ var steps = []step{
 	{"pgtap", "SQL tests", (*suite).pgtap},
 	{"holes", "a policy that is dropped or opened is noticed by the SQL tests", (*suite).holes},
 	{"postgres-15", "the migrations and SQL tests on PostgreSQL 15", (*suite).postgres15},
+	{"adoption", "the migrations adopt a live project of years, and give it back", (*suite).adoption},
 	{"go", "Go tests, with the race detector", (*suite).goTests},
 	{"fuzz", "a few seconds of each fuzz test", (*suite).fuzz},
 }

@@ -1,7 +1,7 @@
 -- Meetings are seen by those they are meant for; teachers and admins create them; the host and admins change them.
 begin;
 \ir people.psql
-select plan(64);
+select plan(74);
 
 select is(pg_temp.sees(who, 'select title from zoom_meetings'), seen, format('%s sees %s', who, seen))
 from (values
@@ -18,6 +18,14 @@ from (values
   ('admin', 'assembly, lesson, other lesson, private, staff room, students'' council'),
   ('service role', 'assembly, lesson, other lesson, private, staff room, students'' council')
 ) as matrix (who, seen);
+
+-- The policy's rule and that of the function are the same.
+select is(pg_temp.sees(who, 'select id from zoom_meetings'), seen, format('%s sees what zoom.meetings_seen says', who))
+from unnest(array['unknown', 'former admin', 'student', 'other student', 'parent', 'other parent', 'class teacher', 'other teacher', 'host', 'admin']) as who,
+  lateral (
+    select coalesce(string_agg(id::text, ', ' order by id::text collate "C"), 'nothing') as seen
+    from (select pg_temp.become(who)) as became (x), lateral (select zoom.meetings_seen() as id where became is not null) as meeting
+  ) as said;
 
 -- The class's teacher sees every meeting of the class, whomever it is for.
 update zoom_meetings set target_audience = 'personal' where title = 'lesson';

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed testdata/snapshot.sql
+var snapshotSQL string
+
+// thing is a policy, a grant, a column, the rows of a table…
+type thing struct{ kind, name string }
+
+// snapshot is what a project's public schema consists of, and what each thing
+// says: see testdata/snapshot.sql.
+type snapshot map[thing]string
+
+func takeSnapshot(ctx context.Context, conn *pgx.Conn) (snapshot, error) {
+	rows, err := conn.Query(ctx, snapshotSQL)
+	if err != nil {
+		return nil, fmt.Errorf("take a snapshot: %w", err)
+	}
+	taken := snapshot{}
+	var is thing
+	var says string
+	_, err = pgx.ForEachRow(rows, []any{&is.kind, &is.name, &says}, func() error {
+		taken[is] = strings.Join(strings.Fields(says), " ")
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take a snapshot: %w", err)
+	}
+	return taken, nil
+}
+
+// differences are one line for each thing that is not as wanted.
+func (want snapshot) differences(have snapshot) string {
+	var lines []string
+	for is, says := range want {
+		if now, ok := have[is]; !ok {
+			lines = append(lines, fmt.Sprintf("%s %s is gone", is.kind, is.name))
+		} else if now != says {
+			lines = append(lines, fmt.Sprintf("%s %s is\n  %s, and should be\n  %s", is.kind, is.name, now, says))
+		}
+	}
+	for is, says := range have {
+		if _, ok := want[is]; !ok {
+			lines = append(lines, fmt.Sprintf("%s %s is there and should not be: %s", is.kind, is.name, says))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// with is a snapshot in which the things of some kinds are those of another.
+func (want snapshot) with(other snapshot, kinds ...string) snapshot {
+	isOf := func(is thing, _ string) bool { return slices.Contains(kinds, is.kind) }
+	mixed := maps.Clone(want)
+	maps.DeleteFunc(mixed, isOf)
+	for is, says := range other {
+		if isOf(is, says) {
+			mixed[is] = says
+		}
+	}
+	return mixed
+}
+
+// What is ours in the public schema, besides the tables' access.
+const applyZoomEvents = "apply_zoom_events(jsonb,jsonb)"
+
+var ourIndexes = []string{"users_email_lower_idx", "meeting_registrants_zoom_idx", "zoom_participants_seen_idx"}
+
+// The tables whose access is ours: those that we alone let people write, and
+// those whose writers stay the app's.
+var (
+	closedTables = []string{"attendance_records", "meeting_registrants", "qr_attendance_sessions", "qr_checkins", "zoom_meetings", "zoom_participants"}
+	openTables   = []string{"class_students", "classes", "parent_children", "users"}
+)
+
+// closedPolicies are the old school's policies by which people wrote what they
+// should not, or read all there is, and those that ours replace. Every other
+// one has to stay as it was.
+var closedPolicies = []string{
+	"Anyone can view sessions on qr_attendance_sessions",
+	"Teachers manage their sessions on qr_attendance_sessions",
+	"Students can check in on qr_checkins",
+	"Anyone signed in can insert attendance on attendance_records",
+	"Enable read access for all users on attendance_records",
+	"Signed-in users read attendance on attendance_records",
+	"Teachers can manage attendance on attendance_records",
+	"Whoever is signed in reads attendance on attendance_records",
+	"Users can view meetings they have access to on zoom_meetings",
+	"Teachers and admins can create meetings on zoom_meetings",
+	"Host and admins can update meetings on zoom_meetings",
+	"Host and admins can delete meetings on zoom_meetings",
+	"Users can view participants for meetings they can access on zoom_participants",
+	"System can insert participants on zoom_participants",
+	"System can update participants on zoom_participants",
+	"Users can view their own registrations on meeting_registrants",
+	"Admins can view all registrations on meeting_registrants",
+	"Teachers can view registrations for their meetings on meeting_registrants",
+	"System can insert registrations on meeting_registrants",
+	"System can update registrations on meeting_registrants",
+}
+
+// takenOver is what an old project should be once we took it over: itself, but
+// for what is closed, and with what is ours as in a fresh project.
+func (before snapshot) takenOver(fresh snapshot) snapshot {
+	want := maps.Clone(before)
+	for _, name := range closedPolicies {
+		delete(want, thing{"policy", name})
+	}
+	imports := thing{"policy", "Imports keep attendance on attendance_records"}
+	want[imports] = strings.Replace(want[imports], "{authenticated,reporting,school-import}", "{reporting,school-import}", 1)
+
+	for is, says := range fresh {
+		switch is.kind {
+		case "policy", "trigger", "function":
+			want[is] = says
+		case "index":
+			if slices.Contains(ourIndexes, is.name) {
+				want[is] = says
+			}
+		}
+	}
+	for _, table := range slices.Concat(closedTables, openTables) {
+		want[thing{"row level security", table}] = "on"
+	}
+	want.publishAsOurs()
+	want.grantAsOurs(fresh)
+	return want
+}
+
+// publishAsOurs adds the tables that the front end watches to the publication,
+// which is made if need be; one for all tables has them.
+func (want snapshot) publishAsOurs() {
+	publication := thing{"publication", "supabase_realtime"}
+	if want[publication] == "carries all tables" {
+		return
+	}
+	want[publication] = "carries what is listed"
+	for _, table := range []string{"zoom_meetings", "zoom_participants", "attendance_records"} {
+		want[thing{"publication", "supabase_realtime carries " + table}] = "all rows"
+	}
+}
+
+// grantAsOurs takes every grant on our tables from visitors. Users keep those
+// that a policy can speak of where the writers stay the app's; elsewhere they
+// have what they have in a fresh project.
+func (want snapshot) grantAsOurs(fresh snapshot) {
+	for is, says := range want {
+		object, grantee, _ := strings.Cut(is.name, " to ")
+		table, column, _ := strings.Cut(object, ".")
+		closed, open := slices.Contains(closedTables, table), slices.Contains(openTables, table)
+		switch {
+		case is.kind != "grant" || !closed && !open:
+		case grantee == "anon", grantee == "public", grantee == "authenticated" && closed:
+			delete(want, is)
+		case grantee == "authenticated" && column == "":
+			want[is] = strings.NewReplacer("REFERENCES, ", "", "TRIGGER, ", "", "TRUNCATE, ", "").Replace(says)
+		}
+	}
+	for is, says := range fresh {
+		object, grantee, _ := strings.Cut(is.name, " to ")
+		if is.kind == "grant" && (object == applyZoomEvents || grantee == "authenticated" && slices.Contains(closedTables, object)) {
+			want[is] = says
+		}
+	}
+}
