@@ -320,7 +320,7 @@ language sql volatile set search_path = '' as $$
 $$;
 comment on function zoom.note_access is 'Notes how to bring back a table''s grants and whether its policies were in force.';
 
-create function zoom.note_risks(relation regclass) returns void
+create function zoom.note_risks(relation regclass, closes_writes boolean) returns void
 language sql volatile set search_path = '' as $$
   insert into zoom.undo (relation, what)
   select relation::text, 'look: row level security was off, so pages that write here need a policy now'
@@ -337,8 +337,14 @@ language sql volatile set search_path = '' as $$
     and asker.polrelid not in (
       select to_regclass('public.' || ours) from unnest(array['users', 'classes', 'class_students', 'parent_children', 'zoom_meetings',
         'zoom_participants', 'meeting_registrants', 'attendance_records', 'qr_attendance_sessions', 'qr_checkins']) ours)
+  union all
+  select relation::text, format('look: policy %I lets users write what they like here, and this table decides who sees what', policy.polname)
+  from pg_catalog.pg_policy policy
+  where policy.polrelid = relation and not closes_writes and policy.polpermissive and policy.polcmd <> 'r'
+    and policy.polroles && array[0::oid, 'anon'::regrole::oid, 'authenticated'::regrole::oid]
+    and pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), relation) = 'true'
 $$;
-comment on function zoom.note_risks is 'Notes what taking a table over may break elsewhere in the app: writes that no policy ever allowed, and policies of other tables that fail for visitors now.';
+comment on function zoom.note_risks is 'Notes what taking a table over may break elsewhere in the app, and what it leaves open: writes that no policy ever allowed, policies of other tables that fail for visitors now, policies that let anybody write who is who.';
 
 create procedure zoom.take_over(relation regclass, closes_writes boolean default false, replaces text[] default '{}')
 language plpgsql set search_path = '' as $$
@@ -352,7 +358,7 @@ begin
 
   if not exists (select from zoom.undo where undo.relation = take_over.relation::text) then
     perform zoom.note_access(relation);
-    perform zoom.note_risks(relation);
+    perform zoom.note_risks(relation, closes_writes);
   end if;
 
   for theirs in

@@ -225,6 +225,7 @@ create policy "Anyone can view classes" on classes for select using (true);
 create policy "Admins manage classes" on classes for all
   using (exists (select 1 from users where users.id = auth.uid() and users.role = 'admin'));
 
+create policy "System can enrol" on class_students for insert with check (true);
 create policy "Students see their own enrolments" on class_students for select using (student_id = auth.uid());
 create policy "Parents see their children's enrolments" on class_students for select
   using (exists (select 1 from parent_children pc where pc.parent_id = auth.uid() and pc.student_id = class_students.student_id));
