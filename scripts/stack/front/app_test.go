@@ -2,11 +2,12 @@ package front_test
 
 import (
 	"encoding/json"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/scripts/stack/stacktest"
 )
 
 // The front end need not change: what it writes in its users' sessions, as it
@@ -22,8 +23,7 @@ func TestTheAppWritesAsItDid(t *testing.T) {
 			"class": class7b, "lesson": lesson},
 	})
 	require.NoError(t, err)
-	out, err := exec.CommandContext(t.Context(), "node", "app.mjs", string(argument)).Output()
-	require.NoError(t, err, string(out))
+	app := stacktest.StartNode(t, nil, "app.mjs", string(argument))
 
 	type step struct {
 		Step   string
@@ -32,9 +32,9 @@ func TestTheAppWritesAsItDid(t *testing.T) {
 		Error  string
 	}
 	steps := map[string]step{}
-	for lines := json.NewDecoder(strings.NewReader(string(out))); lines.More(); {
+	for app.More() {
 		var done step
-		require.NoError(t, lines.Decode(&done))
+		app.Hear(&done)
 		require.Empty(t, done.Error, done.Step)
 		require.Less(t, done.Status, 300, done.Step)
 		steps[done.Step] = done

@@ -1,12 +1,9 @@
 package front_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -22,30 +19,14 @@ const screenshots = "../../../.local/screenshots"
 
 // browser is browser.mjs at work.
 type browser struct {
-	t     testing.TB
-	input io.Writer
-	lines *json.Decoder
+	*stacktest.Node
+	t testing.TB
 }
 
 func openBrowser(t testing.TB) *browser {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(screenshots, 0o755))
-	cmd := exec.Command("node", "browser.mjs", stacktest.Chromium(t))
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	input, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	output, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = input.Close()
-		_, _ = io.Copy(io.Discard, output)
-		if err := cmd.Wait(); err != nil || t.Failed() {
-			t.Logf("the browser said: %v\n%s", err, &complaints)
-		}
-	})
-	return &browser{t: t, input: input, lines: json.NewDecoder(output)}
+	return &browser{stacktest.StartNode(t, nil, "browser.mjs", stacktest.Chromium(t)), t}
 }
 
 // do gives a command and returns the value of the answer.
@@ -53,13 +34,12 @@ func (b *browser) do(command map[string]any) json.RawMessage {
 	b.t.Helper()
 	line, err := json.Marshal(command)
 	require.NoError(b.t, err)
-	_, err = b.input.Write(append(line, '\n'))
-	require.NoError(b.t, err)
+	b.Tell(string(line))
 	var answer struct {
 		Value json.RawMessage
 		Error string
 	}
-	require.NoError(b.t, b.lines.Decode(&answer))
+	b.Hear(&answer)
 	require.Empty(b.t, answer.Error, "%s", line)
 	return answer.Value
 }

@@ -1,14 +1,12 @@
 package front_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/scripts/stack/stacktest"
 	"zoom-attendance/sidecar/simulate"
 )
 
@@ -27,7 +25,7 @@ type told struct {
 // followers are people who follow everything with supabase-js.
 type followers struct {
 	t     testing.TB
-	lines *json.Decoder
+	node  *stacktest.Node
 	heard map[string][]told
 }
 
@@ -45,22 +43,7 @@ func (s *school) follow(tokens map[string]string) *followers {
 	}
 	argument, err := json.Marshal(map[string]any{"url": s.URL, "key": s.PublishableKey, "people": people})
 	require.NoError(s.t, err)
-	cmd := exec.CommandContext(s.t.Context(), "node", "follow.mjs", string(argument))
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	input, err := cmd.StdinPipe()
-	require.NoError(s.t, err)
-	output, err := cmd.StdoutPipe()
-	require.NoError(s.t, err)
-	require.NoError(s.t, cmd.Start())
-	s.t.Cleanup(func() {
-		_ = input.Close()
-		_, _ = io.Copy(io.Discard, output)
-		if err := cmd.Wait(); err != nil || s.t.Failed() {
-			s.t.Logf("node said: %v\n%s", err, &complaints)
-		}
-	})
-	f := &followers{t: s.t, lines: json.NewDecoder(output), heard: map[string][]told{}}
+	f := &followers{t: s.t, node: stacktest.StartNode(s.t, nil, "follow.mjs", string(argument)), heard: map[string][]told{}}
 	for ready := 0; ready < len(people); {
 		line := f.next()
 		require.Equal(s.t, "ok", line.System, line.Message)
@@ -72,7 +55,7 @@ func (s *school) follow(tokens map[string]string) *followers {
 func (f *followers) next() told {
 	f.t.Helper()
 	var line told
-	require.NoError(f.t, f.lines.Decode(&line))
+	f.node.Hear(&line)
 	return line
 }
 

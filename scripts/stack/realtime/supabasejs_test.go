@@ -1,18 +1,12 @@
 package realtime_test
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/scripts/stack/stacktest"
 )
 
 // said is a line that testdata/subscribe.mjs printed.
@@ -30,37 +24,21 @@ type said struct {
 
 // node is supabase-js at work.
 type node struct {
-	t     testing.TB
-	input io.WriteCloser
-	lines *json.Decoder
+	*stacktest.Node
+	t testing.TB
 }
 
 // subscribe runs the script with a key and, unless it is empty, a token.
 func (w *world) subscribe(key, token string) *node {
 	w.t.Helper()
-	cmd := exec.CommandContext(w.context(), "node", "testdata/subscribe.mjs")
-	cmd.Env = append(os.Environ(), "URL="+w.url, "KEY="+key, "TOKEN="+token)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	input, err := cmd.StdinPipe()
-	require.NoError(w.t, err)
-	output, err := cmd.StdoutPipe()
-	require.NoError(w.t, err)
-	require.NoError(w.t, cmd.Start())
-	w.t.Cleanup(func() {
-		_ = input.Close()
-		_, _ = io.Copy(io.Discard, output)
-		if err := cmd.Wait(); err != nil {
-			w.t.Errorf("node: %v\n%s", err, &complaints)
-		}
-	})
-	return &node{t: w.t, input: input, lines: json.NewDecoder(bufio.NewReader(output))}
+	env := []string{"URL=" + w.url, "KEY=" + key, "TOKEN=" + token}
+	return &node{stacktest.StartNode(w.t, env, "testdata/subscribe.mjs"), w.t}
 }
 
 func (n *node) next() said {
 	n.t.Helper()
 	var s said
-	require.NoError(n.t, n.lines.Decode(&s))
+	n.Hear(&s)
 	return s
 }
 
@@ -88,7 +66,7 @@ func (n *node) expectListening() {
 
 func (n *node) leave() {
 	n.t.Helper()
-	require.NoError(n.t, n.input.Close())
+	n.End()
 	n.expect(said{About: "status", Status: "CLOSED"})
 	n.expect(said{About: "left", Status: "ok"})
 }
@@ -139,8 +117,7 @@ func TestSupabaseJSBringsANewToken(t *testing.T) {
 	js := w.subscribe(stack.PublishableKey, annToken())
 	js.expectListening()
 
-	_, err := fmt.Fprintln(js.input, bobToken())
-	require.NoError(t, err)
+	js.Tell(bobToken())
 	js.expectListening()
 	w.exec("insert into public.notes values (1, $1, 'for ann'), (2, $2, 'for bob')", ann, bob)
 	require.Equal(t, "for bob", js.next().Now["body"])
