@@ -2,6 +2,8 @@ module zoom-attendance
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/cenkalti/backoff/v5 v5.0.3

@@ -51,6 +51,7 @@ func command() *cobra.Command {
 		Use:           "sidecar",
 		Short:         "Turns Zoom's webhooks into attendance in a Supabase project",
 		Long:          "Turns Zoom's webhooks into attendance in a Supabase project.\nSettings come from the environment; .env.example lists them all.",
+		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"debug/elf"
 	"errors"
@@ -98,10 +99,7 @@ func isBash(path string) bool {
 // binary builds what is shipped and looks into it.
 func (s *suite) binary(ctx context.Context) error {
 	path := filepath.Join(s.tree.Local, "bin", "sidecar-static")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./sidecar")
-	build.Dir = s.tree.Root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if _, err := outputOf(build); err != nil {
+	if err := s.release(ctx, s.tree.Root, path); err != nil {
 		return err
 	}
 	if runtime.GOOS == "linux" {
@@ -118,7 +116,85 @@ func (s *suite) binary(ctx context.Context) error {
 			return fmt.Errorf("the production binary contains %s, which is for development alone", strings.TrimSpace(dep))
 		}
 	}
+	said, err := s.command(ctx, path, "--version")
+	if err == nil && !strings.Contains(said, "release-of-the-tests") {
+		err = fmt.Errorf("the binary does not name its release, but says %q", said)
+	}
+	return err
+}
+
+// release builds the binary as it is shipped, from a copy of the repository.
+func (s *suite) release(ctx context.Context, root, path string, env ...string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags=-s -w -X main.release=release-of-the-tests", "-o", path, "./sidecar")
+	build.Dir = root
+	build.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	_, err := outputOf(build)
+	return err
+}
+
+// reproducible builds the binary in another directory, with nothing from
+// earlier builds, and compares it with the one of the step binary.
+func (s *suite) reproducible(ctx context.Context) error {
+	first := filepath.Join(s.tree.Local, "bin", "sidecar-static")
+	if err := s.release(ctx, s.tree.Root, first); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(s.tree.Local, "reproducible-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	copied := filepath.Join(dir, "copy")
+	for _, part := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(s.tree.Root, part))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(os.MkdirAll(copied, 0o755), os.WriteFile(filepath.Join(copied, part), text, 0o644)); err != nil {
+			return err
+		}
+	}
+	if err := os.CopyFS(filepath.Join(copied, "sidecar"), os.DirFS(filepath.Join(s.tree.Root, "sidecar"))); err != nil {
+		return err
+	}
+	second := filepath.Join(dir, "sidecar-static")
+	if err := s.release(ctx, copied, second, "GOCACHE="+filepath.Join(dir, "cache")); err != nil {
+		return err
+	}
+	return sameFile(first, second)
+}
+
+// sameFile says whether two files are the same, byte by byte.
+func sameFile(a, b string) error {
+	one, err1 := os.ReadFile(a)
+	other, err2 := os.ReadFile(b)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if !bytes.Equal(one, other) {
+		return fmt.Errorf("two builds of one source differ: %s and one from elsewhere", a)
+	}
 	return nil
+}
+
+// modules makes sure that what was fetched is what go.sum says, and that go.mod
+// says what is used.
+func (s *suite) modules(ctx context.Context) error {
+	if _, err := s.command(ctx, "go", "mod", "verify"); err != nil {
+		return err
+	}
+	out, err := s.command(ctx, "go", "mod", "tidy", "-diff")
+	if err != nil {
+		return fmt.Errorf("go.mod is not tidy; go mod tidy mends it:\n%s", out)
+	}
+	return nil
+}
+
+// licences are those of all that is in the binary.
+func (s *suite) licences(ctx context.Context) error {
+	_, err := s.command(ctx, filepath.Join(s.tree.Root, "scripts", "licences"))
+	return err
 }
 
 // isStatic says whether a program runs without a dynamic linker.

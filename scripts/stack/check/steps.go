@@ -21,7 +21,10 @@ var steps = []step{
 	{"vet", "go vet finds nothing", (*suite).vet},
 	{"staticcheck", "staticcheck finds nothing", (*suite).staticcheck},
 	{"shellcheck", "shellcheck finds nothing in the scripts", (*suite).shellcheck},
+	{"modules", "the dependencies are those of go.sum, and all are used", (*suite).modules},
+	{"licences", "everything in the binary may be used by anybody", (*suite).licences},
 	{"binary", "the production binary is static and free of the local stack", (*suite).binary},
+	{"reproducible", "a second build from elsewhere is the same, byte by byte", (*suite).reproducible},
 	{"migrations", "the migrations apply to an empty project, PostgreSQL 17", (*suite).migrations},
 	{"seed", "the seed applies, twice", (*suite).seed},
 	{"policies", "the policies are as policies/ says, however they are applied", (*suite).policies},
@@ -37,7 +40,7 @@ var steps = []step{
 
 func printSteps() {
 	for _, s := range steps {
-		fmt.Printf("%-12s  %s\n", s.name, s.what)
+		fmt.Printf("%-13s  %s\n", s.name, s.what)
 	}
 }
 
@@ -91,7 +94,7 @@ func summary(results []result) error {
 			mark = "✗"
 			failed = append(failed, r.name)
 		}
-		fmt.Printf("%s %-12s %6.1fs  %s\n", mark, r.name, r.took.Seconds(), r.what)
+		fmt.Printf("%s %-13s %6.1fs  %s\n", mark, r.name, r.took.Seconds(), r.what)
 	}
 	fmt.Printf("\n%d passed, %d failed\n", len(results)-len(failed), len(failed))
 	for _, name := range failed {
