@@ -23,8 +23,9 @@ var arrows = map[string]struct {
 	"sidecar/inbox":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/relay":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/supabase": {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/admin":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/simulate": {[]string{"sidecar/zoom"}, "a tool outside the path of an event, and it must not depend on what it checks"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/simulate"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/admin", "sidecar/simulate"},
 		"the local stack is never in the production binary"},
 }
 

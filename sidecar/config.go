@@ -28,12 +28,22 @@ type Config struct {
 	// WebhookSecrets are the Zoom app's secret tokens, newest first. More than
 	// one while a secret is being changed.
 	WebhookSecrets []zoom.Secret `env:"ZOOM_WEBHOOK_SECRET"`
+	// WebhookSecretFile holds them instead, and is read again on SIGHUP.
+	WebhookSecretFile string `env:"ZOOM_WEBHOOK_SECRET_FILE"`
 	// SignatureWindow is how far a request's timestamp may be from our clock,
 	// either way.
 	SignatureWindow time.Duration `env:"SIGNATURE_WINDOW" envDefault:"10m"`
 	// TrustedProxies are the addresses or networks whose X-Forwarded-For is
 	// believed, or "fly" behind Fly.io's proxy. None by default.
 	TrustedProxies []string `env:"TRUSTED_PROXIES"`
+	// MaxConnections is how many connections there may be at the door at once.
+	MaxConnections int `env:"MAX_CONNECTIONS" envDefault:"2048"`
+	// MaxHeaderBytes is how long the headers of a request may be.
+	MaxHeaderBytes int `env:"MAX_HEADER_BYTES" envDefault:"16384"`
+	// MaxBodyBytes is how long the body of a request may be.
+	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" envDefault:"1048576"`
+	// MaxBodyMemory is how many bytes of large bodies may be in memory at once.
+	MaxBodyMemory int64 `env:"MAX_BODY_MEMORY" envDefault:"33554432"`
 	// IPHashSalt salts the hashes that stand for client addresses in the log.
 	// Left out, each start makes its own.
 	IPHashSalt zoom.Secret `env:"IP_HASH_SALT"`
@@ -64,8 +74,14 @@ type Config struct {
 	// an IANA name, or "meeting" for each meeting's own.
 	AttendanceTimezone string `env:"ATTENDANCE_TIMEZONE" envDefault:"UTC"`
 
-	// AdminAddr is where metrics are served, for operators alone.
+	// AdminAddr is where operators are served: metrics, dead letters, replay.
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`
+	// AdminToken is what requests there must carry. Without one the address must
+	// be the machine's own, and only metrics are served.
+	AdminToken zoom.Secret `env:"ADMIN_TOKEN"`
+	// ShutdownTimeout is how long stopping may take, from the signal to the
+	// end: answering, settling and closing together.
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"40s"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	// LogFormat is json or text.
@@ -86,9 +102,17 @@ const maxMinutes = 30 * 60
 // to a line, each with the setting's name, and never a secret's value. It is a
 // settingsError.
 func readConfig(environ []string) (Config, error) {
-	var c Config
+	c, faults := parseConfig(environ)
+	if len(faults) > 0 {
+		return Config{}, settingsError(faults)
+	}
+	return c, nil
+}
+
+// parseConfig reads the environment and says all that is wrong with it.
+func parseConfig(environ []string) (c Config, faults []string) {
 	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
-	faults := parseFaults(err)
+	faults = append(parseFaults(err), c.takeSecrets()...)
 	named := strings.Join(faults, "\n")
 	for _, fault := range c.faults() {
 		// What could not be read has no value to judge.
@@ -96,10 +120,7 @@ func readConfig(environ []string) (Config, error) {
 			faults = append(faults, fault)
 		}
 	}
-	if len(faults) > 0 {
-		return Config{}, settingsError(faults)
-	}
-	return c, nil
+	return c, faults
 }
 
 // parseFaults says which settings are of the wrong kind, by their names.
@@ -141,7 +162,7 @@ func (c Config) faults() (faults []string) {
 			faults = append(faults, fault)
 		}
 	}
-	check(c.hasSecrets(), "ZOOM_WEBHOOK_SECRET is missing: the secret token of the Zoom app, on its feature page (several, newest first, with commas between)")
+	check(c.WebhookSecretFile != "" || c.hasSecrets(), "ZOOM_WEBHOOK_SECRET is missing: the secret token of the Zoom app, on its feature page (several, newest first, with commas between)")
 	check(isURL(c.SupabaseURL), "SUPABASE_URL is missing or not an address such as https://abcdefgh.supabase.co")
 	check(c.supabaseKey() != "", "SUPABASE_SECRET_KEY is missing: sb_secret_…, under Project Settings, API Keys (or SUPABASE_SERVICE_ROLE_KEY, the legacy one)")
 	check(c.SupabaseSecretKey == "" || strings.HasPrefix(string(c.SupabaseSecretKey), "sb_secret_"),
@@ -153,10 +174,16 @@ func (c Config) faults() (faults []string) {
 	check(c.SignatureWindow >= time.Minute && c.SignatureWindow <= 24*time.Hour, "SIGNATURE_WINDOW is not from 1m to 24h")
 	check(c.AttendanceMinMinutes >= 0 && c.AttendanceMinMinutes <= maxMinutes, "ATTENDANCE_MIN_MINUTES is not from 0 to 1800")
 	check(isZone(c.AttendanceTimezone), `ATTENDANCE_TIMEZONE is not a zone such as Europe/Berlin, nor "meeting"`)
+	check(c.ShutdownTimeout >= time.Second && c.ShutdownTimeout <= time.Hour, "SHUTDOWN_TIMEOUT is not from 1s to 1h")
 	check(c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT is not json or text")
 	check(c.Port != 0, "PORT is 0")
 	check(c.Host == "" || net.ParseIP(c.Host) != nil, "HOST is not an IP address such as 127.0.0.1")
 	check(isListenAddr(c.AdminAddr), "ADMIN_ADDR is not host:port, such as 127.0.0.1:9090")
+	check(c.adminFault() == "", c.adminFault())
+	check(c.MaxConnections >= 16 && c.MaxConnections <= 1<<20, "MAX_CONNECTIONS is not from 16 to 1048576")
+	check(c.MaxHeaderBytes >= 4<<10 && c.MaxHeaderBytes <= 1<<20, "MAX_HEADER_BYTES is not from 4096 (4 KiB) to 1048576 (1 MiB)")
+	check(c.MaxBodyBytes >= 64<<10 && c.MaxBodyBytes <= 1<<20, "MAX_BODY_BYTES is not from 65536 (64 KiB) to 1048576 (1 MiB)")
+	check(c.MaxBodyMemory >= 1<<20, "MAX_BODY_MEMORY is below 1048576 (1 MiB)")
 	for _, p := range c.TrustedProxies {
 		check(isProxy(p), `TRUSTED_PROXIES has something that is not an address, a network such as 172.16.0.0/12, or "fly"`)
 	}

@@ -51,6 +51,14 @@ func TestConfigRefuses(t *testing.T) {
 		"no retention":                            {"INBOX_RETENTION=0s", "INBOX_RETENTION"},
 		"no replica at all":                       {"NATS_REPLICAS=0", "NATS_REPLICAS"},
 		"an admin address without port":           {"ADMIN_ADDR=127.0.0.1", "ADMIN_ADDR"},
+		"operators from everywhere, untold":       {"ADMIN_ADDR=:9090", "ADMIN_TOKEN"},
+		"operators from the network, untold":      {"ADMIN_ADDR=10.0.0.7:9090", "ADMIN_TOKEN"},
+		"a token that can be guessed":             {"ADMIN_TOKEN=fifteen-letters", "ADMIN_TOKEN"},
+		"a door for nobody":                       {"MAX_CONNECTIONS=0", "MAX_CONNECTIONS"},
+		"headers too short for a proxy's":         {"MAX_HEADER_BYTES=1024", "MAX_HEADER_BYTES"},
+		"bodies that the inbox could not keep":    {"MAX_BODY_BYTES=1048577", "MAX_BODY_BYTES"},
+		"room for less than one body":             {"MAX_BODY_MEMORY=1048575", "MAX_BODY_MEMORY"},
+		"no time to stop in":                      {"SHUTDOWN_TIMEOUT=0s", "SHUTDOWN_TIMEOUT"},
 		"an unknown log level":                    {"LOG_LEVEL=loud", "LOG_LEVEL"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

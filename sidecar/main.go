@@ -12,37 +12,41 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"zoom-attendance/sidecar/admin"
 	"zoom-attendance/sidecar/simulate"
 )
 
 // Exit codes.
 const (
-	exitFailed   = 1 // it could not start, or had to stop
-	exitSettings = 2 // the settings are not right
+	exitFailed   = 1   // it could not start, or had to stop
+	exitSettings = 2   // the settings are not right
+	exitUnknown  = 3   // inbox check could not look, so it cannot tell
+	exitSignal   = 128 // and the signal's number: ended at once by a second signal
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends at once
-
-	err := command().ExecuteContext(ctx)
+	err := command().ExecuteContext(untilSignal())
 	if err == nil {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "sidecar:", err)
+	os.Exit(exitCode(err))
+}
+
+func exitCode(err error) int {
 	if _, ok := errors.AsType[settingsError](err); ok {
-		os.Exit(exitSettings)
+		return exitSettings
 	}
-	os.Exit(exitFailed)
+	if errors.Is(err, errCannotTell) {
+		return exitUnknown
+	}
+	return exitFailed
 }
 
 // command is the command line: serve is what happens without a word.
@@ -59,8 +63,10 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(
 		&cobra.Command{Use: "serve", Short: "Receive events and carry them on (the default)", Args: cobra.NoArgs, RunE: serveCommand},
+		inboxCommand(),
 		simulate.Command(),
 	)
+	root.AddCommand(admin.Commands()...)
 	return root
 }
 

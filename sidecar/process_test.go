@@ -31,17 +31,23 @@ type process struct {
 	cmd     *exec.Cmd
 	serving chan struct{} // closed while it serves
 	log     bytes.Buffer
+	news    chan struct{} // gets one when there is a new line
 	reading sync.WaitGroup
 }
 
 // startSidecar builds the real binary and starts it with an empty inbox.
 func startSidecar(ctx context.Context, t *testing.T, supabaseURL, key string) *process {
+	p := buildSidecar(ctx, t, supabaseURL, key)
+	p.start(ctx, t)
+	return p
+}
+
+// buildSidecar builds the real binary, to be started.
+func buildSidecar(ctx context.Context, t *testing.T, supabaseURL, key string) *process {
 	binary := filepath.Join(t.TempDir(), "sidecar")
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
-	p := newProcess(t, binary, filepath.Join(t.TempDir(), "inbox"), supabaseURL, key)
-	p.start(ctx, t)
-	return p
+	return newProcess(t, binary, filepath.Join(t.TempDir(), "inbox"), supabaseURL, key)
 }
 
 // newProcess is a sidecar of its own, not yet started.
@@ -51,8 +57,9 @@ func newProcess(t *testing.T, binary, inbox, supabaseURL, key string) *process {
 		binary:  binary,
 		url:     fmt.Sprintf("http://127.0.0.1:%d/api/zoom/webhook", port),
 		serving: make(chan struct{}),
+		news:    make(chan struct{}, 1),
 		env: append(os.Environ(),
-			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "ADMIN_ADDR=127.0.0.1:0", "LOG_FORMAT=text", "INBOX_DIR="+inbox,
+			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", freePort(t)), "LOG_FORMAT=text", "INBOX_DIR="+inbox,
 			"ZOOM_WEBHOOK_SECRET="+string(flowSecret), "SUPABASE_URL="+supabaseURL, "SUPABASE_SECRET_KEY="+key),
 	}
 	t.Cleanup(func() {
@@ -83,6 +90,10 @@ func (p *process) start(ctx context.Context, t *testing.T) {
 			p.mu.Lock()
 			fmt.Fprintln(&p.log, lines.Text())
 			p.mu.Unlock()
+			select {
+			case p.news <- struct{}{}:
+			default:
+			}
 			if strings.Contains(lines.Text(), "msg=serving") {
 				close(serving)
 			}
@@ -125,6 +136,39 @@ func (p *process) stop(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	p.reading.Wait()
 	require.NoError(t, cmd.Wait())
+}
+
+// signal sends a signal and goes on.
+func (p *process) signal(t *testing.T, s os.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.NoError(t, p.cmd.Process.Signal(s))
+}
+
+// ended waits for the process to end by itself and returns its exit code. It
+// can be started again.
+func (p *process) ended(t *testing.T) int {
+	p.mu.Lock()
+	cmd := p.cmd
+	p.serving = make(chan struct{})
+	p.mu.Unlock()
+	p.reading.Wait()
+	_ = cmd.Wait() // the code says it
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cmd = nil
+	return cmd.ProcessState.ExitCode()
+}
+
+// hears returns when the process has said the words so many times.
+func (p *process) hears(ctx context.Context, t *testing.T, times int, words string) {
+	for strings.Count(p.said(), words) < times {
+		select {
+		case <-p.news:
+		case <-ctx.Done():
+			t.Fatalf("the sidecar did not say %q", words)
+		}
+	}
 }
 
 func (p *process) said() string {

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"zoom-attendance/sidecar/admin"
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/relay"
@@ -22,17 +21,15 @@ import (
 	"zoom-attendance/sidecar/zoom"
 )
 
-const (
-	answerGrace = 5 * time.Second  // for requests under way when we are told to stop
-	closeGrace  = 10 * time.Second // for the inbox to close its files
-)
-
 // serve opens the rooms, runs them until ctx ends or one fails, and closes
 // them in the order of the flow: no new requests, answer those under way,
-// settle what is in hand, close the inbox.
+// settle what is in hand, close the inbox. All of that takes SHUTDOWN_TIMEOUT at
+// most. A SIGHUP meanwhile reads the webhook secrets anew.
 func serve(ctx context.Context, c Config) (err error) {
 	log := c.logger()
 	metrics := newMetrics()
+	stop := newStopping(c.ShutdownTimeout, log)
+	secrets := newSecrets(c, log, metrics)
 
 	project, err := supabase.New(supabase.Options{URL: c.SupabaseURL, Key: c.supabaseKey(), Log: log, Metrics: metrics})
 	if err != nil {
@@ -47,51 +44,61 @@ func serve(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeInbox(kept)) }()
+	defer func() { err = errors.Join(err, stop.closeInbox(kept)) }()
 
-	carrier := relay.New(kept, destination{project, c.policy()}, relay.Options{Log: log, Metrics: metrics})
+	carrier := relay.New(kept, destination{project, c.policy(), stop}, relay.Options{AskFirst: true, Log: log, Metrics: metrics})
 
 	door, err := hook.New(hook.Options{
-		Secrets: c.WebhookSecrets, Window: c.SignatureWindow, Keeper: kept,
+		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: kept, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
 		Ready:          func() error { return errors.Join(kept.Ready(), carrier.Ready()) },
 		TrustedProxies: c.TrustedProxies, IPHashSalt: c.IPHashSalt, Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return err
 	}
-	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), door, log)
+	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), door, hook.ServerOptions{
+		MaxConnections: c.MaxConnections, MaxHeaderBytes: c.MaxHeaderBytes, Log: log, Metrics: metrics,
+	})
 	if err != nil {
 		return err
 	}
-	admin, err := listen(c.AdminAddr, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), log)
+	operators := admin.New(admin.Options{
+		Token: c.AdminToken, Inbox: forOperators{kept}, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Log: log,
+	})
+	private, err := listen(c.AdminAddr, operators, hook.ServerOptions{Log: log})
 	if err != nil {
 		return errors.Join(err, public.listener.Close())
 	}
+	private.server.RegisterOnShutdown(operators.Stop)
 
 	group, ctx := errgroup.WithContext(ctx)
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 	group.Go(public.serve)
-	group.Go(admin.serve)
+	group.Go(private.serve)
 	group.Go(func() error { return kept.Run(working) })
 	group.Go(func() error { return carrier.Run(working) })
+	group.Go(func() error { return secrets.run(working) })
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopWorking()
-		log.Info("stopping")
-		return errors.Join(public.finish(), admin.finish())
+		stop.begin()
+		return errors.Join(public.finish(stop), private.finish(stop))
 	})
 	log.Info("serving", zoom.LogAddr, public.listener.Addr().String())
-	return group.Wait()
+	return stop.wait(group)
 }
 
 // destination applies facts by the school's policy.
 type destination struct {
 	*supabase.Client
 	policy supabase.Policy
+	stop   *stopping
 }
 
 func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+	ctx, done := d.stop.attend(ctx)
+	defer done()
 	return d.Client.Apply(ctx, facts, d.policy)
 }
 
@@ -114,12 +121,12 @@ type place struct {
 }
 
 // listen takes the address, so that one in use is known before work begins.
-func listen(addr string, h http.Handler, log *slog.Logger) (place, error) {
+func listen(addr string, h http.Handler, o hook.ServerOptions) (place, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return place{}, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return place{listener, hook.Server(addr, h, log)}, nil
+	return place{listener, hook.Server(addr, h, o)}, nil
 }
 
 // serve answers until finish.
@@ -130,18 +137,13 @@ func (p place) serve() error {
 	return nil
 }
 
-// finish refuses new requests and waits for those under way.
-func (p place) finish() error {
-	ctx, cancel := context.WithTimeout(context.Background(), answerGrace)
-	defer cancel()
-	if err := p.server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("finish answering on %s: %w", p.server.Addr, err)
+// finish refuses new requests and waits for those under way. Those that are not
+// answered in time are cut off, and Zoom sends them again.
+func (p place) finish(stop *stopping) error {
+	err := p.server.Shutdown(stop.answer)
+	if err == nil || stop.answer.Err() == nil {
+		return err
 	}
-	return nil
-}
-
-func closeInbox(kept *inbox.Inbox) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-	defer cancel()
-	return kept.Close(ctx)
+	stop.log.Warn("not all was answered within its part of SHUTDOWN_TIMEOUT; the rest is cut off", zoom.LogAddr, p.server.Addr)
+	return p.server.Close()
 }

@@ -45,7 +45,7 @@ func TestAStartThatIsRefusedSaysWhy(t *testing.T) {
 		"an inbox directory that cannot be one": {
 			[]string{"INBOX_DIR=" + file + "/inbox"}, 1, []string{file}},
 		"an inbox that is damaged": {
-			[]string{"INBOX_DIR=" + damaged}, 1, []string{"damaged", damaged}},
+			[]string{"INBOX_DIR=" + damaged}, 1, []string{"damaged", damaged, "sidecar inbox check", "sidecar inbox set-aside"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			cmd := exec.CommandContext(ctx, running.binary)

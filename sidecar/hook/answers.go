@@ -13,7 +13,8 @@ import (
 // Why a request got another answer than 200. Signatures and tokens have their
 // own errors, in package zoom.
 var (
-	errTooLarge    = errors.New("body over 1 MiB")
+	errTooLarge    = errors.New("body over the limit")
+	errBusy        = errors.New("no room for another large body")
 	errBrokenOff   = errors.New("body broke off")
 	errNoToken     = errors.New("challenge without plainToken")
 	errNotKept     = errors.New("inbox did not keep it")
@@ -57,6 +58,7 @@ var answers = []answer{
 	{errNotKept, http.StatusServiceUnavailable, "Try again later", "not_kept", slog.LevelError, false, retryLater},
 	{errNotReady, http.StatusServiceUnavailable, "Not ready", "not_ready", slog.LevelWarn, false, ""},
 	{errTooLarge, http.StatusRequestEntityTooLarge, "Body too large", "too_large", slog.LevelWarn, true, ""},
+	{errBusy, http.StatusServiceUnavailable, "Try again later", "busy", slog.LevelWarn, false, retryLater},
 	{errBrokenOff, http.StatusServiceUnavailable, "Try again later", "broken_off", slog.LevelWarn, false, retryLater},
 	{zoom.ErrNotObject, http.StatusBadRequest, "Invalid JSON", "invalid_json", slog.LevelWarn, true, ""},
 	{errNoToken, http.StatusBadRequest, "Missing plainToken", "missing_token", slog.LevelWarn, true, ""},

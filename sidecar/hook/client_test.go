@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -94,6 +95,62 @@ func TestALimitedClientGetsOneFailureBackEveryThreeSeconds(t *testing.T) {
 	at = now.Add(3 * time.Second)
 	require.Equal(t, 401, fail("203.0.113.7:1"))
 	require.Equal(t, 429, fail("203.0.113.7:1"))
+}
+
+// knocker fails at a door that does not listen, from any address.
+func knocker(handler http.Handler) func(address string, sign ...func(http.Header, string)) int {
+	return func(address string, sign ...func(http.Header, string)) int {
+		request := httptest.NewRequest(http.MethodPost, hook.PathWebhook, strings.NewReader(joinedBody))
+		request.RemoteAddr = address
+		for _, s := range sign {
+			s(request.Header, joinedBody)
+		}
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, request)
+		return answer.Code
+	}
+}
+
+func TestAClientCannotEscapeByAnotherAddressOfItsNetwork(t *testing.T) {
+	_, handler := build(t)
+	knock := knocker(handler)
+	for n := range 20 {
+		require.Equal(t, 401, knock(fmt.Sprintf("[2001:db8:1:2::%x]:1", n)))
+	}
+	require.Equal(t, 429, knock("[2001:db8:1:2:ffff::1]:1"), "the same /64")
+	require.Equal(t, 401, knock("[2001:db8:1:3::1]:1"), "the next /64")
+}
+
+func TestAClientCannotEscapeOrBlameAnotherByAForgedHeader(t *testing.T) {
+	_, handler := build(t, func(o *hook.Options) { o.TrustedProxies = []string{"10.0.0.1"} })
+	knock := knocker(handler)
+	for n := range 20 {
+		require.Equal(t, 401, knock("203.0.113.7:1", with("X-Forwarded-For", fmt.Sprintf("198.51.100.%d", n))))
+	}
+	require.Equal(t, 429, knock("203.0.113.7:1", with("X-Forwarded-For", "198.51.100.99")))
+	require.Equal(t, 401, knock("10.0.0.1:1", with("X-Forwarded-For", "198.51.100.1")), "who was named is not to blame")
+}
+
+// Whatever number of addresses fail, the door remembers 4,096, and forgets first
+// who was seen longest ago. Forgetting is mercy: a bucket is full again.
+func TestTheDoorRemembersABoundedNumberOfClients(t *testing.T) {
+	_, handler := build(t, func(o *hook.Options) { o.Log = nil })
+	knock := knocker(handler)
+	address := func(n int) string { return fmt.Sprintf("10.%d.%d.%d:1", n>>16, n>>8&255, n&255) }
+	fill := func(first, last int) {
+		for n := first; n < last; n++ {
+			require.Equal(t, 401, knock(address(n)))
+		}
+	}
+	for range 20 {
+		require.Equal(t, 401, knock("203.0.113.7:1"))
+	}
+	fill(0, 4095)
+	require.Equal(t, 429, knock("203.0.113.7:1"), "4,095 others fit beside it")
+	before := heap()
+	fill(4095, 12_000)
+	require.Less(t, heap()-before, int64(1<<20), "however many there are")
+	require.Equal(t, 401, knock("203.0.113.7:1"), "seen longest ago, and forgotten")
 }
 
 func TestClientsAreToldApartByHash(t *testing.T) {

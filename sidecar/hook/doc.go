@@ -14,7 +14,8 @@
 // said only to what can never become good. The rows of [answers] are all
 // there is; one place, [door.serve], picks from them. In the order of checking:
 //
-//	body over 1 MiB ─────────────────────────────────────────▶ 413
+//	body over Options.MaxBody ───────────────────────────────▶ 413
+//	no room for another large body ──────────────────────────▶ 503 Retry-After
 //	body breaks off ─────────────────────────────────────────▶ 503
 //	verify the raw bytes (the result is used further down)
 //	not one JSON object ─────────────────────────────────────▶ 400
@@ -28,6 +29,14 @@
 //	    not used, or no meeting id ──────────────────────────▶ 200 received
 //	    the inbox keeps it ──────────────────────────────────▶ 200 received
 //	    the inbox does not, or not in time ──────────────────▶ 503 Retry-After
+//
+// # While a secret is changed
+//
+// Each request asks [Options.Secrets] once and is judged by that list from its
+// beginning to its end. So secrets are changed by having the function give
+// another list (an atomic pointer beneath it is enough): no request sees half a
+// change, none waits for it, and no connection is closed. Zoom signs with the old
+// or the new one for a while; both in the list is what makes the change safe.
 //
 // # What an answer tells a stranger
 //
@@ -46,6 +55,15 @@
 // verified request is never limited, whoever shares its address; Zoom itself
 // would lose an event by a 429. What was never checked (404, 405, a body that
 // breaks off) does not count.
+//
+// # What strangers can take of our memory
+//
+// A body must be read before it can be refused, so all that strangers send is
+// bounded: the connections (beyond [ServerOptions.MaxConnections] the longest quiet
+// one is closed, so that nobody holds the door by staying), the headers, a body,
+// and all bodies together ([Options.MaxBodies]; the first 16 KiB of each are not
+// counted, so that an event of Zoom's needs no room that a stranger could have
+// taken). Four timeouts cut off who takes his time; see [Server].
 //
 // # What is kept of a client
 //

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"zoom-attendance/sidecar/zoom"
 )
@@ -38,9 +39,11 @@ type Keeper interface {
 
 // Options are what the door is made of. Secrets and Keeper are required.
 type Options struct {
-	// Secrets are the webhook secret tokens, newest first. A request passes with
-	// any of them.
-	Secrets []zoom.Secret
+	// Secrets gives the webhook secret tokens as they are now, newest first. A
+	// request passes with any of them. It is called once for each request, so
+	// that secrets can be changed while requests are under way, by any number of
+	// goroutines at once; it must give at least one, and none empty.
+	Secrets func() []zoom.Secret
 
 	// Window is how far a request's timestamp may be from our clock, in either
 	// direction. Default 10 minutes.
@@ -52,6 +55,15 @@ type Options struct {
 	// AcceptTimeout is how long Keeper may take before we answer 503. It must be
 	// under the 3 seconds that Zoom waits. Default 2 seconds.
 	AcceptTimeout time.Duration
+
+	// MaxBody is the longest body we read, in bytes. Zoom's participant events
+	// have about 700. Default 1 MiB.
+	MaxBody int64
+
+	// MaxBodies is how many bytes of bodies may be in memory at once, the first
+	// 16 KiB of each not counted. When there is no room, a body that is longer
+	// is answered 503. Default 32 MiB.
+	MaxBodies int64
 
 	// Ready is asked by /readyz: nil means that events can be kept and carried
 	// on. It must not ask the destination: one that is down must not close the
@@ -80,6 +92,7 @@ type door struct {
 	Options
 	metrics  *metrics
 	failures *limiter
+	room     *semaphore.Weighted // for bodies
 }
 
 // gin says what it does on standard output unless told otherwise.
@@ -93,7 +106,7 @@ func New(o Options) (http.Handler, error) {
 	if err := errors.Join(o.check(), trust(router, o.TrustedProxies)); err != nil {
 		return nil, fmt.Errorf("hook options: %w", err)
 	}
-	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets)), failures: newLimiter()}
+	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets())), failures: newLimiter(), room: semaphore.NewWeighted(o.MaxBodies)}
 
 	// A redirect would lose the event: Zoom does not follow.
 	router.RedirectTrailingSlash = false
@@ -117,6 +130,12 @@ func (o *Options) setDefaults() {
 	if o.AcceptTimeout == 0 {
 		o.AcceptTimeout = 2 * time.Second
 	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 1 << 20
+	}
+	if o.MaxBodies == 0 {
+		o.MaxBodies = 32 << 20
+	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
@@ -133,7 +152,7 @@ func (o *Options) setDefaults() {
 
 func (o *Options) check() error {
 	var faults []error
-	if len(o.Secrets) == 0 || slices.Contains(o.Secrets, "") {
+	if o.Secrets == nil || len(o.Secrets()) == 0 || slices.Contains(o.Secrets(), "") {
 		faults = append(faults, errors.New("secrets: at least one, and none empty"))
 	}
 	if o.Keeper == nil {
@@ -144,6 +163,9 @@ func (o *Options) check() error {
 	}
 	if o.AcceptTimeout < 0 || o.AcceptTimeout >= zoomPatience {
 		faults = append(faults, fmt.Errorf("accept timeout: %v is not between 0 and the %v that Zoom waits", o.AcceptTimeout, zoomPatience))
+	}
+	if o.MaxBody < 0 || o.MaxBodies < o.MaxBody {
+		faults = append(faults, fmt.Errorf("max bodies: %d bytes do not hold one body of %d", o.MaxBodies, o.MaxBody))
 	}
 	return errors.Join(faults...)
 }

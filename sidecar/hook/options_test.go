@@ -12,12 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/sidecar/hook"
-	"zoom-attendance/sidecar/zoom"
 )
 
 func TestNewNamesAllFaultsAtOnce(t *testing.T) {
 	_, err := hook.New(hook.Options{
-		Secrets: []zoom.Secret{newest, ""}, Window: -time.Second, AcceptTimeout: 3 * time.Second, TrustedProxies: []string{"everybody"},
+		Secrets: secrets(newest, ""), Window: -time.Second, AcceptTimeout: 3 * time.Second, TrustedProxies: []string{"everybody"},
 	})
 	require.Error(t, err)
 	for _, word := range []string{"secrets", "keeper", "window", "accept timeout", "trusted proxies"} {
@@ -27,7 +26,7 @@ func TestNewNamesAllFaultsAtOnce(t *testing.T) {
 }
 
 func TestServerSetsAllTimeouts(t *testing.T) {
-	server := hook.Server("127.0.0.1:0", http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	server := hook.Server("127.0.0.1:0", http.NotFoundHandler(), hook.ServerOptions{Log: slog.New(slog.DiscardHandler)})
 	for name, timeout := range map[string]time.Duration{
 		"ReadHeaderTimeout": server.ReadHeaderTimeout, "ReadTimeout": server.ReadTimeout,
 		"WriteTimeout": server.WriteTimeout, "IdleTimeout": server.IdleTimeout,
@@ -53,7 +52,7 @@ func (temporary) Temporary() bool { return true }
 
 func TestServerLogsAListenersTroubleAndNoClientsAddress(t *testing.T) {
 	var log bytes.Buffer
-	server := hook.Server("", http.NotFoundHandler(), slog.New(slog.NewJSONHandler(&log, nil)))
+	server := hook.Server("", http.NotFoundHandler(), hook.ServerOptions{Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	errs := make(chan error, 2)
 	errs <- temporary{errors.New("too many open files")}
 	errs <- net.ErrClosed

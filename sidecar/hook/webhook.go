@@ -2,19 +2,13 @@ package hook
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 
 	"zoom-attendance/sidecar/zoom"
 )
-
-// maxBody is the longest body we read, in bytes. Zoom's participant events have
-// about 700.
-const maxBody = 1 << 20
 
 // visit is what the door learns of one request on the way to its answer.
 type visit struct {
@@ -30,7 +24,8 @@ var received = gin.H{"received": true}
 
 // webhook answers Zoom. See the package documentation for the order of checks.
 func (d *door) webhook(c *gin.Context, v *visit) error {
-	body, err := readBody(c)
+	body, done, err := d.readBody(c)
+	defer done()
 	if err != nil {
 		return err
 	}
@@ -59,39 +54,27 @@ func (d *door) webhook(c *gin.Context, v *visit) error {
 	return nil
 }
 
-// readBody reads the raw bytes, which are what is signed.
-func readBody(c *gin.Context) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		c.Header("Connection", "close") // rather than read the rest
-		return nil, errTooLarge
-	case err != nil:
-		return nil, errBrokenOff // without err, which may name the client's address
-	}
-	return body, nil
-}
-
 // proof is what came of checking a signature.
 type proof struct {
-	claimed bool  // any signature header was there
-	which   int   // the secret that matched, if err is nil
-	err     error // why the request is not verified
+	claimed bool        // any signature header was there
+	secret  zoom.Secret // the one that matched, if err is nil, else the newest
+	err     error       // why the request is not verified
 }
 
 // verify checks the signature headers against every secret. A header given twice
 // is malformed, even if one of the two would do.
 func (d *door) verify(h http.Header, body []byte) proof {
 	signatures, timestamps := h.Values(zoom.HeaderSignature), h.Values(zoom.HeaderTimestamp)
-	p := proof{claimed: len(signatures)+len(timestamps) > 0}
+	secrets := d.Secrets()
+	p := proof{claimed: len(signatures)+len(timestamps) > 0, secret: secrets[0]}
 	if len(signatures) > 1 || len(timestamps) > 1 {
 		p.err = zoom.ErrMalformed
 		return p
 	}
-	p.which, p.err = zoom.Verify(d.Secrets, h.Get(zoom.HeaderSignature), h.Get(zoom.HeaderTimestamp), body, d.Now(), d.Window)
-	if p.err == nil {
-		d.metrics.matched(p.which)
+	which, err := zoom.Verify(secrets, h.Get(zoom.HeaderSignature), h.Get(zoom.HeaderTimestamp), body, d.Now(), d.Window)
+	if p.err = err; err == nil {
+		p.secret = secrets[which]
+		d.metrics.matched(which)
 	}
 	return p
 }
@@ -99,16 +82,13 @@ func (d *door) verify(h http.Header, body []byte) proof {
 // challenge proves to Zoom that the endpoint is ours: with the secret that signed
 // the challenge, or the newest if it came without signature headers.
 func (d *door) challenge(v *visit, e zoom.Envelope, p proof) error {
-	secret := d.Secrets[0]
 	switch {
 	case !e.HasToken:
 		return errNoToken
 	case p.claimed && p.err != nil:
 		return p.err
-	case p.claimed:
-		secret = d.Secrets[p.which]
 	}
-	encrypted, err := zoom.AnswerChallenge(secret, e.PlainToken)
+	encrypted, err := zoom.AnswerChallenge(p.secret, e.PlainToken)
 	if err != nil {
 		return err
 	}

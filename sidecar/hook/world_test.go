@@ -63,6 +63,11 @@ type keeperFunc func(context.Context, []byte) error
 
 func (f keeperFunc) Accept(ctx context.Context, body []byte) error { return f(ctx, body) }
 
+// secrets are the same for every request.
+func secrets(list ...zoom.Secret) func() []zoom.Secret {
+	return func() []zoom.Secret { return list }
+}
+
 var errDiskFull = errors.New("no space left on device")
 
 // logbook collects log lines.
@@ -98,7 +103,7 @@ func build(t *testing.T, changes ...func(*hook.Options)) (*world, http.Handler) 
 	t.Helper()
 	w := &world{inbox: &inbox{}, log: &logbook{}, metrics: prometheus.NewRegistry()}
 	options := hook.Options{
-		Secrets:    []zoom.Secret{newest, older},
+		Secrets:    secrets(newest, older),
 		Keeper:     w.inbox,
 		IPHashSalt: "demo-salt",
 		Log:        slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -120,7 +125,7 @@ func open(t *testing.T, changes ...func(*hook.Options)) *world {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w.addr = listener.Addr().String()
-	server := hook.Server(w.addr, handler, slog.New(slog.NewJSONHandler(w.log, nil)))
+	server := hook.Server(w.addr, handler, hook.ServerOptions{Log: slog.New(slog.NewJSONHandler(w.log, nil))})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

@@ -236,6 +236,15 @@ func (b *Inbox) state(ctx context.Context, name string) (streamState, error) {
 
 // damaged is ErrDamaged with the line for the operator.
 func (b *Inbox) damaged(stream, what string) error {
+	if b.dir != nil {
+		return damagedFiles(b.dir.path, stream, what)
+	}
 	return fmt.Errorf("%w: %s: stream %s: %s; restore it from a backup, or, to go on without what is lost, "+
 		"move it to another place and start again", ErrDamaged, b.where(), stream, what)
+}
+
+// damagedFiles is the same for a directory, where commands of ours help.
+func damagedFiles(dir, stream, what string) error {
+	return fmt.Errorf("%w: %s: stream %s: %s; to see what is left: sidecar inbox check; "+
+		"to go on with all that can still be read: sidecar inbox set-aside; or restore it from a backup", ErrDamaged, dir, stream, what)
 }

@@ -15,10 +15,17 @@ import (
 // more is allowed.
 type Delivery struct {
 	event
-	group *group
+	inbox  *Inbox
+	origin origin
 
 	mu      sync.Mutex
 	settled bool
+}
+
+// origin is where an event in hand came from.
+type origin interface {
+	settleOne(ctx context.Context) error // one event is settled
+	release()                            // one could not be settled; it shall come again
 }
 
 // Body is the event as it was accepted. It must not be changed.
@@ -28,7 +35,8 @@ func (d *Delivery) Body() []byte { return d.body }
 // does not move it.
 func (d *Delivery) AcceptedAt() time.Time { return d.acceptedAt }
 
-// Attempt is 1 for an event that was never put off, and one more for each Later.
+// Attempt is 1 for an event that was never put off, and one more for each Later
+// and for each replay.
 func (d *Delivery) Attempt() int { return d.attempt }
 
 // Done says that the event has taken effect.
@@ -43,7 +51,7 @@ func (d *Delivery) Later(ctx context.Context, wait time.Duration) error {
 	return d.settle(ctx, howLater, func() error {
 		again := d.event
 		again.attempt++
-		return d.group.queue.inbox.later.lane.put(ctx, again, time.Now().Add(wait))
+		return d.inbox.later.lane.put(ctx, again, time.Now().Add(wait))
 	})
 }
 
@@ -51,7 +59,7 @@ func (d *Delivery) Later(ctx context.Context, wait time.Duration) error {
 // line without anything private. It is counted here and logged by the caller,
 // who knows more of it.
 func (d *Delivery) Bury(ctx context.Context, reason string) error {
-	return d.settle(ctx, howDead, func() error { return d.group.queue.inbox.bury(ctx, d.event, reason) })
+	return d.settle(ctx, howDead, func() error { return d.inbox.bury(ctx, d.event, reason) })
 }
 
 // settle makes safe first what must be safe, then counts the event as settled.
@@ -63,13 +71,13 @@ func (d *Delivery) settle(ctx context.Context, how string, safe func() error) er
 	}
 	err := safe()
 	if err == nil {
-		err = d.group.settleOne(ctx)
+		err = d.origin.settleOne(ctx)
 	}
 	if err != nil {
-		d.group.release()
+		d.origin.release()
 		return fmt.Errorf("settle event as %s: %w", how, err)
 	}
 	d.settled = true
-	d.group.queue.inbox.metrics.settled.WithLabelValues(how).Inc()
+	d.inbox.metrics.settled.WithLabelValues(how).Inc()
 	return nil
 }

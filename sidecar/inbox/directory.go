@@ -3,6 +3,7 @@ package inbox
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -33,6 +34,7 @@ type directory struct {
 	lock   *flock.Flock
 	held   os.FileInfo // the lock as it was when we took it
 	server *server.Server
+	made   bool // there was nothing in it
 	log    *serverLog
 	free   func(path string) (uint64, error)
 }
@@ -42,6 +44,9 @@ func openDirectory(o Options) (*directory, error) {
 	d := &directory{path: o.Dir, log: &serverLog{log: o.Log}, free: freeBytes}
 	err := d.claim()
 	if err == nil {
+		err = d.spare()
+	}
+	if err == nil {
 		err = d.serve()
 	}
 	if err != nil {
@@ -49,6 +54,9 @@ func openDirectory(o Options) (*directory, error) {
 		return nil, err
 	}
 	o.Log.Info("inbox directory opened", slog.String(zoom.LogDir, d.path))
+	if d.made {
+		o.Log.Warn("a new inbox was made; if there was one before, its volume is not mounted, and its events wait there", slog.String(zoom.LogDir, d.path))
+	}
 	return d, nil
 }
 
@@ -83,6 +91,28 @@ func (d *directory) probe() error {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// spare refuses to start the server where it would cut off events that can
+// still be read (see block.go). It also notes whether there is nothing at all.
+func (d *directory) spare() error {
+	_, err := os.Stat(d.file("jetstream"))
+	d.made = errors.Is(err, fs.ErrNotExist)
+	for name := range subjects {
+		s, err := readStored(d.path, name)
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", name, err)
+		}
+		d.made = d.made && !s.made
+		what, err := s.cutAhead()
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", name, err)
+		}
+		if what != "" {
+			return damagedFiles(d.path, name, what)
+		}
+	}
+	return nil
 }
 
 func (d *directory) serve() (err error) {

@@ -2,7 +2,11 @@
 
 package inbox
 
-import "golang.org/x/sys/unix"
+import (
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
 
 // freeBytes is the space that this user may still fill on the disk of path.
 func freeBytes(path string) (uint64, error) {
@@ -11,4 +15,13 @@ func freeBytes(path string) (uint64, error) {
 		return 0, err
 	}
 	return uint64(fs.Bavail) * uint64(fs.Bsize), nil
+}
+
+// isMount reports whether a file system of its own is mounted at path.
+func isMount(path string) bool {
+	var here, above unix.Stat_t
+	if unix.Stat(path, &here) != nil || unix.Stat(filepath.Dir(path), &above) != nil {
+		return false
+	}
+	return here.Dev != above.Dev
 }

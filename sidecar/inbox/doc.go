@@ -32,6 +32,14 @@
 // settled, to be applied again after a database is restored. Under the cap of
 // Options.MaxBytes the oldest settled ones go first; an unsettled one never.
 //
+// Replay hands such events out again, without writing anything: a few hundred at
+// a time, where fresh events leave room, up to the last that was handed out when
+// it began. Broken off, it is run again; the database makes repetition harmless.
+//
+// Dead letters stay until a person puts one back or drops it. PutBack accepts the
+// event anew before it removes the letter, so that a crash in between may apply
+// it twice and loses nothing.
+//
 // # Under failure
 //
 //   - Disk or stream full of unsettled events: Accept answers ErrFull until there is room.
@@ -40,9 +48,22 @@
 //   - Killed: nothing to do. A torn write at the end was never answered for.
 //   - Directory in use, not writable: Open refuses with ErrLocked, ErrNotWritable.
 //   - Events missing or unreadable: Open refuses with ErrDamaged, never a fresh start.
+//   - The directory is wholly empty: this cannot be told from the first start, so a
+//     new inbox is made, with a warning and sidecar_inbox_made_new at 1. If it was
+//     an unmounted volume, its events wait on it.
 //
 // How damage is noticed: the streams have no gaps, for nothing but the front
 // is ever removed, and how far that went is written down first; a small file
 // beside each stream remembers the last group answered for; and what is not
 // settled is read once, which checks its sums.
+//
+// # After damage
+//
+// The server, when it meets a record that it cannot read, cuts the file there,
+// and the readable records behind it are gone. So the files are read before the
+// server starts (block.go), and Open refuses while nothing is changed yet.
+// Inspect tells, from the files alone, what is there and what is not. SetAside
+// fills a new inbox with every event that can be read and puts it in the place
+// of the old one, which it keeps. What cannot be told to be settled counts as
+// waiting and is applied again, which changes nothing.
 package inbox

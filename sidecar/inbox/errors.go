@@ -18,6 +18,9 @@ var (
 	ErrDamaged = errors.New("inbox is damaged")
 )
 
+// ErrNone: Inspect and SetAside found no inbox at all.
+var ErrNone = errors.New("there is no inbox")
+
 // Why an event was not kept. The sender must try again later.
 var (
 	// ErrFull: the disk or the stream has no room left for unsettled events.

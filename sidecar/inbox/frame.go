@@ -12,7 +12,7 @@ import (
 
 // The headers of our messages.
 const (
-	headerFormat     = "Sidecar-Format"      // how a group is written; "1" is the only one
+	headerFormat     = "Sidecar-Format"      // how a group is written; "1" is the only one; ZOOM_DEAD: it is a whole group
 	headerEvents     = "Sidecar-Events"      // how many events a group holds
 	headerDue        = "Sidecar-Due"         // ZOOM_LATER: not before this time, RFC 3339
 	headerReason     = "Sidecar-Reason"      // ZOOM_DEAD: why it was given up

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,10 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const (
-	goneWait   = 100 * time.Millisecond // for the server to notice that we closed
-	reasonMost = 512                    // bytes of a reason that are kept
-)
+// goneWait is how long the server may take to notice that we closed.
+const goneWait = 100 * time.Millisecond
 
 // Inbox is the queue between the door and the relay. All methods may be
 // called from any goroutine.
@@ -57,6 +53,9 @@ func Open(ctx context.Context, o Options) (*Inbox, error) {
 		return nil, err
 	}
 	b.metrics = newMetrics(o.Metrics)
+	if b.dir != nil && b.dir.made {
+		b.metrics.made.Set(1)
+	}
 	b.start()
 	return b, nil
 }
@@ -148,28 +147,6 @@ func (b *Inbox) hold(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// bury keeps a dead letter.
-func (b *Inbox) bury(ctx context.Context, e event, reason string) error {
-	msg := nats.NewMsg(subjectDead)
-	msg.Data = e.body
-	msg.Header.Set(headerReason, oneLine(reason))
-	msg.Header.Set(headerAcceptedAt, e.acceptedAt.UTC().Format(time.RFC3339Nano))
-	msg.Header.Set(headerAttempt, strconv.Itoa(e.attempt))
-	ctx, cancel := context.WithTimeout(ctx, publishWait)
-	defer cancel()
-	ack, err := b.js.PublishMsg(ctx, msg)
-	if err != nil {
-		return storeError(err)
-	}
-	return b.dead.raise(ack.Sequence)
-}
-
-// oneLine makes text fit for a header.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	return strings.ToValidUTF8(text[:min(len(text), reasonMost)], "")
 }
 
 // Ready says why nothing can be accepted just now, or nil.

@@ -17,7 +17,16 @@ type metrics struct {
 	bytes     *prometheus.GaugeVec
 	oldest    prometheus.Gauge
 	deadInbox prometheus.Gauge
+	made      prometheus.Gauge
+	dropDead  prometheus.Counter
+	replayed  *prometheus.CounterVec
 }
+
+// The values of the label "from" of replayed.
+const (
+	fromDead   = "dead"
+	fromEvents = "events"
+)
 
 // The values of the label "how" of settled.
 const (
@@ -70,5 +79,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "sidecar_inbox_dead_letters",
 			Help: "Events kept as dead letters.",
 		}),
+		made: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_made_new",
+			Help: "1 when this start found no inbox and made one: right the first time, later an unmounted volume.",
+		}),
+		dropDead: f.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_inbox_dead_letters_dropped_total",
+			Help: "Dead letters that an operator removed for good.",
+		}),
+		replayed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "sidecar_inbox_replayed_total",
+			Help: "Events handed on once more at an operator's word, from the dead letters or from the events that are kept.",
+		}, []string{"from"}),
 	}
 }

@@ -66,7 +66,7 @@ func (q *queue) take(ctx context.Context, msg jetstream.Msg) {
 	}
 	deliveries := make([]*Delivery, len(events))
 	for i, e := range events {
-		deliveries[i] = &Delivery{event: e, group: g}
+		deliveries[i] = &Delivery{event: e, inbox: q.inbox, origin: g}
 	}
 	q.inbox.shelf.put(deliveries)
 }
@@ -83,8 +83,7 @@ func untilDue(msg jetstream.Msg) time.Duration {
 // setAside makes a dead letter of a whole message that we cannot read, such
 // as one written by a later version.
 func (q *queue) setAside(ctx context.Context, msg jetstream.Msg, why error) {
-	whole := event{body: msg.Data(), acceptedAt: time.Now()}
-	err := q.inbox.bury(ctx, whole, why.Error())
+	err := q.inbox.buryGroup(ctx, msg, why.Error())
 	if err == nil {
 		err = msg.DoubleAck(ctx)
 	}

@@ -17,7 +17,7 @@ import (
 const (
 	streamEvents = "ZOOM_EVENTS" // what Accept took; settled events stay for the retention
 	streamLater  = "ZOOM_LATER"  // what Later put off; the same rules
-	streamDead   = "ZOOM_DEAD"   // what Bury gave up, one event a message, for ever
+	streamDead   = "ZOOM_DEAD"   // what Bury gave up, one event a message, until somebody puts it back or drops it
 
 	subjectEvents = "zoom.events"
 	subjectLater  = "zoom.later"
@@ -103,15 +103,20 @@ func (q *queue) spoilt(err error) bool {
 	return gone == nil
 }
 
-// publish writes a group and waits until it is on the disk. Without room it
-// drops the oldest settled groups and tries once more.
+// publish writes a group and waits until it is on the disk.
 func (q *queue) publish(ctx context.Context, letters []*letter) error {
-	if err := q.inbox.room(); err != nil {
-		return err
-	}
 	msg := newGroup(q.subject, eventsOf(letters))
 	if due := lastDue(letters); !due.IsZero() {
 		msg.Header.Set(headerDue, due.UTC().Format(time.RFC3339Nano))
+	}
+	return q.store(ctx, msg)
+}
+
+// store waits until the message is on the disk. Without room it drops the
+// oldest settled groups and tries once more.
+func (q *queue) store(ctx context.Context, msg *nats.Msg) error {
+	if err := q.inbox.room(); err != nil {
+		return err
 	}
 	start := time.Now()
 	err := q.send(ctx, msg)

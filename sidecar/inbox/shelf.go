@@ -3,16 +3,19 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
 // shelf holds the deliveries that were fetched and not yet asked for. It is
 // filled only as far as somebody asks: the greatest number that Next wanted
-// is how much is kept ready.
+// is how much is kept ready. What is replayed lies apart and goes only where
+// fresh events leave room.
 type shelf struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	ready   []*Delivery
+	again   []*Delivery
 	want    int
 	closed  bool
 }
@@ -31,7 +34,7 @@ func (s *shelf) take(ctx context.Context, most int) ([]*Delivery, error) {
 	defer s.mu.Unlock()
 	s.want = max(s.want, most)
 	s.changed.Broadcast()
-	for len(s.ready) == 0 && !s.closed && ctx.Err() == nil {
+	for len(s.ready)+len(s.again) == 0 && !s.closed && ctx.Err() == nil {
 		s.changed.Wait()
 	}
 	switch {
@@ -40,12 +43,18 @@ func (s *shelf) take(ctx context.Context, most int) ([]*Delivery, error) {
 	case s.closed:
 		return nil, fmt.Errorf("next event: %w: closed", ErrUnavailable)
 	}
-	n := min(most, len(s.ready))
-	taken := append([]*Delivery(nil), s.ready[:n]...)
-	s.ready = append(s.ready[:0], s.ready[n:]...)
-	clear(s.ready[len(s.ready):cap(s.ready)])
+	taken := cut(&s.ready, most)
+	taken = append(taken, cut(&s.again, most-len(taken))...)
 	s.changed.Broadcast()
 	return taken, nil
+}
+
+// cut takes up to most off the front.
+func cut(from *[]*Delivery, most int) []*Delivery {
+	n := min(most, len(*from))
+	taken := slices.Clone((*from)[:n])
+	*from = slices.Delete(*from, 0, n)
+	return taken
 }
 
 // put adds deliveries.
@@ -53,6 +62,14 @@ func (s *shelf) put(deliveries []*Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ready = append(s.ready, deliveries...)
+	s.changed.Broadcast()
+}
+
+// putAgain adds deliveries that may wait for fresh ones.
+func (s *shelf) putAgain(deliveries ...*Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.again = append(s.again, deliveries...)
 	s.changed.Broadcast()
 }
 

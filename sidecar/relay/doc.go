@@ -31,6 +31,9 @@
 //
 //   - The destination is down: the batches in hand wait; the inbox fills; the
 //     door stays open. One log line when it begins, one a minute, one at the end.
+//   - The destination lacks something that an operator must bring, such as a
+//     migration: the same, and the line says what and by which command. With
+//     Options.AskFirst it comes at the start, before any event does.
 //   - The inbox cannot hand out: workers pause with the same back-off, and Ready
 //     says so.
 //   - The inbox cannot settle: logged and counted; the event comes again.

@@ -50,6 +50,7 @@ type Options struct {
 	MaxWait       time.Duration         // the longest, before jitter; default 30 s
 	CallTimeout   time.Duration         // the end of one call; default 15 s, more than the destination's own
 	SettleTimeout time.Duration         // the end of settling one batch; default 10 s
+	AskFirst      bool                  // call the destination with no facts at the start, so that trouble shows before the first event
 	Log           *slog.Logger          // default: slog's default
 	Metrics       prometheus.Registerer // nil: measured, and not shown
 }
@@ -102,6 +103,9 @@ func (r *Relay[D]) Run(ctx context.Context) error {
 	r.running.Add(1)
 	defer r.running.Add(-1)
 	var workers sync.WaitGroup
+	if r.o.AskFirst {
+		workers.Go(func() { _, _ = r.answer(ctx, nil) }) // what it meets is logged and counted
+	}
 	for range r.o.Workers {
 		workers.Go(func() { r.work(ctx) })
 	}

@@ -41,9 +41,9 @@ func tooMuch(meaning string) verdict {
 const (
 	checkKeys  = "the project does not accept the key; check SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) and that it belongs to SUPABASE_URL"
 	checkURL   = "this is not the project's address; check SUPABASE_URL"
-	checkMigr  = "the database does not have what this sidecar needs; apply the migrations"
-	checkGrant = "the key's role may not do this; apply the migrations, and use the secret or service_role key"
-	checkAge   = "the migrations and this binary are of different ages; bring both up to date"
+	checkMigr  = "the database's migrations are behind this sidecar; apply them with: supabase db push (and if they are applied: notify pgrst, 'reload schema')"
+	checkGrant = "the key's role may not do this; use the secret or service_role key, and apply the migrations with: supabase db push"
+	checkAge   = "the database's migrations and this sidecar are of different ages; apply the migrations with: supabase db push, and deploy the newest sidecar"
 )
 
 // byCode is the table of codes: the first prefix that fits decides.
@@ -122,8 +122,9 @@ func byStatus(status int) verdict {
 	return us("an answer this sidecar does not know; " + checkURL)
 }
 
-// verdict looks the error up. A code that is in no row is judged by its
-// status, and its message kept back: nobody knows what it quotes.
+// verdict looks the error up. A code that is in no row, or none at all, is judged
+// by its status, and the message kept back: nobody knows what it quotes, and a
+// gateway may quote the whole request.
 func (e *Error) verdict() verdict {
 	for _, row := range byCode {
 		if e.Code != "" && strings.HasPrefix(e.Code, row.prefix) {
@@ -131,7 +132,7 @@ func (e *Error) verdict() verdict {
 		}
 	}
 	v := byStatus(e.Status)
-	v.quotable = v.quotable && e.Code == ""
+	v.quotable = false
 	return v
 }
 

@@ -16,13 +16,19 @@ const (
 	LogAttempt   = "attempt"    // which try this is, from 1
 	LogWait      = "wait"       // how long until the next try
 	LogTook      = "took"       // how long it took
+	LogLimit     = "limit"      // how long it may take
+	LogSecrets   = "secrets"    // how many secrets there are, never one of them
 	LogStatus    = "status"     // an HTTP status
 	LogCode      = "code"       // a PostgREST or SQLSTATE code
 	LogDir       = "dir"        // a directory of ours
 	LogAddr      = "addr"       // an address we listen on, never a client's
 	LogStream    = "stream"     // one of the inbox's streams
+	LogGroup     = "group"      // the number of one group in its stream
 	LogGroups    = "groups"     // a number of groups: events that were kept together
 	LogBytes     = "bytes"      // a size
 	LogServer    = "server"     // a NATS server, without user and password
+	LogAction    = "action"     // what an operator did
+	LogLetters   = "letters"    // ids of dead letters
+	LogSince     = "since"      // a time that somebody asked for
 	LogLine      = "line"       // what the embedded NATS server said
 )

@@ -27,7 +27,8 @@ func (d *dev) explain(out io.Writer, local bool) error {
 		"PublishableKey": stack.PublishableKey,
 		"SecretKey":      stack.SecretKey,
 		"Database":       "postgresql://postgres:postgres@127.0.0.1:54322/postgres",
-		"WebhookSecret":  d.settings.shownSecret(),
+		"WebhookSecret":  d.settings.shown("ZOOM_WEBHOOK_SECRET"),
+		"AdminToken":     d.settings.shown("ADMIN_TOKEN"),
 		"Meeting":        exampleMeeting,
 		"State":          d.state,
 	})
@@ -35,7 +36,7 @@ func (d *dev) explain(out io.Writer, local bool) error {
 
 var explanation = template.Must(template.New("").Parse(`
   Sidecar          {{.Sidecar}}/api/zoom/webhook
-  Metrics          {{.Metrics}}
+  Metrics          {{.Metrics}}   (curl -H 'Authorization: Bearer {{.AdminToken}}')
   Supabase         {{.Project}}
 {{- if .Local}}
   Class monitor    {{.Monitor}}
@@ -61,6 +62,10 @@ Play a whole lesson and look at the attendance, here or over the API:
   export ZOOM_WEBHOOK_SECRET={{.WebhookSecret}} SUPABASE_URL={{.Project}} SUPABASE_SECRET_KEY={{.SecretKey}}
   bin/sidecar simulate --check --url {{.Sidecar}}
   curl '{{.Project}}/rest/v1/attendance_records?select=date,status,student:users!student_id(name)&order=date.desc' -H 'apikey: {{.SecretKey}}'
+
+What could never be applied, and why:
+
+  ADMIN_TOKEN={{.AdminToken}} bin/sidecar dead list
 {{- else}}
 
 That project is yours: nothing was started but the sidecar, and no migration was applied. The command that does:

@@ -19,8 +19,12 @@ import (
 // localURL is where the local project is, as with `supabase start`.
 const localURL = "http://127.0.0.1:54321"
 
-// demoSecret signs the events of the local project unless the user set another.
-const demoSecret = "local-demo-secret"
+// demoSecret signs the events of the local project, and demoToken opens the
+// admin address, unless the user set others.
+const (
+	demoSecret = "local-demo-secret"
+	demoToken  = "local-demo-admin-token"
+)
 
 // The ports of the local project.
 const (
@@ -39,6 +43,7 @@ func readSettings(root string) (settings, error) {
 		"ADMIN_ADDR":          "127.0.0.1:9090",
 		"LOG_FORMAT":          "text",
 		"ZOOM_WEBHOOK_SECRET": demoSecret,
+		"ADMIN_TOKEN":         demoToken,
 	}
 	file, err := godotenv.Read(filepath.Join(root, ".env"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -95,13 +100,13 @@ func (s settings) useLocal(inbox string) {
 	delete(s, "SUPABASE_SERVICE_ROLE_KEY")
 }
 
-// shownSecret is the webhook secret as a shell word. A secret of the user's own
-// is not shown.
-func (s settings) shownSecret() string {
-	if s["ZOOM_WEBHOOK_SECRET"] == demoSecret {
-		return demoSecret
+// shown is a secret as a shell word: ours for demonstration as it is, one of
+// the user's own by its name.
+func (s settings) shown(name string) string {
+	if value := s[name]; value == demoSecret || value == demoToken {
+		return value
 	}
-	return `"$ZOOM_WEBHOOK_SECRET"`
+	return `"$` + name + `"`
 }
 
 // inboxName tells the inboxes of the user's own projects apart.

@@ -1,0 +1,179 @@
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+const (
+	maxBody    = 4 << 10          // bytes of a request; none of ours has any
+	answerWait = 10 * time.Second // for an answer that is no progress
+	countWait  = 2 * time.Minute  // for a count, which reads what is kept
+)
+
+// ErrNoLetter: there is no dead letter of that id.
+var ErrNoLetter = errors.New("no such dead letter")
+
+// Letter is a dead letter.
+type Letter struct {
+	ID         uint64
+	Body       []byte // as Zoom sent it
+	Reason     string // why it was given up, nothing personal
+	AcceptedAt time.Time
+	BuriedAt   time.Time
+	Attempt    int  // which try was the last
+	Group      bool // Body is several events in a form that is not known
+}
+
+// Kept is what is still there of the events since a time.
+type Kept struct {
+	Events  int       // those that are wanted
+	Missing int       // groups that could not be read, or were removed meanwhile
+	From    time.Time // what was accepted before is gone; zero when nothing is
+}
+
+// Inbox holds the events. PutBack, Drop and DeadLetter fail with ErrNoLetter;
+// done and settled are called for each event, by many at once.
+type Inbox interface {
+	CountDead(ctx context.Context) (int, error)
+	DeadLetters(ctx context.Context, after uint64) iter.Seq2[Letter, error]
+	DeadLetter(ctx context.Context, id uint64) (Letter, error)
+	PutBack(ctx context.Context, id uint64) error
+	PutAllBack(ctx context.Context, done func(id uint64)) error
+	Drop(ctx context.Context, id uint64) error
+	CountSince(ctx context.Context, since time.Time, want func(body []byte) bool) (Kept, error)
+	Replay(ctx context.Context, since time.Time, want func(body []byte) bool, settled func()) (Kept, error)
+}
+
+// Options are what the room needs. Each field but Token must be set.
+type Options struct {
+	Token   zoom.Secret  // what requests must carry; empty: only metrics are served
+	Inbox   Inbox        //
+	Metrics http.Handler // of /metrics
+	Log     *slog.Logger
+}
+
+// Room answers on the admin address.
+type Room struct {
+	Options
+	routes  *http.ServeMux
+	working sync.Mutex      // by what shows its progress
+	life    context.Context // until Stop
+	stop    context.CancelFunc
+}
+
+// New returns the room. Stop ends what takes long.
+func New(o Options) *Room {
+	r := &Room{Options: o, routes: http.NewServeMux()}
+	r.life, r.stop = context.WithCancel(context.Background())
+	r.routes.Handle("GET /metrics", o.Metrics)
+	r.route("GET /dead", r.list)
+	r.route("GET /dead/{id}", r.show)
+	r.route("POST /dead/{id}/replay", r.putBack)
+	r.route("POST /dead/replay", r.putAllBack)
+	r.route("DELETE /dead/{id}", r.drop)
+	r.route("GET /replay", r.count)
+	r.route("POST /replay", r.replay)
+	r.route("/", func(http.ResponseWriter, *http.Request) error {
+		return refusal{http.StatusNotFound, "nothing of that name, or another method"}
+	})
+	return r
+}
+
+// Stop makes what shows its progress end soon, so that a server can shut down.
+func (r *Room) Stop() { r.stop() }
+
+// ServeHTTP answers who may ask.
+func (r *Room) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if err := r.admit(req); err != nil {
+		r.Log.LogAttrs(req.Context(), slog.LevelWarn, "an admin request was refused", slog.String(zoom.LogReason, err.Error()))
+		refuse(w, err)
+		return
+	}
+	r.routes.ServeHTTP(w, req)
+}
+
+// admit says why a request may not come in, or nil. Hashes are compared, so that
+// the time it takes tells nothing of the token, nor of its length.
+func (r *Room) admit(req *http.Request) error {
+	if r.Token == "" {
+		if req.URL.Path == "/metrics" {
+			return nil
+		}
+		return refusal{http.StatusForbidden, "ADMIN_TOKEN must be set where the sidecar runs, and here; without it only /metrics is served"}
+	}
+	given, bearer := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
+	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(r.Token))
+	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || !bearer {
+		return refusal{http.StatusUnauthorized, "ADMIN_TOKEN is missing or wrong"}
+	}
+	return nil
+}
+
+// refusal is an error with an answer of its own.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r refusal) Error() string { return r.text }
+
+// route adds a handler, whose error becomes the answer.
+func (r *Room) route(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
+	r.routes.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+		if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, req.Body, maxBody)); err != nil {
+			refuse(w, refusal{http.StatusRequestEntityTooLarge, "no request here has a body"})
+			return
+		}
+		if err := handle(w, req); err != nil {
+			refuse(w, err)
+		}
+	})
+}
+
+// refuse answers an error. What is not ours is the inbox's, and nothing of that
+// is personal.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusServiceUnavailable
+	switch own, ok := errors.AsType[refusal](err); {
+	case ok:
+		status = own.status
+	case errors.Is(err, ErrNoLetter):
+		status = http.StatusNotFound
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	_ = write(w, status, map[string]string{"error": err.Error()})
+}
+
+// write sends an answer. Its error says that the client is gone.
+func write(w http.ResponseWriter, status int, answer any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// record writes the log line of an action.
+func (r *Room) record(ctx context.Context, action string, err error, attrs ...slog.Attr) {
+	attrs = append(attrs, slog.String(zoom.LogAction, action))
+	level := slog.LevelInfo
+	if err != nil {
+		level, attrs = slog.LevelWarn, append(attrs, slog.String(zoom.LogError, err.Error()))
+	}
+	r.Log.LogAttrs(ctx, level, "operator", attrs...)
+}

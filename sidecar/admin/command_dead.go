@@ -1,0 +1,152 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/spf13/cobra"
+)
+
+func listDead(cmd *cobra.Command, c *client, _ []string) error {
+	most, _ := cmd.Flags().GetInt("most")
+	after, _ := cmd.Flags().GetUint64("after")
+	if most < 1 || most > listMost {
+		return fmt.Errorf("--most must be from 1 to %d", listMost)
+	}
+	var page listView
+	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "most": {strconv.Itoa(most)}}
+	if err := c.ask(cmd.Context(), http.MethodGet, "/dead", query, &page); err != nil {
+		return err
+	}
+	printLetters(cmd.OutOrStdout(), page)
+	return nil
+}
+
+func printLetters(out io.Writer, page listView) {
+	if len(page.Letters) > 0 {
+		table := tablewriter.NewWriter(out)
+		table.Header("id", "event", "meeting", "accepted", "buried", "tries", "bytes", "reason")
+		for _, l := range page.Letters {
+			_ = table.Append(l.ID, eventOf(l), printable(l.Meeting), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes, printable(l.Reason))
+		}
+		_ = table.Render()
+	}
+	fmt.Fprintf(out, "%d of %d dead letters\n", len(page.Letters), page.Total)
+	if page.More {
+		fmt.Fprintf(out, "for more: --after %d\n", page.Letters[len(page.Letters)-1].ID)
+	}
+}
+
+// eventOf is what to call the event of a dead letter.
+func eventOf(l letterView) string {
+	switch {
+	case l.Group:
+		return "(a group of another version)"
+	case l.Event == "":
+		return "(unknown)"
+	case l.Kind == "":
+		return printable(l.Event) + " (incomplete)"
+	}
+	return printable(l.Event)
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+func showDead(cmd *cobra.Command, c *client, args []string) error {
+	ids, err := idsOf(args)
+	if err != nil {
+		return err
+	}
+	var l letterView
+	if err := c.ask(cmd.Context(), http.MethodGet, letterPath(ids[0]), nil, &l); err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "id        %d\nevent     %s\nmeeting   %s\nreason    %s\naccepted  %s\nburied    %s\ntries     %d\nbytes     %d\n\n",
+		l.ID, eventOf(l), printable(l.Meeting), printable(l.Reason), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes)
+	printBody(out, l)
+	return nil
+}
+
+// printBody prints JSON indented, and anything else quoted.
+func printBody(out io.Writer, l letterView) {
+	var pretty bytes.Buffer
+	if len(l.Body) == 0 || json.Indent(&pretty, l.Body, "", "  ") != nil {
+		fmt.Fprintf(out, "%q\n", l.Raw)
+		return
+	}
+	fmt.Fprintln(out, printable(pretty.String()))
+}
+
+func letterPath(id uint64) string { return "/dead/" + strconv.FormatUint(id, 10) }
+
+func replayDead(cmd *cobra.Command, c *client, args []string) error {
+	all, _ := cmd.Flags().GetBool("all")
+	if all == (len(args) > 0) {
+		return errors.New("name ids, or --all")
+	}
+	if all {
+		return replayAllDead(cmd, c)
+	}
+	return eachLetter(cmd, args, "put back", func(ctx context.Context, id uint64) error {
+		return c.ask(ctx, http.MethodPost, letterPath(id)+"/replay", nil, &struct{}{})
+	})
+}
+
+func replayAllDead(cmd *cobra.Command, c *client) error {
+	var page listView
+	if err := c.ask(cmd.Context(), http.MethodGet, "/dead", url.Values{"most": {"1"}}, &page); err != nil {
+		return err
+	}
+	bar := newBar(cmd.ErrOrStderr(), page.Total)
+	last, err := c.watch(cmd.Context(), "/dead/replay", nil, bar.set)
+	bar.done()
+	fmt.Fprintf(cmd.OutOrStdout(), "%d dead letters put back; those that still cannot be applied come back with a new id\n", last.Done)
+	return err
+}
+
+func dropDead(cmd *cobra.Command, c *client, args []string) error {
+	return eachLetter(cmd, args, "dropped", func(ctx context.Context, id uint64) error {
+		return c.ask(ctx, http.MethodDelete, letterPath(id), nil, &struct{}{})
+	})
+}
+
+// eachLetter does something with each, and goes on when one is not there.
+func eachLetter(cmd *cobra.Command, args []string, done string, do func(context.Context, uint64) error) error {
+	ids, err := idsOf(args)
+	if err != nil {
+		return err
+	}
+	missing := false
+	for _, id := range ids {
+		err := do(cmd.Context(), id)
+		answer, refused := errors.AsType[refusal](err)
+		switch {
+		case refused && answer.status == http.StatusNotFound:
+			missing = true
+			fmt.Fprintf(cmd.OutOrStdout(), "%d is not there\n", id)
+		case err != nil:
+			return fmt.Errorf("dead letter %d: %w", id, err)
+		default:
+			fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", id, done)
+		}
+	}
+	if missing {
+		return errSome
+	}
+	return nil
+}

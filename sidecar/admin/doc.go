@@ -1,0 +1,45 @@
+// Package admin is the room for operators: what is served on the admin address,
+// and the commands that talk to it. No event passes through it.
+//
+// Of the promise (an event we answered 200 to is never lost, takes effect once,
+// and is seen only by those entitled) it keeps "never lost" where a person has
+// to help, a dead letter or a database restored from a backup, and "seen only
+// by those entitled" at this address. It leans on the inbox, which holds the
+// events, and on the database, which makes it harmless to apply them again.
+//
+//	sidecar dead …    ──▶ /dead    ──▶ list, show, put back, drop ──▶ ZOOM_DEAD
+//	sidecar replay …  ──▶ /replay  ──▶ count, hand out again      ──▶ ZOOM_EVENTS
+//	Prometheus        ──▶ /metrics
+//
+// # Who may
+//
+// Everything needs the header "Authorization: Bearer ADMIN_TOKEN", or is
+// answered 401. Without a token in the settings the address is the machine's
+// own; then /metrics is open there and all else is answered 403. A list of dead
+// letters holds nothing personal. One that is shown is the body as Zoom sent it,
+// with names and e-mails. Each action is one log line: what, which ids, how
+// many; never a body.
+//
+// # The interface
+//
+//	GET    /dead?after=ID&most=N          dead letters behind an id, the oldest first, and how many there are
+//	GET    /dead/{id}                     one, with its body
+//	POST   /dead/{id}/replay              put it back as a fresh event
+//	POST   /dead/replay                   put all back; progress
+//	DELETE /dead/{id}                     remove it for good
+//	GET    /replay?since=TIME&meeting=N   how many events a replay would hand out
+//	POST   /replay?since=TIME&meeting=N   hand them out again; progress
+//	GET    /metrics                       for Prometheus
+//
+// An answer is JSON; one that is not 200 has an "error". Progress is a line of
+// JSON a few times a second, of which the last has "ended" or an "error". One
+// of these works at a time; another is answered 409.
+//
+// # When things fail
+//
+//   - The client goes away, or the process stops: the work ends soon, what is
+//     in hand is still settled or comes again, and the rest is as it was. Doing
+//     it again is safe: at worst events are applied twice.
+//   - The database is down: a replay waits, the progress stands still.
+//   - The inbox is full or out of reach: 503 with the reason, or as the last line.
+package admin

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"time"
+
+	"zoom-attendance/sidecar/admin"
+	"zoom-attendance/sidecar/inbox"
+)
+
+// tokenLeast is how many characters ADMIN_TOKEN has at least.
+const tokenLeast = 16
+
+// adminFault says why an address is not one for operators, or nothing: beyond
+// this machine there must be a token.
+func (c Config) adminFault() string {
+	switch {
+	case c.AdminToken != "" && len(c.AdminToken) < tokenLeast:
+		return fmt.Sprintf("ADMIN_TOKEN is shorter than %d characters: make one with `openssl rand -hex 16`", tokenLeast)
+	case c.AdminToken == "" && isListenAddr(c.AdminAddr) && !isLoopback(c.AdminAddr):
+		return "ADMIN_TOKEN is missing: ADMIN_ADDR can be reached from other machines (127.0.0.1:9090 cannot)"
+	}
+	return ""
+}
+
+// isLoopback says that an address can be reached from this machine alone.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
+// forOperators is the inbox as the admin room wants it.
+type forOperators struct{ *inbox.Inbox }
+
+func (o forOperators) DeadLetters(ctx context.Context, after uint64) iter.Seq2[admin.Letter, error] {
+	return func(yield func(admin.Letter, error) bool) {
+		for letter, err := range o.Inbox.DeadLetters(ctx, after) {
+			if !yield(admin.Letter(letter), err) {
+				return
+			}
+		}
+	}
+}
+
+func (o forOperators) DeadLetter(ctx context.Context, id uint64) (admin.Letter, error) {
+	letter, err := o.Inbox.DeadLetter(ctx, id)
+	return admin.Letter(letter), noLetter(err)
+}
+
+func (o forOperators) PutBack(ctx context.Context, id uint64) error {
+	return noLetter(o.Inbox.PutBack(ctx, id))
+}
+
+func (o forOperators) Drop(ctx context.Context, id uint64) error {
+	return noLetter(o.Inbox.Drop(ctx, id))
+}
+
+func (o forOperators) CountSince(ctx context.Context, since time.Time, want func([]byte) bool) (admin.Kept, error) {
+	kept, err := o.Inbox.CountSince(ctx, since, want)
+	return admin.Kept(kept), err
+}
+
+func (o forOperators) Replay(ctx context.Context, since time.Time, want func([]byte) bool, settled func()) (admin.Kept, error) {
+	kept, err := o.Inbox.Replay(ctx, since, want, settled)
+	return admin.Kept(kept), err
+}
+
+// noLetter is the inbox's error in the words of the admin room.
+func noLetter(err error) error {
+	if errors.Is(err, inbox.ErrNoLetter) {
+		return admin.ErrNoLetter
+	}
+	return err
+}
