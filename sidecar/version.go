@@ -22,6 +22,7 @@ func version() string {
 		settings[setting.Key] = setting.Value
 	}
 	commit := cmp.Or(settings["vcs.revision"], "unknown")
+	commit = commit[:min(len(commit), 12)]
 	if settings["vcs.modified"] == "true" {
 		commit += ", changed since"
 	}

@@ -35,6 +35,7 @@ var steps = []step{
 	{"postgres-15", "the migrations and SQL tests on PostgreSQL 15", (*suite).postgres15},
 	{"adoption", "the migrations adopt a live project of years, and give it back", (*suite).adoption},
 	{"go", "Go tests, with the race detector", (*suite).goTests},
+	{"chaos", "no event is lost or counted twice while the world breaks", (*suite).chaos},
 	{"fuzz", "a few seconds of each fuzz test", (*suite).fuzz},
 }
 

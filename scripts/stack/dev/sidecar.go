@@ -17,7 +17,7 @@ import (
 // log goes to the terminal, or to a file when a lesson is to be seen there.
 func (d *dev) startSidecar(ctx context.Context, quiet bool) error {
 	defer timed("the sidecar")()
-	build := exec.CommandContext(ctx, "go", "build", "-o", d.sidecarPath(), "./sidecar")
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=auto", "-o", d.sidecarPath(), "./sidecar")
 	build.Dir = d.tree.Root
 	if out, err := stack.Output(build); err != nil {
 		return fmt.Errorf("build the sidecar: %w\n%s", err, out)
