@@ -95,6 +95,9 @@ func (e settingsError) Error() string {
 	return "these settings are not right:\n  " + strings.Join(e, "\n  ")
 }
 
+// minSalt is how long a salt is at least, so that nobody tries them all.
+const minSalt = 16
+
 // maxMinutes bounds ATTENDANCE_MIN_MINUTES: no meeting lasts longer.
 const maxMinutes = 30 * 60
 
@@ -179,6 +182,7 @@ func (c Config) faults() (faults []string) {
 	check(c.Port != 0, "PORT is 0")
 	check(c.Host == "" || net.ParseIP(c.Host) != nil, "HOST is not an IP address such as 127.0.0.1")
 	check(isListenAddr(c.AdminAddr), "ADMIN_ADDR is not host:port, such as 127.0.0.1:9090")
+	check(c.IPHashSalt == "" || len(c.IPHashSalt) >= minSalt, "IP_HASH_SALT is shorter than 16 characters: who guesses it can tell the addresses (openssl rand -hex 16 makes one)")
 	check(c.adminFault() == "", c.adminFault())
 	check(c.MaxConnections >= 16 && c.MaxConnections <= 1<<20, "MAX_CONNECTIONS is not from 16 to 1048576")
 	check(c.MaxHeaderBytes >= 4<<10 && c.MaxHeaderBytes <= 1<<20, "MAX_HEADER_BYTES is not from 4096 (4 KiB) to 1048576 (1 MiB)")

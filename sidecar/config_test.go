@@ -73,7 +73,7 @@ func TestConfigRefuses(t *testing.T) {
 }
 
 func TestConfigNeverPrintsASecret(t *testing.T) {
-	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented"))
+	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented-and-long-enough"))
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		require.NotContains(t, fmt.Sprintf(verb, c), "invented", verb)

@@ -28,7 +28,7 @@ import (
 const (
 	markSecret     = "mark-webhook-secret-4d1c"
 	markOldSecret  = "mark-older-secret-77e0"
-	markSalt       = "mark-salt-0f5a"
+	markSalt       = "mark-salt-0f5a-long-enough"
 	markToken      = "mark-admin-token-93bb"
 	markEmail      = "mark.student@mark-school.test"
 	markName       = "Marka Beispielmark"

@@ -64,6 +64,13 @@ func text(v any) string {
 
 var codeShape = regexp.MustCompile(`^(PGRST[0-9A-Z]{3}|[0-9A-Z]{5})$`)
 
+// raisable are PostgreSQL's codes that somebody's trigger may raise, with a
+// message about the row: all but those for a function, column or table that is
+// missing, whose message names it.
+func raisable(code string) bool {
+	return len(code) == 5 && code != "42883" && code != "42703" && code != "42P01"
+}
+
 // code lets through what is shaped like a code, for it becomes a metric's
 // label and the reason of a dead letter.
 func code(s string) string {
@@ -95,7 +102,7 @@ func (e *Error) Error() string {
 		parts = append(parts, e.Code)
 	}
 	v := e.verdict()
-	if said := oneLine(e.Message); said != "" && v.quotable {
+	if said := oneLine(e.Message); said != "" && v.quotable && !raisable(e.Code) {
 		return strings.Join(parts, " ") + ": " + said
 	}
 	return strings.Join(parts, " ") + ": " + v.meaning
