@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"zoom-attendance/scripts/stack"
+)
+
+const (
+	startPatience = 60 * time.Second
+	stopPatience  = 60 * time.Second
+)
+
+// sidecar is the real program, which may be killed and started again.
+type sidecar struct {
+	url, health, admin string
+	inbox              string
+	command            []string // the program, or what leads to it
+	env                []string
+	log                buffer
+
+	mu      sync.Mutex
+	running *stack.Program // nil while it should not run
+}
+
+// newSidecar is one with an inbox and addresses of its own, not yet started.
+func (w *world) newSidecar(inbox string, env ...string) (*sidecar, error) {
+	port, err1 := quietPort()
+	admin, err2 := quietPort()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	s := &sidecar{
+		url:     fmt.Sprintf("http://127.0.0.1:%d/api/zoom/webhook", port),
+		health:  fmt.Sprintf("http://127.0.0.1:%d/readyz", port),
+		admin:   fmt.Sprintf("http://127.0.0.1:%d", admin),
+		inbox:   inbox,
+		command: []string{w.ground.sidecar, "serve"},
+		env: append(ownEnv(), append([]string{
+			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", admin), "LOG_FORMAT=text",
+			"INBOX_DIR=" + inbox, "ZOOM_WEBHOOK_SECRET=" + string(webhookSecret),
+			"SUPABASE_URL=" + w.line.url, "SUPABASE_SECRET_KEY=" + stack.SecretKey,
+		}, env...)...),
+	}
+	w.sidecars = append(w.sidecars, s)
+	return s, nil
+}
+
+// ownEnv is what of our environment a program needs, and no setting of a
+// sidecar that somebody has exported.
+func ownEnv() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()}
+}
+
+// quietPort is one that no connection of ours will happen to be given while a
+// sidecar is away: it lies below those that the kernel hands out.
+func quietPort() (int, error) {
+	for range 100 {
+		port := 15000 + rand.IntN(15000)
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, listener.Close()
+		}
+	}
+	return 0, errors.New("find a free port: a hundred were taken")
+}
+
+// launch starts the program and does not wait until it serves.
+func (s *sidecar) launch() error {
+	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.Env = s.env
+	cmd.Stdout, cmd.Stderr = &s.log, &s.log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
+	program, err := stack.Run(cmd, syscall.SIGTERM)
+	s.set(program)
+	return err
+}
+
+// start returns when it can keep events.
+func (s *sidecar) start(ctx context.Context) error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	err := s.program().Await(ctx, startPatience, func(ctx context.Context) error { return get(ctx, s.health, nil) })
+	if err != nil {
+		return fmt.Errorf("start the sidecar: %w\n%s", err, s.log.tail(5))
+	}
+	return nil
+}
+
+// kill is kill -9, wherever it is.
+func (s *sidecar) kill() {
+	if program := s.program(); program != nil {
+		program.Kill()
+		s.set(nil)
+	}
+}
+
+// stop is what a deployment does; it must end by itself and well.
+func (s *sidecar) stop() error {
+	program := s.program()
+	if program == nil {
+		return nil
+	}
+	s.set(nil)
+	select {
+	case <-program.Done():
+		return fmt.Errorf("the sidecar had ended by itself: %w\n%s", program.Err(), s.log.tail(5))
+	default:
+	}
+	if err := program.Stop(stopPatience); err != nil {
+		return err
+	}
+	if exit, failed := errors.AsType[*exec.ExitError](program.Err()); failed {
+		return fmt.Errorf("the sidecar did not stop well: %w\n%s", exit, s.log.tail(5))
+	}
+	return nil
+}
+
+// startOrRefuse starts it and returns, if the start is refused, the last line
+// of why.
+func (s *sidecar) startOrRefuse(ctx context.Context) (refusal string, err error) {
+	if err := s.launch(); err != nil {
+		return "", err
+	}
+	program := s.program()
+	err = program.Await(ctx, startPatience, func(ctx context.Context) error { return get(ctx, s.health, nil) })
+	if program.Err() != nil {
+		s.set(nil)
+		return s.log.tail(1), nil
+	}
+	return "", err
+}
+
+// ended says whether it is gone though nobody ended it.
+func (s *sidecar) ended() bool {
+	program := s.program()
+	return program != nil && program.Err() != nil
+}
+
+func (s *sidecar) program() *stack.Program {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
+}
+
+func (s *sidecar) set(program *stack.Program) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = program
+}
+
+// metric is the sum of a metric's samples.
+func (s *sidecar) metric(ctx context.Context, name string) (float64, error) {
+	sum := 0.0
+	err := get(ctx, s.admin+"/metrics", func(line string) {
+		var value float64
+		if field, number, ok := strings.Cut(line, " "); ok && (field == name || strings.HasPrefix(field, name+"{")) {
+			_, _ = fmt.Sscan(number, &value)
+			sum += value
+		}
+	})
+	return sum, err
+}
+
+// get reads an address line by line; anything but 200 is an error.
+func get(ctx context.Context, url string, line func(string)) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = true // nothing is kept for a sidecar that will be killed
+	response, err := (&http.Client{Timeout: zoomPatience}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	if line == nil {
+		_, err := io.Copy(io.Discard, response.Body)
+		return err
+	}
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		line(lines.Text())
+	}
+	return lines.Err()
+}
+
+// buffer keeps what a running program says.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// tail is the last n lines.
+func (b *buffer) tail(n int) string {
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
