@@ -76,9 +76,22 @@ func (s *TestServer) makeTemplate(ctx context.Context, tree *Tree) error {
 // Clone makes a database of this name from the template of the server that the
 // URL leads to as its superuser.
 func Clone(ctx context.Context, serverURL, name string) error {
-	sql := fmt.Sprintf("create database %s template %s strategy file_copy owner %s", name, Template, Owner)
+	return CloneOf(ctx, serverURL, Template, name)
+}
+
+// CloneOf does so from another database, which nobody may be connected to.
+func CloneOf(ctx context.Context, serverURL, template, name string) error {
+	sql := fmt.Sprintf("create database %s template %s strategy file_copy owner %s", name, template, Owner)
 	if err := Exec(ctx, serverURL, sql); err != nil {
-		return fmt.Errorf("clone the template database: %w", err)
+		return fmt.Errorf("clone the database %s: %w", template, err)
+	}
+	return nil
+}
+
+// Drop removes a database, whoever is connected to it.
+func Drop(ctx context.Context, serverURL, name string) error {
+	if err := Exec(ctx, serverURL, "drop database "+name+" with (force)"); err != nil {
+		return fmt.Errorf("drop the database %s: %w", name, err)
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func (w *world) close() error {
 func (w *world) dropDatabase() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return stack.Exec(ctx, w.ground.admin(), "drop database "+w.database+" with (force)")
+	return stack.Drop(ctx, w.ground.admin(), w.database)
 }
 
 // exec runs SQL in the world's database, as the superuser.

@@ -61,7 +61,7 @@ func (s *suite) holes(ctx context.Context) error {
 // notices says whether a test of the policies fails on a database with a hole.
 func (s *suite) notices(ctx context.Context, server *stack.TestServer, sound, name string, h hole) (bool, error) {
 	admin := server.URL(stack.Superuser, "postgres")
-	if err := stack.Exec(ctx, admin, fmt.Sprintf("create database %s template %s strategy file_copy owner %s", name, sound, stack.Owner)); err != nil {
+	if err := stack.CloneOf(ctx, admin, sound, name); err != nil {
 		return false, err
 	}
 	if err := stack.Exec(ctx, server.URL(stack.Owner, name), h.SQL); err != nil {
@@ -71,7 +71,7 @@ func (s *suite) notices(ctx context.Context, server *stack.TestServer, sound, na
 	if failed != nil && !strings.Contains(out, "Result: FAIL") {
 		return false, failed
 	}
-	return failed != nil, stack.Exec(ctx, admin, "drop database "+name+" with (force)")
+	return failed != nil, stack.Drop(ctx, admin, name)
 }
 
 // findHoles lists what there is to break.

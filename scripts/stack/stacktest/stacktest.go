@@ -165,8 +165,8 @@ func cloneTemplate(t testing.TB, server string) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := stack.Exec(ctx, server, "drop database "+name+" with (force)"); err != nil {
-			t.Errorf("drop the test's database: %v", err)
+		if err := stack.Drop(ctx, server, name); err != nil {
+			t.Error(err)
 		}
 	})
 	return name
