@@ -44,6 +44,16 @@ type Config struct {
 	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" envDefault:"1048576"`
 	// MaxBodyMemory is how many bytes of large bodies may be in memory at once.
 	MaxBodyMemory int64 `env:"MAX_BODY_MEMORY" envDefault:"33554432"`
+	// ReadTimeout is how long a request may take to arrive.
+	ReadTimeout time.Duration `env:"READ_TIMEOUT" envDefault:"10s"`
+	// IdleTimeout is how long a connection is kept between two requests.
+	IdleTimeout time.Duration `env:"IDLE_TIMEOUT" envDefault:"75s"`
+	// MaxFailures is how often a client may fail before it is answered 429.
+	MaxFailures int `env:"MAX_FAILURES" envDefault:"20"`
+	// FailureRefill is the time after which it may fail once more.
+	FailureRefill time.Duration `env:"FAILURE_REFILL" envDefault:"3s"`
+	// MaxFailingClients is how many such clients are remembered.
+	MaxFailingClients int `env:"MAX_FAILING_CLIENTS" envDefault:"4096"`
 	// IPHashSalt salts the hashes that stand for client addresses in the log.
 	// Left out, each start makes its own.
 	IPHashSalt zoom.Secret `env:"IP_HASH_SALT"`
@@ -188,6 +198,11 @@ func (c Config) faults() (faults []string) {
 	check(c.MaxHeaderBytes >= 4<<10 && c.MaxHeaderBytes <= 1<<20, "MAX_HEADER_BYTES is not from 4096 (4 KiB) to 1048576 (1 MiB)")
 	check(c.MaxBodyBytes >= 64<<10 && c.MaxBodyBytes <= 1<<20, "MAX_BODY_BYTES is not from 65536 (64 KiB) to 1048576 (1 MiB)")
 	check(c.MaxBodyMemory >= 1<<20, "MAX_BODY_MEMORY is below 1048576 (1 MiB)")
+	check(c.ReadTimeout >= 4*time.Second && c.ReadTimeout <= 10*time.Minute, "READ_TIMEOUT is not from 4s to 10m")
+	check(c.IdleTimeout >= time.Second && c.IdleTimeout <= time.Hour, "IDLE_TIMEOUT is not from 1s to 1h")
+	check(c.MaxFailures >= 1, "MAX_FAILURES is below 1")
+	check(c.FailureRefill >= 10*time.Millisecond && c.FailureRefill <= time.Hour, "FAILURE_REFILL is not from 10ms to 1h")
+	check(c.MaxFailingClients >= 16 && c.MaxFailingClients <= 1<<20, "MAX_FAILING_CLIENTS is not from 16 to 1048576")
 	for _, p := range c.TrustedProxies {
 		check(isProxy(p), `TRUSTED_PROXIES has something that is not an address, a network such as 172.16.0.0/12, or "fly"`)
 	}

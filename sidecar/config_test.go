@@ -58,6 +58,11 @@ func TestConfigRefuses(t *testing.T) {
 		"headers too short for a proxy's":         {"MAX_HEADER_BYTES=1024", "MAX_HEADER_BYTES"},
 		"bodies that the inbox could not keep":    {"MAX_BODY_BYTES=1048577", "MAX_BODY_BYTES"},
 		"room for less than one body":             {"MAX_BODY_MEMORY=1048575", "MAX_BODY_MEMORY"},
+		"less time than Zoom takes":               {"READ_TIMEOUT=3s", "READ_TIMEOUT"},
+		"a connection for each request":           {"IDLE_TIMEOUT=0s", "IDLE_TIMEOUT"},
+		"no failure forgiven":                     {"MAX_FAILURES=0", "MAX_FAILURES"},
+		"failures without end":                    {"FAILURE_REFILL=0s", "FAILURE_REFILL"},
+		"no failing client remembered":            {"MAX_FAILING_CLIENTS=0", "MAX_FAILING_CLIENTS"},
 		"no time to stop in":                      {"SHUTDOWN_TIMEOUT=0s", "SHUTDOWN_TIMEOUT"},
 		"an unknown log level":                    {"LOG_LEVEL=loud", "LOG_LEVEL"},
 	} {

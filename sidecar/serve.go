@@ -52,12 +52,14 @@ func serve(ctx context.Context, c Config) (err error) {
 		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: kept, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
 		Ready:          func() error { return errors.Join(kept.Ready(), carrier.Ready()) },
 		TrustedProxies: c.TrustedProxies, IPHashSalt: c.IPHashSalt, Log: log, Metrics: metrics,
+		Failures: hook.Failures{Burst: c.MaxFailures, Every: c.FailureRefill, Clients: c.MaxFailingClients},
 	})
 	if err != nil {
 		return err
 	}
 	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), door, hook.ServerOptions{
-		MaxConnections: c.MaxConnections, MaxHeaderBytes: c.MaxHeaderBytes, Log: log, Metrics: metrics,
+		MaxConnections: c.MaxConnections, MaxHeaderBytes: c.MaxHeaderBytes,
+		ReadTimeout: c.ReadTimeout, IdleTimeout: c.IdleTimeout, Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return err

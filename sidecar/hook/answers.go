@@ -47,9 +47,10 @@ type answer struct {
 	retryAfter string     // seconds, if coming back is worth it
 }
 
-// limited stands in for the answer to a client that failed too often. It is
-// logged as debug: the failures before it were warnings enough.
-var limited = answer{errTooMany, http.StatusTooManyRequests, "Too many requests", "limited", slog.LevelDebug, false, failureRefill}
+// limited stands in for the answer to a client that failed too often; when to come
+// back is a setting. It is logged as debug: the failures before it were warnings
+// enough.
+var limited = answer{errTooMany, http.StatusTooManyRequests, "Too many requests", "limited", slog.LevelDebug, false, ""}
 
 // answers are all answers but 200. The first that fits counts; those that wrap
 // somebody else's error come first, so that it cannot be taken for one of ours.

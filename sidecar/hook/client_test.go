@@ -53,6 +53,23 @@ func TestAClientThatKeepsFailingIsLimited(t *testing.T) {
 	}
 }
 
+func TestHowOftenAClientMayFailIsASetting(t *testing.T) {
+	_, handler := build(t, func(o *hook.Options) {
+		o.Failures = hook.Failures{Burst: 2, Every: 1500 * time.Millisecond, Clients: 1}
+	})
+	knock := knocker(handler)
+	require.Equal(t, 401, knock("203.0.113.7:1"))
+	require.Equal(t, 401, knock("203.0.113.7:1"))
+	request := httptest.NewRequest(http.MethodPost, hook.PathWebhook, strings.NewReader(joinedBody))
+	request.RemoteAddr = "203.0.113.7:1"
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	require.Equal(t, 429, answer.Code)
+	require.Equal(t, "2", answer.Header().Get("Retry-After"), "in whole seconds, not too early")
+	require.Equal(t, 401, knock("203.0.113.8:1"))
+	require.Equal(t, 401, knock("203.0.113.7:1"), "forgotten for another")
+}
+
 func TestAVerifiedRequestIsNeverLimited(t *testing.T) {
 	w := open(t)
 	exhaust(t, w)

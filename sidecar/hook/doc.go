@@ -50,8 +50,8 @@
 // twice, is "there, and not verified".
 //
 // Clients that keep failing these checks get 429 in place of their 400, 401 or
-// 413: per client a bucket of 20 failures, refilled by one every 3 seconds, for
-// the 4,096 clients seen last. The signature is always checked first, and a
+// 413: per client a bucket of [Failures], 20 of them, refilled by one every 3
+// seconds, for the 4,096 clients seen last. The signature is always checked first, and a
 // verified request is never limited, whoever shares its address; Zoom itself
 // would lose an event by a 429. What was never checked (404, 405, a body that
 // breaks off) does not count.
@@ -63,7 +63,7 @@
 // one is closed, so that nobody holds the door by staying), the headers, a body,
 // and all bodies together ([Options.MaxBodies]; the first 16 KiB of each are not
 // counted, so that an event of Zoom's needs no room that a stranger could have
-// taken). Four timeouts cut off who takes his time; see [Server].
+// taken). Timeouts cut off who takes his time; see [ServerOptions].
 //
 // # What is kept of a client
 //

@@ -78,6 +78,9 @@ type Options struct {
 	// set the header themselves. Default: no header is believed.
 	TrustedProxies []string
 
+	// Failures is how often a client may fail.
+	Failures Failures
+
 	// IPHashSalt makes client addresses unguessable from their hashes. Default:
 	// a random one, so that hashes change with every start.
 	IPHashSalt zoom.Secret
@@ -106,7 +109,7 @@ func New(o Options) (http.Handler, error) {
 	if err := errors.Join(o.check(), trust(router, o.TrustedProxies)); err != nil {
 		return nil, fmt.Errorf("hook options: %w", err)
 	}
-	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets())), failures: newLimiter(), room: semaphore.NewWeighted(o.MaxBodies)}
+	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets())), failures: newLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
 
 	// A redirect would lose the event: Zoom does not follow.
 	router.RedirectTrailingSlash = false
@@ -136,6 +139,7 @@ func (o *Options) setDefaults() {
 	if o.MaxBodies == 0 {
 		o.MaxBodies = 32 << 20
 	}
+	o.Failures = o.Failures.withDefaults()
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
@@ -166,6 +170,9 @@ func (o *Options) check() error {
 	}
 	if o.MaxBody < 0 || o.MaxBodies < o.MaxBody {
 		faults = append(faults, fmt.Errorf("max bodies: %d bytes do not hold one body of %d", o.MaxBodies, o.MaxBody))
+	}
+	if o.Failures.Burst < 0 || o.Failures.Every < 0 || o.Failures.Clients < 0 {
+		faults = append(faults, fmt.Errorf("failures: %+v has something negative", o.Failures))
 	}
 	return errors.Join(faults...)
 }

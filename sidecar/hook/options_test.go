@@ -16,10 +16,10 @@ import (
 
 func TestNewNamesAllFaultsAtOnce(t *testing.T) {
 	_, err := hook.New(hook.Options{
-		Secrets: secrets(newest, ""), Window: -time.Second, AcceptTimeout: 3 * time.Second, TrustedProxies: []string{"everybody"},
+		Secrets: secrets(newest, ""), Failures: hook.Failures{Burst: -1}, Window: -time.Second, AcceptTimeout: 3 * time.Second, TrustedProxies: []string{"everybody"},
 	})
 	require.Error(t, err)
-	for _, word := range []string{"secrets", "keeper", "window", "accept timeout", "trusted proxies"} {
+	for _, word := range []string{"secrets", "keeper", "window", "accept timeout", "failures", "trusted proxies"} {
 		require.ErrorContains(t, err, word)
 	}
 	require.NotContains(t, err.Error(), string(newest))
@@ -35,6 +35,9 @@ func TestServerSetsAllTimeouts(t *testing.T) {
 	}
 	require.Greater(t, server.WriteTimeout, server.ReadTimeout+3*time.Second, "the inbox's time comes after the body's")
 	require.Positive(t, server.MaxHeaderBytes)
+	server = hook.Server("", http.NotFoundHandler(), hook.ServerOptions{ReadTimeout: 4 * time.Second, IdleTimeout: time.Minute})
+	require.Equal(t, []time.Duration{2 * time.Second, 4 * time.Second, 9 * time.Second, time.Minute},
+		[]time.Duration{server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout, server.IdleTimeout})
 }
 
 // tired is a listener that has nothing to accept.

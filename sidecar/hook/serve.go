@@ -49,7 +49,8 @@ func (d *door) serve(handle handler) gin.HandlerFunc {
 func (d *door) refuse(c *gin.Context, v visit, err error) answer {
 	a := answerTo(err)
 	if a.failed && !v.verified && !d.failures.allow(d.client(c), d.Now()) {
-		return limited
+		a = limited
+		a.retryAfter = d.failures.retryAfter()
 	}
 	return a
 }

@@ -25,33 +25,38 @@ type ServerOptions struct {
 	// about 2 KiB. Default 16 KiB.
 	MaxHeaderBytes int
 
+	// ReadTimeout is how long a request may take to arrive; its headers have half
+	// of that. Zoom gives up after 3 seconds, so whatever takes longer is not Zoom,
+	// or is lost already. Default 10 seconds.
+	ReadTimeout time.Duration
+
+	// IdleTimeout is how long a connection is kept between two requests. Proxies
+	// keep theirs for a minute; ours stays longer, so that it is not us who close
+	// one just as it is used again. Default 75 seconds.
+	IdleTimeout time.Duration
+
 	Log     *slog.Logger          // Default: nothing is logged.
 	Metrics prometheus.Registerer // Default: nothing is registered.
 }
 
-// Server returns an HTTP server for the door, not yet listening. Its timeouts are
-// no settings, since they follow from the 3 seconds that Zoom waits, and nothing
-// of an operator's changes those:
-//
-//   - ReadHeaderTimeout 5 s: Zoom's headers come in one packet; who drips them
-//     only wants to hold a connection.
-//   - ReadTimeout 10 s: headers and a body of up to 1 MiB. Zoom gives up after 3,
-//     so whatever takes longer is not Zoom, or is lost already.
-//   - WriteTimeout 15 s: ReadTimeout, the at most 3 s the inbox may take, and some
-//     time to write a hundred bytes. It runs from the end of the headers.
-//   - IdleTimeout 75 s: longer than the minute that proxies keep idle
-//     connections, so that it is not us who close one just as it is used again.
+// answering is how long an answer may take once the request is there: at most 3 s
+// for the inbox, and some time to write a hundred bytes.
+const answering = 5 * time.Second
+
+// Server returns an HTTP server for the door, not yet listening.
 func Server(addr string, h http.Handler, o ServerOptions) *http.Server {
 	o.MaxConnections = cmp.Or(o.MaxConnections, 2048)
 	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, 16<<10)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, 10*time.Second)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 75*time.Second)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &http.Server{
 		Addr:                         addr,
 		Handler:                      h,
-		ReadHeaderTimeout:            5 * time.Second,
-		ReadTimeout:                  10 * time.Second,
-		WriteTimeout:                 15 * time.Second,
-		IdleTimeout:                  75 * time.Second,
+		ReadHeaderTimeout:            o.ReadTimeout / 2,
+		ReadTimeout:                  o.ReadTimeout,
+		WriteTimeout:                 o.ReadTimeout + answering, // from the end of the headers
+		IdleTimeout:                  o.IdleTimeout,
 		MaxHeaderBytes:               o.MaxHeaderBytes,
 		ConnState:                    newCrowd(o.MaxConnections, o.Metrics).changed,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is a 404 like any other path

@@ -224,9 +224,9 @@ func TestAnEventThatTheServerSendsTwiceIsHandedOutOnce(t *testing.T) {
 		b := open(t, o)
 		accept(t, b, "held")
 		held := take(t, b, 1)[0]
-		_, err := b.events.consumer.Info(testContext(t))
-		require.NoError(t, err)
-		require.NoError(t, b.events.takeBack(testContext(t)))
+		// $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<of the consumer>.<time>.<pending>
+		reply := fmt.Sprintf("$JS.ACK.%s.%s.1.1.1.0.0", streamEvents, consumerName)
+		require.NoError(t, b.nc.Publish(reply, []byte("-NAK")))
 		requireNothing(t, b) // it comes behind the one sent again
 		require.NoError(t, held.Done(testContext(t)))
 		shut(t, b)

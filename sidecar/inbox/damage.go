@@ -61,12 +61,12 @@ func (b *Inbox) checkStream(ctx context.Context, name string) error {
 	if what := state.fault(max(answered, delivered), name != streamDead); what != "" {
 		return b.damaged(name, what)
 	}
-	if err := b.checkMarks(ctx, name, state, settled); err != nil {
+	m, err := b.checkMarks(ctx, name, state, settled)
+	if err != nil || b.dir == nil { // a cluster repairs itself from its replicas
 		return err
 	}
-	if b.dir == nil { // a cluster repairs itself from its replicas
-		return nil
-	}
+	settled = max(settled, m.last(), state.First-1)
+	b.checkpoint(name).raise(settled)
 	if state.Lost != nil {
 		b.log.Warn("a write that was cut short was dropped; nobody had been answered for it",
 			slog.String(zoom.LogStream, name), slog.Uint64(zoom.LogBytes, state.Lost.Bytes))
@@ -92,19 +92,19 @@ func (s streamState) fault(reach uint64, whole bool) string {
 
 // checkMarks compares the first group with what we removed ourselves, and how
 // far the stream is settled with what we noted.
-func (b *Inbox) checkMarks(ctx context.Context, name string, state streamState, settled uint64) error {
+func (b *Inbox) checkMarks(ctx context.Context, name string, state streamState, settled uint64) (marks, error) {
 	m, err := b.readMarks(ctx, name)
 	if err != nil || !m.known {
-		return err
+		return m, err
 	}
 	if state.First > m.Removed+1 {
-		return b.damaged(name, fmt.Sprintf("groups %d to %d are missing at its front", m.Removed+1, state.First-1))
+		return m, b.damaged(name, fmt.Sprintf("groups %d to %d are missing at its front", m.Removed+1, state.First-1))
 	}
 	if settled < m.last() {
-		b.log.Warn("how far the inbox was settled is forgotten; its events are applied again, which changes nothing",
+		b.log.Warn("how far the inbox was settled is forgotten in part; some events are applied again, which changes nothing",
 			slog.String(zoom.LogStream, name))
 	}
-	return nil
+	return m, nil
 }
 
 // readAll reads groups, which makes the server check their sums.
@@ -176,10 +176,8 @@ func (b *Inbox) answered(name string) (last uint64, made bool, err error) {
 	if b.dir == nil {
 		return 0, false, nil
 	}
-	return readWatermark(b.watermarkPath(name))
+	return readWatermark(watermarkFile(b.dir.path, name))
 }
-
-func (b *Inbox) watermarkPath(stream string) string { return b.dir.file(stream + ".last") }
 
 // openWatermarks opens the files, raised to what the streams hold.
 func (b *Inbox) openWatermarks() (err error) {
@@ -189,16 +187,43 @@ func (b *Inbox) openWatermarks() (err error) {
 		if err != nil {
 			return err
 		}
-		if *mark, err = openWatermark(b.watermarkPath(name), last); err != nil {
+		if *mark, err = openWatermark(watermarkFile(b.dir.path, name), last); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrNotWritable, b.dir.path, err)
 		}
 	}
 	return nil
 }
 
-// progress is how far the consumer of a stream has settled and has handed
-// out; zeros when there is none.
+// openCheckpoints goes on from the files. One that cannot be read is replaced.
+func (b *Inbox) openCheckpoints() {
+	for _, q := range b.queues() {
+		path := checkpointFile(b.dir.path, q.name)
+		now, err := readProgress(path)
+		if err != nil {
+			b.log.Warn("how far the inbox was settled cannot be read; some events are applied again, which changes nothing",
+				slog.String(zoom.LogStream, q.name), slog.String(zoom.LogError, err.Error()))
+		}
+		q.checkpoint = newCheckpoint(path, now, b.log)
+	}
+}
+
+// checkpoint is that of a stream, nil when it has none.
+func (b *Inbox) checkpoint(stream string) *checkpoint {
+	for _, q := range b.queues() {
+		if q.name == stream {
+			return q.checkpoint
+		}
+	}
+	return nil
+}
+
+// progress is how far a stream is settled and was handed out, as far as is
+// known; zeros when nothing is.
 func (b *Inbox) progress(ctx context.Context, name string) (settled, delivered uint64, err error) {
+	if b.dir != nil {
+		floor := b.checkpoint(name).floor()
+		return floor, floor, nil
+	}
 	consumer, err := b.js.Consumer(ctx, name, consumerName)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 		return 0, 0, nil

@@ -90,7 +90,7 @@ func TestDamageIsNoticedAndNothingIsMadeAnew(t *testing.T) {
 		"the stream of those put off is gone":  func(t *testing.T, o Options, _ []string) { remove(t, streamDir(o, streamLater)) },
 		"the stream of dead letters is gone":   func(t *testing.T, o Options, _ []string) { remove(t, streamDir(o, streamDead)) },
 		"everything the server wrote is gone":  func(t *testing.T, o Options, _ []string) { remove(t, filepath.Join(o.Dir, "jetstream")) },
-		"the note of the last group is spoilt": func(t *testing.T, o Options, _ []string) { scramble(t, filepath.Join(o.Dir, streamEvents+".last"), 0) },
+		"the note of the last group is spoilt": func(t *testing.T, o Options, _ []string) { scramble(t, watermarkFile(o.Dir, streamEvents), 0) },
 	}
 	store := writeStore(t)
 	for name, spoil := range spoils {
@@ -126,9 +126,13 @@ func TestWhatLosesNoEventIsNoDamage(t *testing.T) {
 			require.NoError(t, f.Close())
 		}, 13},
 		"the index of the stream is gone":     {func(t *testing.T, o Options, _ []string) { remove(t, storeFiles(t, o, "msgs", "index.db")[0]) }, 13},
-		"how far it was settled is forgotten": {func(t *testing.T, o Options, _ []string) { remove(t, storeFiles(t, o, "obs")[0]) }, 30},
-		"the state of the consumer is spoilt": {func(t *testing.T, o Options, _ []string) { scramble(t, storeFiles(t, o, "obs", "*", "o.dat")[0], 0) }, 30},
-		"the note of the last group is gone":  {func(t *testing.T, o Options, _ []string) { remove(t, filepath.Join(o.Dir, streamEvents+".last")) }, 13},
+		"how far it was settled is forgotten": {func(t *testing.T, o Options, _ []string) { remove(t, checkpointFile(o.Dir, streamEvents)) }, 13},
+		"how far it was settled is spoilt":    {func(t *testing.T, o Options, _ []string) { scramble(t, checkpointFile(o.Dir, streamEvents), 0) }, 13},
+		"and the marks of the retention are gone": {func(t *testing.T, o Options, _ []string) {
+			remove(t, checkpointFile(o.Dir, streamEvents))
+			remove(t, streamDir(o, "KV_"+bucketMarks))
+		}, 30},
+		"the note of the last group is gone":  {func(t *testing.T, o Options, _ []string) { remove(t, watermarkFile(o.Dir, streamEvents)) }, 13},
 		"the marks of the retention are gone": {func(t *testing.T, o Options, _ []string) { remove(t, streamDir(o, "KV_"+bucketMarks)) }, 13},
 		"nothing happened":                    {func(t *testing.T, o Options, _ []string) {}, 13},
 	}

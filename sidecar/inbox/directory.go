@@ -26,9 +26,10 @@ const (
 
 // directory is the embedded server and the directory that it works in:
 //
-//	lock              held while we live
-//	ZOOM_EVENTS.last  the last group answered for, and so for the other streams
-//	jetstream/        the server's
+//	lock                 held while we live
+//	ZOOM_EVENTS.last     the last group answered for, and so for the other streams
+//	ZOOM_EVENTS.settled  what is settled, and so for ZOOM_LATER
+//	jetstream/           the server's
 type directory struct {
 	path   string
 	lock   *flock.Flock
@@ -173,11 +174,6 @@ func (d *directory) close() {
 	if d.lock != nil {
 		_ = d.lock.Close() // it ends with the process at the latest
 	}
-}
-
-// forgetConsumer removes what the server keeps about the consumer of a stream.
-func (d *directory) forgetConsumer(stream string) error {
-	return os.RemoveAll(d.file(filepath.Join("jetstream", "$G", "streams", stream, "obs", consumerName)))
 }
 
 func (d *directory) file(name string) string { return filepath.Join(d.path, name) }

@@ -23,6 +23,11 @@
 // guard that makes them take effect once, so the inbox keeps no list of what
 // it has seen.
 //
+// What is settled is noted in a file of our own, with a sum, and in a cluster by
+// the servers. It is written a moment later: after a kill the last ones come
+// again. Spoilt, it is not believed, and the hourly marks of the retention say
+// from where to go on.
+//
 // Events in hand stay in hand: the inbox tells the server that work goes on,
 // for hours if need be. When the process dies they come again, at once in our
 // own directory (its lock proves that nobody else works on them) and after

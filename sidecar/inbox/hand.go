@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -29,11 +28,9 @@ func (g *group) settleOne(ctx context.Context) error {
 	if !last {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleWait)
-	defer cancel()
-	if err := msg.DoubleAck(ctx); err != nil {
+	if err := g.queue.acknowledge(ctx, msg, g.seq); err != nil {
 		g.count(+1)
-		return fmt.Errorf("%w: acknowledge: %w", ErrUnavailable, err)
+		return err
 	}
 	g.queue.hand.drop(g)
 	return nil

@@ -65,6 +65,7 @@ func (b *Inbox) open(ctx context.Context) (err error) {
 		if b.dir, err = openDirectory(b.options); err != nil {
 			return err
 		}
+		b.openCheckpoints()
 	}
 	if err := b.connect(); err != nil {
 		return err
@@ -91,11 +92,6 @@ func (b *Inbox) prepare(ctx context.Context) error {
 	if b.dir == nil {
 		return nil
 	}
-	for _, q := range b.queues() {
-		if err := q.takeBack(ctx); err != nil {
-			return err
-		}
-	}
 	return b.openWatermarks()
 }
 
@@ -105,6 +101,7 @@ func (b *Inbox) start() {
 	b.stop = stop
 	for _, q := range b.queues() {
 		b.workers.Go(func() { q.pull(ctx) })
+		b.workers.Go(func() { q.checkpoint.keep(ctx) })
 	}
 	b.workers.Go(func() { b.hold(ctx) })
 }
@@ -197,6 +194,7 @@ func (b *Inbox) close(ctx context.Context) {
 	for _, q := range b.queues() {
 		q.lane.close()
 		q.hand.each(giveBack)
+		q.checkpoint.save()
 	}
 	_ = flush(ctx, b.nc) // the giving back; without it they come after AckWait
 	b.hangUp()

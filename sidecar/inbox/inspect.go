@@ -54,7 +54,7 @@ func Inspect(ctx context.Context, dir string) (Report, error) {
 // lockExisting takes the lock of an inbox that is there.
 func lockExisting(dir string) (*directory, error) {
 	_, err := os.Stat(filepath.Join(dir, "jetstream"))
-	_, errMark := os.Stat(filepath.Join(dir, streamEvents+".last"))
+	_, errMark := os.Stat(watermarkFile(dir, streamEvents))
 	if errors.Is(err, fs.ErrNotExist) && errors.Is(errMark, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s; is INBOX_DIR right, and its volume mounted?", ErrNone, dir)
 	}
@@ -108,7 +108,7 @@ func (s stored) inspect(ctx context.Context) (StreamReport, error) {
 	if err != nil {
 		return report, err
 	}
-	reach, last := max(s.mark, s.handed), max(last, s.cleared, s.lastDropped())
+	reach, last := max(s.mark, s.settled.floor), max(last, s.cleared, s.lastDropped())
 	if len(s.blocks) > 0 && last < reach {
 		missing = append(missing, numbers(last+1, reach))
 	}
@@ -128,7 +128,7 @@ func (r *StreamReport) count(s stored, group record) {
 	switch {
 	case s.name == streamDead:
 		r.Dead += events
-	case group.seq <= s.settled:
+	case s.settled.settled(group.seq):
 		r.Settled += events
 	default:
 		r.Waiting += events

@@ -45,22 +45,27 @@ func (q *queue) fetch(ctx context.Context) error {
 // take puts the events of a message on the shelf, or sends it back until it
 // is due.
 func (q *queue) take(ctx context.Context, msg jetstream.Msg) {
-	if early := untilDue(msg); early > 0 {
-		_ = msg.NakWithDelay(early) // if this is lost it comes again too soon, and is sent back again
-		return
-	}
 	meta, err := msg.Metadata()
 	if err != nil {
 		q.inbox.log.LogAttrs(ctx, slog.LevelError, "inbox sent a message that is none",
 			slog.String(zoom.LogStream, q.name), slog.String(zoom.LogError, err.Error()))
 		return
 	}
-	events, err := readGroup(msg.Headers(), msg.Data())
-	if err != nil {
-		q.setAside(ctx, msg, err)
+	seq := meta.Sequence.Stream
+	if q.checkpoint.settled(seq) {
+		_ = msg.Ack() // if this is lost it comes again, and is known again
 		return
 	}
-	g := &group{queue: q, seq: meta.Sequence.Stream, msg: msg, left: len(events)}
+	if early := untilDue(msg); early > 0 {
+		_ = msg.NakWithDelay(early) // if this is lost it comes again too soon, and is sent back again
+		return
+	}
+	events, err := readGroup(msg.Headers(), msg.Data())
+	if err != nil {
+		q.setAside(ctx, msg, seq, err)
+		return
+	}
+	g := &group{queue: q, seq: seq, msg: msg, left: len(events)}
 	if !q.hand.take(g) {
 		return
 	}
@@ -82,10 +87,10 @@ func untilDue(msg jetstream.Msg) time.Duration {
 
 // setAside makes a dead letter of a whole message that we cannot read, such
 // as one written by a later version.
-func (q *queue) setAside(ctx context.Context, msg jetstream.Msg, why error) {
+func (q *queue) setAside(ctx context.Context, msg jetstream.Msg, seq uint64, why error) {
 	err := q.inbox.buryGroup(ctx, msg, why.Error())
 	if err == nil {
-		err = msg.DoubleAck(ctx)
+		err = q.acknowledge(ctx, msg, seq)
 	}
 	attrs := []slog.Attr{slog.String(zoom.LogStream, q.name), slog.String(zoom.LogReason, why.Error())}
 	if err != nil {
@@ -94,23 +99,6 @@ func (q *queue) setAside(ctx context.Context, msg jetstream.Msg, why error) {
 		q.inbox.metrics.settled.WithLabelValues(howDead).Inc()
 	}
 	q.inbox.log.LogAttrs(ctx, slog.LevelError, "a whole group became a dead letter", attrs...)
-}
-
-// takeBack has the server hand out again, at once, what a process before us
-// held. Only in our own directory, whose lock proves that nobody holds it now.
-func (q *queue) takeBack(ctx context.Context) error {
-	info, nc := q.consumer.CachedInfo(), q.inbox.nc
-	if info.NumAckPending == 0 {
-		return nil
-	}
-	for seq := info.AckFloor.Stream + 1; seq <= info.Delivered.Stream; seq++ {
-		// $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<of the consumer>.<time>.<pending>
-		reply := fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.0.0", q.name, consumerName, seq, info.Delivered.Consumer)
-		if err := nc.Publish(reply, []byte("-NAK")); err != nil {
-			return fmt.Errorf("take back what was handed out: %w", err)
-		}
-	}
-	return flush(ctx, nc)
 }
 
 // flush waits until the server has what was sent.

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"zoom-attendance/sidecar/zoom"
 )
 
 // The streams. Each has one subject.
@@ -32,16 +29,18 @@ const (
 )
 
 // queue is one stream of groups with its consumer: the way in (lane), what
-// this process holds (hand), and how far it is settled (marks).
+// this process holds (hand), how far it was answered for (mark), and what of it
+// is settled (checkpoint).
 type queue struct {
-	inbox    *Inbox
-	name     string // of the stream
-	label    string // in metrics
-	subject  string
-	consumer jetstream.Consumer
-	lane     *lane
-	hand     *hand
-	mark     *watermark
+	inbox      *Inbox
+	name       string // of the stream
+	label      string // in metrics
+	subject    string
+	consumer   jetstream.Consumer
+	lane       *lane
+	hand       *hand
+	mark       *watermark
+	checkpoint *checkpoint
 }
 
 func streamConfig(o Options, name, subject string) jetstream.StreamConfig {
@@ -66,41 +65,45 @@ func (q *queue) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make stream %s: %w", q.name, err)
 	}
-	if q.consumer, err = stream.CreateOrUpdateConsumer(ctx, q.consumerConfig()); q.spoilt(err) {
-		q.consumer, err = stream.CreateOrUpdateConsumer(ctx, q.consumerConfig())
-	}
-	if err != nil {
+	if q.consumer, err = stream.CreateOrUpdateConsumer(ctx, q.consumerConfig()); err != nil {
 		return fmt.Errorf("make consumer of %s: %w", q.name, err)
 	}
 	q.hand, q.lane = newHand(), newLane(q.publish)
 	return nil
 }
 
+// consumerConfig: in our own directory the consumer lives as long as the
+// process, and begins behind the checkpoint.
 func (q *queue) consumerConfig() jetstream.ConsumerConfig {
-	handed := handedMost
-	if q == q.inbox.later {
-		handed = -1 // those that wait count as handed out
-	}
-	return jetstream.ConsumerConfig{
+	config := jetstream.ConsumerConfig{
 		Durable:       consumerName,
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       q.inbox.options.AckWait,
-		MaxAckPending: handed,
+		MaxAckPending: handedMost,
 		MaxDeliver:    -1,
 	}
+	if q == q.inbox.later {
+		config.MaxAckPending = -1 // those that wait count as handed out
+	}
+	if q.checkpoint != nil {
+		config.MemoryStorage = true
+		config.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
+		config.OptStartSeq = q.checkpoint.floor() + 1
+	}
+	return config
 }
 
-// spoilt reports that the server could not read what it wrote about the
-// consumer, and removes that. No event is lost by it: all that are kept are
-// handed out again.
-func (q *queue) spoilt(err error) bool {
-	if q.inbox.dir == nil || !errors.Is(err, jetstream.ErrConsumerCreate) {
-		return false
+// acknowledge says that a group is settled, and waits until that is known. In
+// our own directory the checkpoint is what counts: should the server send the
+// group again, it is known.
+func (q *queue) acknowledge(ctx context.Context, msg jetstream.Msg, seq uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, settleWait)
+	defer cancel()
+	if err := msg.DoubleAck(ctx); err != nil && (q.checkpoint == nil || q.inbox.isClosed()) {
+		return fmt.Errorf("%w: acknowledge: %w", ErrUnavailable, err)
 	}
-	gone := q.inbox.dir.forgetConsumer(q.name)
-	q.inbox.log.Warn("how far the inbox was settled could not be read and was set aside",
-		slog.String(zoom.LogStream, q.name), slog.String(zoom.LogError, err.Error()))
-	return gone == nil
+	q.checkpoint.settle(seq)
+	return nil
 }
 
 // publish writes a group and waits until it is on the disk.

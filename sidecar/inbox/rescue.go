@@ -117,7 +117,7 @@ func (b *Inbox) bringSettled(ctx context.Context, q *queue, all []stored, done *
 		return b.settleNext(ctx, n)
 	}}
 	_, err := s.each(ctx, func(r record) error {
-		if r.seq > s.settled {
+		if !s.settled.settled(r.seq) {
 			return nil
 		}
 		events, err := readGroup(r.header, r.data)
@@ -154,7 +154,7 @@ func (b *Inbox) bringWaiting(ctx context.Context, q *queue, all []stored, done *
 	s := storedOf(all, q.name)
 	c := &cart{queue: q, unloaded: func(n int) error { done.Waiting += n; return nil }}
 	_, err := s.each(ctx, func(r record) error {
-		if r.seq <= s.settled {
+		if s.settled.settled(r.seq) {
 			return nil
 		}
 		events, err := readGroup(r.header, r.data)

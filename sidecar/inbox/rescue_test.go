@@ -88,13 +88,13 @@ func TestOfADamagedInboxOnlyWhatCannotBeReadIsLost(t *testing.T) {
 			return 0
 		}, false},
 		"the note of the last group is spoilt": {func(t *testing.T, o Options, _ []string) int {
-			scramble(t, filepath.Join(o.Dir, streamEvents+".last"), 0)
+			scramble(t, watermarkFile(o.Dir, streamEvents), 0)
 			return 0
 		}, false},
 		"how far it was settled is lost, and a block": {func(t *testing.T, o Options, blocks []string) int {
 			n := inBlock(t, blocks[2])
 			remove(t, blocks[2])
-			remove(t, storeFiles(t, o, "obs")[0])
+			remove(t, checkpointFile(o.Dir, streamEvents))
 			remove(t, streamDir(o, "KV_"+bucketMarks))
 			return n
 		}, true},

@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,8 +25,7 @@ type stored struct {
 	made    bool            // there has been such a stream
 	known   bool            // marks are there, and so cleared says something
 	cleared uint64          // groups up to here may have been removed by ourselves
-	settled uint64          // groups up to here are settled, as far as can be told
-	handed  uint64          // groups up to here were handed out
+	settled progress        // as far as can be told
 	dropped map[uint64]bool // dead letters that were removed
 	faults  []string        // of the small files beside the blocks
 }
@@ -40,7 +38,7 @@ func streamsIn(root string) string { return filepath.Join(root, "jetstream", "$G
 // readStored reads the small files of a stream and lists its blocks.
 func readStored(root, name string) (s stored, err error) {
 	s = stored{dir: filepath.Join(streamsIn(root), name), name: name}
-	if s.mark, s.made, err = readWatermark(filepath.Join(root, name+".last")); err != nil {
+	if s.mark, s.made, err = readWatermark(watermarkFile(root, name)); err != nil {
 		s.faults = append(s.faults, err.Error())
 	}
 	if s.blocks, err = blocksOf(s.dir, name, subjects[name]); err != nil {
@@ -52,8 +50,9 @@ func readStored(root, name string) (s stored, err error) {
 	if name == streamDead {
 		return s, s.readDropped()
 	}
+	// Without it the marks say it, which lag behind by an hour or so.
+	s.settled, _ = readProgress(checkpointFile(root, name))
 	s.readMarks(root)
-	s.readConsumer()
 	return s, nil
 }
 
@@ -88,48 +87,13 @@ func (s *stored) readMarks(root string) {
 		_, _ = b.read(func(r record) error {
 			var m marks
 			if r.subject == subject && !r.removed && json.Unmarshal(r.data, &m) == nil {
-				s.known, s.cleared, s.settled = true, m.Removed, m.last()
+				s.known, s.cleared = true, m.Removed
+				s.settled.raise(m.last())
 			}
 			return nil
 		}) // without marks more is applied again, and no harm is done
 	}
 }
-
-// readConsumer reads how far the stream was settled. What cannot be right is
-// passed over: then the marks say it, which lag behind by an hour or so.
-func (s *stored) readConsumer() {
-	text, err := os.ReadFile(filepath.Join(s.dir, "obs", consumerName, "o.dat"))
-	if err != nil || !bytes.HasPrefix(text, consumerFormat) {
-		return
-	}
-	r := reader{rest: text[len(consumerFormat):]}
-	r.uvarint()
-	settled := r.uvarint()
-	r.uvarint()
-	handed := r.uvarint()
-	if pending := r.uvarint(); pending > 0 {
-		r.varint()
-		for range min(pending, uint64(len(r.rest))) {
-			r.uvarint()
-			r.uvarint()
-			r.varint()
-		}
-	}
-	for range min(r.uvarint(), uint64(len(r.rest))) {
-		r.uvarint()
-		r.uvarint()
-	}
-	if r.short || len(r.rest) > 0 || settled > handed {
-		return
-	}
-	s.settled, s.handed = max(s.settled, settled), handed
-}
-
-// consumerFormat begins the server's file about a consumer: a magic byte and
-// the version. Numbers follow: settled and handed out, each as the consumer and
-// as the stream counts; how many are in hand, and about each three; how many
-// were handed out again, and about each two.
-var consumerFormat = []byte{22, 2}
 
 // readDropped finds the dead letters that were removed.
 func (s *stored) readDropped() error {
@@ -203,7 +167,7 @@ func (s stored) cutAhead() (string, error) {
 	indexed := err == nil && s.name != streamDead
 	for i, b := range s.blocks {
 		if indexed && i+1 < len(s.blocks) {
-			if next := s.blocks[i+1].firstSequence(); next > 0 && next-1 <= s.settled {
+			if next := s.blocks[i+1].firstSequence(); next > 0 && next-1 <= s.settled.floor {
 				continue
 			}
 		}

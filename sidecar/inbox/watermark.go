@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,9 @@ type watermark struct {
 	file *os.File
 	last uint64
 }
+
+// watermarkFile is where the watermark of a stream is, in our own directory.
+func watermarkFile(dir, stream string) string { return filepath.Join(dir, stream+".last") }
 
 // readWatermark returns the number in the file at path, and whether there is
 // such a file.

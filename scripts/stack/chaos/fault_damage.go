@@ -147,7 +147,7 @@ func scrambleNewest(inbox string) (string, error) {
 }
 
 func scrambleProgress(inbox string) (string, error) {
-	path := filepath.Join(stream(inbox), "obs", "relay", "o.dat")
+	path := filepath.Join(inbox, "ZOOM_EVENTS.settled")
 	return path, scramble(path, math.MaxInt)
 }
 
