@@ -48,6 +48,9 @@ func openDirectory(o Options) (*directory, error) {
 		err = d.spare()
 	}
 	if err == nil {
+		err = d.sweep()
+	}
+	if err == nil {
 		err = d.serve()
 	}
 	if err != nil {
@@ -111,6 +114,24 @@ func (d *directory) spare() error {
 		}
 		if what != "" {
 			return damagedFiles(d.path, name, what)
+		}
+	}
+	return nil
+}
+
+// sweep removes what a kill right after the start left behind: files that we and
+// the server make to see that we can write. The server would take its own for
+// an account, and say for ever that it cannot find that.
+func (d *directory) sweep() error {
+	for _, pattern := range []string{"probe-*", filepath.Join("jetstream", "_test_*")} {
+		left, err := filepath.Glob(d.file(pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("%w: %s: %w", ErrNotWritable, d.path, err)
+			}
 		}
 	}
 	return nil

@@ -27,6 +27,26 @@ func TestADirectoryHasOneInboxAtATime(t *testing.T) {
 	open(t, o)
 }
 
+// A kill right after the start leaves the files by which the server and we saw
+// that we can write.
+func TestWhatAKillAtTheStartLeftBehindIsNoTrouble(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	b := open(t, o)
+	accept(t, b, "one")
+	shut(t, b)
+	left := []string{filepath.Join(o.Dir, "jetstream", "_test_4711"), filepath.Join(o.Dir, "probe-4711")}
+	for _, path := range left {
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	}
+	b = open(t, o)
+	require.NoError(t, b.Ready())
+	require.NoError(t, b.health())
+	require.Equal(t, []string{"one"}, bodies(take(t, b, 1)))
+	for _, path := range left {
+		require.NoFileExists(t, path)
+	}
+}
+
 func TestADirectoryMustBeWritable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
