@@ -48,24 +48,30 @@ begin
 end $$;
 create trigger refuse_name before insert or update on zoom.segments for each row execute function public.refuse_name();`
 
-// poisonSome gives the name to so many people who come, in every copy of the
-// event, and returns how many copies that is: each becomes a dead letter.
-func (w *world) poisonSome(events []event, people int) (copies int) {
-	chosen := map[key]string{}
+// poisonSome gives the name to so many visitors, as they come and as they go (a
+// good name in the same batch would hide it), and returns how many events that
+// is: each becomes a dead letter.
+func (w *world) poisonSome(events []event, visitors int) (letters int) {
+	type visitor struct{ instance, segment string }
+	chosen := map[visitor]string{}
 	for i, e := range events {
-		name, known := chosen[e.key]
+		if e.kind != zoom.Joined && e.kind != zoom.Left {
+			continue
+		}
+		who := visitor{e.instance, e.segment}
+		name, known := chosen[who]
 		if !known {
-			if e.kind != zoom.Joined || len(chosen) == people {
+			if len(chosen) == visitors {
 				continue
 			}
 			name = poisonMark + []string{" even", " odd"}[len(chosen)%2]
-			chosen[e.key] = name
-			w.ledger.poisoned(e.key)
+			chosen[who] = name
 		}
+		w.ledger.poisoned(e.key)
 		events[i].body = rename(e.body, name)
-		copies++
+		letters++
 	}
-	return copies
+	return letters
 }
 
 // rename gives another name to whom an event is about.
