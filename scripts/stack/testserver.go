@@ -18,8 +18,9 @@ const Template = "sidecar_template"
 // deleted with it; any number of runs may have theirs at once.
 type TestServer struct {
 	*Postgres
-	dir  string
-	lock *flock.Flock
+	config PostgresConfig
+	dir    string
+	lock   *flock.Flock
 }
 
 // StartTestServer starts a server of this major version with the template.
@@ -31,16 +32,39 @@ func StartTestServer(ctx context.Context, tree *Tree, major string) (*TestServer
 	if err != nil {
 		return nil, err
 	}
-	pg, err := StartPostgres(ctx, tree, PostgresConfig{Major: major, Dir: dir})
+	config := PostgresConfig{Major: major, Dir: dir}
+	pg, err := StartPostgres(ctx, tree, config)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close(), os.RemoveAll(dir))
 	}
-	server := &TestServer{Postgres: pg, dir: dir, lock: lock}
+	server := &TestServer{Postgres: pg, config: config, dir: dir, lock: lock}
 	if err := server.makeTemplate(ctx, tree); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
 	return server, nil
 }
+
+// MakeDurable starts the server anew as one that survives a power cut, and that
+// knows when each transaction was committed. Port 0 is a free one. It returns
+// how the server is started again should it end.
+func (s *TestServer) MakeDurable(ctx context.Context, tree *Tree, port int) (PostgresConfig, error) {
+	if err := Exec(ctx, s.URL(Superuser, "postgres"), "alter system set track_commit_timestamp = on"); err != nil {
+		return PostgresConfig{}, fmt.Errorf("have the times of commits kept: %w", err)
+	}
+	if err := s.Stop(); err != nil {
+		return PostgresConfig{}, err
+	}
+	s.config.Port, s.config.Durable = port, true
+	pg, err := StartPostgres(ctx, tree, s.config)
+	if err != nil {
+		return PostgresConfig{}, err
+	}
+	s.Postgres = pg
+	return s.config, nil
+}
+
+// Dir is where the data are, and room for more that is deleted with them.
+func (s *TestServer) Dir() string { return s.dir }
 
 // TempDir is a directory for the temporary files of the tests, deleted with
 // the data; or empty if its path is too long to have Unix sockets in it.

@@ -168,7 +168,10 @@ func (d *directory) health() error {
 	if err != nil || !os.SameFile(d.held, now) {
 		return fmt.Errorf("%w: %w: %s was removed or replaced while in use", ErrUnavailable, errStopped, d.path)
 	}
-	// Any other code says that the server was too busy to look.
+	if !d.server.JetStreamEnabled() {
+		return fmt.Errorf("%w: %w: %s: %s", ErrUnavailable, errStopped, d.path, d.log.worst())
+	}
+	// Any other code says that the server was too busy to look further.
 	if h := d.server.Healthz(nil); h.StatusCode == http.StatusServiceUnavailable {
 		return fmt.Errorf("%w: %w: %s: %s", ErrUnavailable, errStopped, d.path, h.Error)
 	}

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"zoom-attendance/scripts/stack"
 )
 
@@ -50,7 +48,12 @@ func openGround(ctx context.Context) (*ground, error) {
 }
 
 func (g *ground) furnish(ctx context.Context) (err error) {
-	if err := g.makeDurable(ctx); err != nil {
+	port, err := quietPort()
+	if err != nil {
+		return err
+	}
+	g.dir = g.server.Dir()
+	if g.config, err = g.server.MakeDurable(ctx, g.tree, port); err != nil {
 		return err
 	}
 	if g.postgrest, err = g.tree.PostgRESTPath(); err != nil {
@@ -67,33 +70,6 @@ func (g *ground) furnish(ctx context.Context) (err error) {
 	}
 	g.sidecar, err = g.build(ctx, "sidecar", "./sidecar")
 	return err
-}
-
-// makeDurable starts the server anew as one that survives a power cut, and
-// that knows when each transaction was committed.
-func (g *ground) makeDurable(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, g.admin())
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	var data string
-	if err := conn.QueryRow(ctx, "show data_directory").Scan(&data); err != nil {
-		return fmt.Errorf("ask where the data are: %w", err)
-	}
-	if _, err := conn.Exec(ctx, "alter system set track_commit_timestamp = on"); err != nil {
-		return fmt.Errorf("have the times of commits kept: %w", err)
-	}
-	g.dir = filepath.Dir(data)
-	port, err := quietPort()
-	if err != nil {
-		return err
-	}
-	g.config = stack.PostgresConfig{Major: "17", Dir: g.dir, Port: port, Durable: true}
-	if err := g.server.Stop(); err != nil {
-		return err
-	}
-	return g.startPostgres(ctx)
 }
 
 // startPostgres starts the server on its data. After a crash the processes
