@@ -100,6 +100,9 @@ grant select on zoom.visits to service_role;
 create function zoom.seconds(counted tstzmultirange) returns integer
 language plpgsql immutable set search_path = '' as $$
 begin
+  if counted = multirange(range_merge(counted)) then -- one piece, as almost always: no query is needed
+    return coalesce(extract(epoch from upper(counted) - lower(counted)), 0)::integer;
+  end if;
   return (select coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0)::integer from unnest(counted) piece);
 end
 $$;
@@ -338,7 +341,7 @@ declare
 begin
   with connection as (
     select distinct told.meeting_id, told.run_id, told.connection_key from unnest(connections) told
-  ), who as (
+  ), who as materialized ( -- looked up once for a connection, however many segments it has
     -- First by registration, then by e-mail. No fuzzy names. Of several, the least id: any rule will do, if it is one.
     select connection.*, (
       select found.user_id
@@ -611,7 +614,7 @@ begin
   order by record.id
   for update of record;
 
-  with judged as (
+  with judged as materialized ( -- worked out once, and looked at three times
     select told.student_id, told.class_id, told.date, (
       -- Several meetings of a class on one date: the best of them.
       select (array['absent', 'partial', 'present'])[max(case
