@@ -14,8 +14,8 @@
 //
 // Beneath it are what it serves beside PostgREST, realtime and monitor, and the
 // programs that use it: dev, behind ./scripts/dev; check, behind
-// ./scripts/test, which has one [TestServer] per run; generate, behind
-// ./scripts/generate; and stacktest, which gives each Go test a project on that
+// ./scripts/test, which has one [TestServer] per run; chaos and bench, behind
+// the scripts of those names; generate, behind ./scripts/generate; and stacktest, which gives each Go test a project on that
 // server. front tests the whole way to a page.
 //
 // What stays as on a hosted project: the four kinds of key and the headers

@@ -9,10 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"zoom-attendance/scripts/stack"
 )
 
 func (s *suite) gofmt(ctx context.Context) error {
@@ -125,12 +126,7 @@ func (s *suite) binary(ctx context.Context) error {
 
 // release builds the binary as it is shipped, from a copy of the repository.
 func (s *suite) release(ctx context.Context, root, path string, env ...string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -X main.release=release-of-the-tests", "-o", path, "./sidecar")
-	build.Dir = root
-	build.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
-	_, err := outputOf(build)
-	return err
+	return stack.BuildRelease(ctx, root, path, "release-of-the-tests", env...)
 }
 
 // reproducible builds the binary in another directory, with nothing from
