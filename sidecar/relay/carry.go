@@ -19,16 +19,6 @@ type item[D Delivery] struct {
 	fact     zoom.Fact
 }
 
-// carry takes one batch the whole way.
-func (r *Relay[D]) carry(ctx context.Context, batch []D) {
-	items := r.decode(ctx, batch)
-	if len(items) == 0 {
-		return
-	}
-	r.metrics.batch.Observe(float64(len(items)))
-	r.apply(ctx, items)
-}
-
 // decode turns events into facts and buries those that are none.
 func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 	items := make([]item[D], 0, len(batch))

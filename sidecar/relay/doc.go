@@ -11,14 +11,17 @@
 //
 // # One batch
 //
-//	take ──▶ decode ──▶ apply, in one call ──▶ settle, each by its outcome
-//	            │            │
-//	            │            ├─ weather        wait, try the same again, for as long as it takes
-//	            │            ├─ our fault      the same, and shout what to mend
-//	            │            ├─ too much       wait, then try each half
-//	            │            └─ the facts'     split in halves until the bad one stands
-//	            ▼                              alone, and bury that one
+//	take ──▶ decode ──▶ deal ──▶ apply, in one call ──▶ settle, each by its outcome
+//	            │     by meeting      │
+//	            │                     ├─ weather        wait, try the same again, for as long as it takes
+//	            │                     ├─ our fault      the same, and shout what to mend
+//	            │                     ├─ too much       wait, then try each half
+//	            │                     └─ the facts'     split in halves until the bad one stands
+//	            ▼                                       alone, and bury that one
 //	          bury
+//
+// Each worker has its own meetings, since the database lets nobody write a
+// meeting while another does. What comes while it is at work is its next batch.
 //
 // An outcome settles its event: applied and duplicate are done. For
 // unknown_meeting the event comes again after each of the waits (the app may
@@ -34,7 +37,7 @@
 //   - The destination lacks something that an operator must bring, such as a
 //     migration: the same, and the line says what and by which command. With
 //     Options.AskFirst it comes at the start, before any event does.
-//   - The inbox cannot hand out: workers pause with the same back-off, and Ready
+//   - The inbox cannot hand out: the dealing pauses with the same back-off, and Ready
 //     says so.
 //   - The inbox cannot settle: logged and counted; the event comes again.
 //   - Run's context ends: a call under way is waited for and its answer settled,

@@ -26,7 +26,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}, []string{"outcome"}),
 		batch: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_batch_events",
-			Help:    "How many events were taken at once.",
+			Help:    "How many events were applied together, if the database took them so.",
 			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500},
 		}),
 		apply: p.NewHistogram(prometheus.HistogramOpts{

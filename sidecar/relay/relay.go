@@ -43,8 +43,8 @@ type Destination interface {
 
 // Options of a relay. The zero value of each means its default.
 type Options struct {
-	Batch         int                   // the most events applied in one call; default 100
-	Workers       int                   // batches under way at once; default 2
+	Batch         int                   // the most events applied in one call; default 200
+	Workers       int                   // batches under way at once, of different meetings; default 2
 	UnknownWaits  []time.Duration       // when to try an unknown meeting again; default 1, 5 and 30 minutes
 	MinWait       time.Duration         // the first wait for a destination that is down; default 250 ms
 	MaxWait       time.Duration         // the longest, before jitter; default 30 s
@@ -56,7 +56,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	set(&o.Batch, 100)
+	set(&o.Batch, 200)
 	set(&o.Workers, 2)
 	set(&o.MinWait, 250*time.Millisecond)
 	set(&o.MaxWait, 30*time.Second)
@@ -106,9 +106,12 @@ func (r *Relay[D]) Run(ctx context.Context) error {
 	if r.o.AskFirst {
 		workers.Go(func() { _, _ = r.answer(ctx, nil) }) // what it meets is logged and counted
 	}
-	for range r.o.Workers {
-		workers.Go(func() { r.work(ctx) })
+	trays := make([]*tray[D], r.o.Workers)
+	for i := range trays {
+		trays[i] = newTray[D](r.o.Batch)
+		workers.Go(func() { r.work(ctx, trays[i]) })
 	}
+	r.deal(ctx, trays)
 	workers.Wait()
 	return nil
 }
@@ -125,15 +128,25 @@ func (r *Relay[D]) Ready() error {
 	return nil
 }
 
-// work takes batch after batch.
-func (r *Relay[D]) work(ctx context.Context) {
+// work applies batch after batch. What lies on its tray when ctx ends comes
+// again.
+func (r *Relay[D]) work(ctx context.Context, t *tray[D]) {
+	for batch := t.take(ctx); batch != nil; batch = t.take(ctx) {
+		r.metrics.batch.Observe(float64(len(batch)))
+		r.apply(ctx, batch)
+	}
+}
+
+// deal takes events from the source and deals them out to the workers, until
+// ctx ends.
+func (r *Relay[D]) deal(ctx context.Context, trays []*tray[D]) {
 	waits := r.waits()
 	for ctx.Err() == nil {
 		batch, err := r.source.Next(ctx, r.o.Batch)
 		if err == nil {
 			r.handsOut()
 			waits.Reset()
-			r.carry(ctx, batch)
+			r.dealOut(ctx, batch, trays)
 			continue
 		}
 		if ctx.Err() != nil {
@@ -142,6 +155,20 @@ func (r *Relay[D]) work(ctx context.Context) {
 		wait := waits.NextBackOff()
 		r.handsOutNothing(err, wait)
 		sleep(ctx, wait)
+	}
+}
+
+// dealOut puts each event that is a fact on the tray of its meeting.
+func (r *Relay[D]) dealOut(ctx context.Context, batch []D, trays []*tray[D]) {
+	shares := make([][]item[D], len(trays))
+	for _, it := range r.decode(ctx, batch) {
+		n := trayOf(it.fact.Meeting, len(trays))
+		shares[n] = append(shares[n], it)
+	}
+	for n, share := range shares {
+		if len(share) > 0 && !trays[n].put(ctx, share) {
+			return
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func TestABatchIsOneCallAndNoLargerThanAllowed(t *testing.T) {
 		start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
 			sizes = append(sizes, len(facts))
 			return all(zoom.Applied, facts), nil
-		}), relay.Options{Workers: 1})
+		}), relay.Options{Workers: 1, Batch: 100})
 		require.NoError(t, s.settled(t.Context()))
 		require.Equal(t, []int{100, 100, 50}, sizes)
 	})
