@@ -194,18 +194,19 @@ begin
     from unnest(facts) f
     group by f.meeting_id, f.instance
   ), before as (
-    select told.*, run.ended_at as was_ended_at
+    select told.*, run.stated_start as was_stated_start, run.first_at as was_first_at, run.ended_at as was_ended_at
     from told left join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
   ), kept as (
     insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at)
-    select told.meeting_id, told.instance, told.stated_start, told.first_at, told.ended_at from told
+    select before.meeting_id, before.instance, before.stated_start, before.first_at, before.ended_at from before
+    where before.was_first_at is null
+      or before.stated_start < coalesce(before.was_stated_start, 'infinity')
+      or before.first_at < before.was_first_at
+      or before.ended_at > coalesce(before.was_ended_at, '-infinity')
     on conflict (meeting_id, instance) do update set
       stated_start = least(run.stated_start, excluded.stated_start),
       first_at = least(run.first_at, excluded.first_at),
       ended_at = greatest(run.ended_at, excluded.ended_at)
-    where excluded.stated_start < coalesce(run.stated_start, 'infinity')
-      or excluded.first_at < run.first_at
-      or excluded.ended_at > coalesce(run.ended_at, '-infinity')
     returning run.run_id, run.meeting_id, run.instance
   )
   select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.ended_at > coalesce(before.was_ended_at, '-infinity'))
@@ -218,7 +219,8 @@ begin
     from unnest(facts) f
     join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 
-  -- Segments: the greatest of each id ever said (there is but one, in practice), and the newest name.
+  -- Segments: the greatest of each id ever said (there is but one, in practice), and the newest name. Only those of which
+  -- something new is told are touched: a conflict alone would lock and write the row.
   with told as (
     select f.run_id, f.segment, f.meeting_id,
       max(f.connection) as connection, max(f.zoom_user_id) as zoom_user_id, max(f.registrant_id) as registrant_id,
@@ -228,14 +230,27 @@ begin
     from unnest(facts) f
     where f.kind in ('joined', 'left')
     group by f.run_id, f.segment, f.meeting_id
-  ), before as (
-    select seg.meeting_id, seg.run_id, seg.connection_key
-    from told join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment
-    where told.connection > coalesce(seg.connection, '')
+  ), news as materialized (
+    select told.*, seg.connection_key as was_key, seg.run_id is null as is_new,
+      told.connection > coalesce(seg.connection, '') as has_connection
+    from told left join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment
+    where seg.run_id is null
+      or told.connection > coalesce(seg.connection, '')
+      or told.zoom_user_id > coalesce(seg.zoom_user_id, '')
+      or told.registrant_id > coalesce(seg.registrant_id, '')
+      or told.customer_key > coalesce(seg.customer_key, '')
+      or told.email > coalesce(seg.email, '')
+      or (told.named_at, told.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
   ), kept as (
     insert into zoom.segments as seg
-      (run_id, segment, meeting_id, connection, zoom_user_id, registrant_id, customer_key, email, name, named_at)
-    select * from told
+      (run_id, segment, meeting_id, connection, zoom_user_id, registrant_id, customer_key, email, name, named_at, user_id)
+    select news.run_id, news.segment, news.meeting_id, news.connection, news.zoom_user_id, news.registrant_id, news.customer_key,
+      news.email, news.name, news.named_at, (
+        -- Almost always whom recognise will find; written at once, the row need not be written again.
+        select (array_agg(person.id order by person.id))[1] from public.users person
+        where news.is_new and news.registrant_id is null and lower(person.email) = lower(news.email collate "default")
+      )
+    from news
     on conflict (run_id, segment) do update set
       connection = greatest(seg.connection, excluded.connection),
       zoom_user_id = greatest(seg.zoom_user_id, excluded.zoom_user_id),
@@ -245,17 +260,12 @@ begin
       name = case when (excluded.named_at, excluded.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
                   then excluded.name else seg.name end,
       named_at = greatest(seg.named_at, excluded.named_at)
-    where excluded.connection > coalesce(seg.connection, '')
-      or excluded.zoom_user_id > coalesce(seg.zoom_user_id, '')
-      or excluded.registrant_id > coalesce(seg.registrant_id, '')
-      or excluded.customer_key > coalesce(seg.customer_key, '')
-      or excluded.email > coalesce(seg.email, '')
-      or (excluded.named_at, excluded.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
     returning seg.run_id, seg.segment
   )
   select
     (select array_agg(row(kept.run_id, kept.segment)::zoom.visit) from kept),
-    (select array_agg(row(before.meeting_id, before.run_id, before.connection_key, null)::zoom.sighting) from before)
+    (select array_agg(row(news.meeting_id, news.run_id, news.was_key, null)::zoom.sighting)
+     from news where news.has_connection and not news.is_new)
   into changed_visits, old_keys;
 
   -- Marks: a set. An exact time heard later only clears the flag.
@@ -511,10 +521,12 @@ begin
   -- Remember which rows are ours, what the app's said, and which guest a row stands for.
   insert into zoom.rows as memory
   select (told).* from unnest(written) told
+  where not exists (
+    select from zoom.rows known
+    where known.row_id = told.row_id and (known.was, known.run_id, known.connection_key, known.closed_at)
+      is not distinct from (told.was, told.run_id, told.connection_key, null))
   on conflict (row_id) do update set
-    was = excluded.was, run_id = excluded.run_id, connection_key = excluded.connection_key, closed_at = null
-  where (memory.was, memory.run_id, memory.connection_key, memory.closed_at)
-    is distinct from (excluded.was, excluded.run_id, excluded.connection_key, null);
+    was = excluded.was, run_id = excluded.run_id, connection_key = excluded.connection_key, closed_at = null;
   delete from zoom.rows memory where memory.row_id = any (array(select told.row_id from unnest(given_back) told));
   return array(select distinct told.meeting_id from unnest(given_back) told);
 end
