@@ -26,6 +26,7 @@ import (
 // settle what is in hand, close the inbox. All of that takes SHUTDOWN_TIMEOUT at
 // most. A SIGHUP meanwhile reads the webhook secrets anew.
 func serve(ctx context.Context, c Config) (err error) {
+	setMemoryGoal()
 	log := c.logger()
 	metrics := newMetrics()
 	stop := newStopping(c.ShutdownTimeout, log)
