@@ -29,6 +29,7 @@ create table zoom.instances (
   ended_at timestamptz,
   class_id uuid references public.classes (id) on delete set null,
   held_on date,
+  forgotten_at timestamptz,
   unique (meeting_id, instance),
   unique (meeting_id, run_id)
 );
@@ -43,6 +44,7 @@ comment on column zoom.instances.started_at is 'When it started: as stated, else
 comment on column zoom.instances.ended_at is 'When it ended: the greatest end Zoom reported; null while it runs.';
 comment on column zoom.instances.class_id is 'The class it counts for, as last looked up from the meeting.';
 comment on column zoom.instances.held_on is 'The date it counts for, as last worked out from the meeting and the policy.';
+comment on column zoom.instances.forgotten_at is 'When zoom.forget removed its segments and marks; null while they are kept. What is heard of it later changes nothing.';
 
 create index instances_newest_idx on zoom.instances (meeting_id, started_at desc, instance desc);
 create index instances_held_on_idx on zoom.instances (meeting_id, held_on);

@@ -194,15 +194,17 @@ begin
     from unnest(facts) f
     group by f.meeting_id, f.instance
   ), before as (
-    select told.*, run.stated_start as was_stated_start, run.first_at as was_first_at, run.ended_at as was_ended_at
+    select told.*, run.stated_start as was_stated_start, run.first_at as was_first_at, run.ended_at as was_ended_at,
+      run.forgotten_at is not null as is_forgotten
     from told left join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
   ), kept as (
     insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at)
     select before.meeting_id, before.instance, before.stated_start, before.first_at, before.ended_at from before
-    where before.was_first_at is null
+    where not before.is_forgotten and (
+      before.was_first_at is null
       or before.stated_start < coalesce(before.was_stated_start, 'infinity')
       or before.first_at < before.was_first_at
-      or before.ended_at > coalesce(before.was_ended_at, '-infinity')
+      or before.ended_at > coalesce(before.was_ended_at, '-infinity'))
     on conflict (meeting_id, instance) do update set
       stated_start = least(run.stated_start, excluded.stated_start),
       first_at = least(run.first_at, excluded.first_at),
@@ -213,8 +215,9 @@ begin
   into changed_runs, ended_runs
   from kept join before on before.meeting_id = kept.meeting_id and before.instance = kept.instance;
 
+  -- The facts of a run that was forgotten get no run: nothing is done with them.
   facts := array(
-    select row(f.n, f.kind, f.meeting, f.meeting_id, f.instance, run.run_id, f.at, f.approximate, f.start, f.segment, f.connection,
+    select row(f.n, f.kind, f.meeting, f.meeting_id, f.instance, case when run.forgotten_at is null then run.run_id end, f.at, f.approximate, f.start, f.segment, f.connection,
       f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name)::zoom.fact
     from unnest(facts) f
     join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
@@ -228,7 +231,7 @@ begin
       (array_agg(f.name order by f.at desc, f.name desc) filter (where f.name is not null))[1] as name,
       max(f.at) filter (where f.name is not null) as named_at
     from unnest(facts) f
-    where f.kind in ('joined', 'left')
+    where f.kind in ('joined', 'left') and f.run_id is not null
     group by f.run_id, f.segment, f.meeting_id
   ), news as materialized (
     select told.*, seg.connection_key as was_key, seg.run_id is null as is_new,
@@ -273,7 +276,7 @@ begin
     insert into zoom.marks as mark (run_id, segment, at, kind, approximate)
     select f.run_id, f.segment, f.at, f.kind, bool_and(f.approximate)
     from unnest(facts) f
-    where f.kind in ('joined', 'left')
+    where f.kind in ('joined', 'left') and f.run_id is not null
     group by f.run_id, f.segment, f.at, f.kind
     on conflict (run_id, segment, at, kind) do update set approximate = false
     where mark.approximate and not excluded.approximate
@@ -289,7 +292,7 @@ begin
   join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment;
 end
 $$;
-comment on function zoom.keep_facts is 'Adds facts to the set. Returns them with their runs, the runs and segments that changed, the runs whose end changed, and the connections touched; null for none.';
+comment on function zoom.keep_facts is 'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs and segments that changed, the runs whose end changed, and the connections touched; null for none.';
 revoke execute on function zoom.keep_facts from public;
 grant execute on function zoom.keep_facts to service_role;
 
@@ -315,7 +318,7 @@ begin
       union
       select other.run_id
       from public.zoom_meetings once join zoom.instances other on other.meeting_id = once.id
-      where once.id = any (meetings) and once.meeting_type = 'scheduled'
+      where once.id = any (meetings) and once.meeting_type = 'scheduled' and other.forgotten_at is null
     ) candidate
     join zoom.instances run on run.run_id = candidate.run_id
     join public.zoom_meetings meeting on meeting.id = run.meeting_id
@@ -617,7 +620,11 @@ begin
     select enrolled.student_id, enrolled.class_id, lesson.held_on
     from unnest(lessons) lesson
     join public.class_students enrolled on enrolled.class_id = lesson.class_id
-  ) told;
+  ) told
+  -- Of a lesson that was forgotten in part nothing can be said any more.
+  where not exists (
+    select from zoom.instances gone
+    where gone.class_id = told.class_id and gone.held_on = told.held_on and gone.forgotten_at is not null);
 
   -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
   perform from unnest(due) told

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"os"
 	"os/exec"
@@ -23,8 +24,8 @@ import (
 )
 
 const (
-	batchSize   = 100 // the relay's
-	batchCalls  = 2   // at once, as the relay has workers
+	batchSize   = 500 // the relay's, when events wait
+	batchCalls  = 2   // at once, as the relay has workers; each has its own meetings
 	pgbenchName = "pgbench"
 )
 
@@ -82,47 +83,66 @@ func (b *batches) run(ctx context.Context, events int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	count, err := b.store(ctx, lot)
+	each, err := b.store(ctx, lot)
 	if err != nil {
 		return 0, err
 	}
 	if err := b.calm(ctx); err != nil {
 		return 0, err
 	}
-	each := (count + batchCalls - 1) / batchCalls
 	took, err := b.call(ctx, each)
 	if err != nil {
 		return 0, fmt.Errorf("pgbench: %w", err)
 	}
-	b.from += count
+	b.from += each * batchCalls
 	if err := b.checkRows(ctx, lot); err != nil {
 		return 0, fmt.Errorf("pgbench: %w", err)
 	}
 	return float64(len(lot.bodies)) / took.Seconds(), nil
 }
 
-// store puts a lot's batches where pgbench's script finds them.
-func (b *batches) store(ctx context.Context, lot lot) (count int, err error) {
+// share is the facts of one client: those of its meetings, as the relay deals
+// them out.
+func share(lot lot) (shares [batchCalls][]zoom.Fact, err error) {
+	for _, body := range lot.bodies {
+		fact, err := zoom.Decode(body)
+		if err != nil {
+			return shares, err
+		}
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(fact.Meeting)) // it has no errors
+		client := h.Sum32() % batchCalls
+		shares[client] = append(shares[client], fact)
+	}
+	return shares, nil
+}
+
+// store puts a lot's batches where pgbench's script finds them, and returns
+// how many there are at most for a client.
+func (b *batches) store(ctx context.Context, lot lot) (each int, err error) {
+	shares, err := share(lot)
+	if err != nil {
+		return 0, err
+	}
 	var rows [][]any
-	for bodies := range slices.Chunk(lot.bodies, batchSize) {
-		facts := make([]zoom.Fact, len(bodies))
-		for i, body := range bodies {
-			if facts[i], err = zoom.Decode(body); err != nil {
+	for client, facts := range shares {
+		n := 0
+		for batch := range slices.Chunk(facts, batchSize) {
+			events, err1 := json.Marshal(batch)
+			rules, err2 := json.Marshal(policy)
+			if err := errors.Join(err1, err2); err != nil {
 				return 0, err
 			}
+			rows = append(rows, []any{b.from + n*batchCalls + client, events, rules})
+			n++
 		}
-		events, err1 := json.Marshal(facts)
-		rules, err2 := json.Marshal(policy)
-		if err := errors.Join(err1, err2); err != nil {
-			return 0, err
-		}
-		rows = append(rows, []any{b.from + len(rows), events, rules})
+		each = max(each, n)
 	}
 	_, err = b.db.CopyFrom(ctx, pgx.Identifier{"bench", "batches"}, []string{"n", "events", "policy"}, pgx.CopyFromRows(rows))
 	if err != nil {
 		return 0, fmt.Errorf("store the batches: %w", err)
 	}
-	return len(rows), nil
+	return each, nil
 }
 
 // script applies every batchCalls-th batch, from the client's own place on.
