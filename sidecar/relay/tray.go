@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"hash/fnv"
+	"slices"
 	"sync"
 )
 
@@ -46,7 +47,7 @@ func (t *tray[D]) put(ctx context.Context, items []item[D]) bool {
 func (t *tray[D]) take(ctx context.Context) (batch []item[D]) {
 	t.await(ctx, func() bool { return len(t.items) > 0 }, func() {
 		n := min(t.batch, len(t.items))
-		batch, t.items = t.items[:n:n], t.items[n:]
+		batch, t.items = slices.Clone(t.items[:n]), slices.Delete(t.items, 0, n)
 	})
 	return batch
 }

@@ -26,11 +26,28 @@ var (
 // text returns a JSON string as it stands, or "" for anything else. encoding/json
 // turns invalid UTF-8 and lone surrogates into U+FFFD.
 func text(raw json.RawMessage) string {
+	if isPlain(raw) {
+		return string(raw[1 : len(raw)-1])
+	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
+}
+
+// isPlain says whether raw is a JSON string of ASCII without escapes, which
+// stands for itself. Nearly all are.
+func isPlain(raw json.RawMessage) bool {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return false
+	}
+	for _, c := range raw[1 : len(raw)-1] {
+		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // textOrInteger is text that also takes a bare integer, as its digits.

@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(19);
+select plan(20);
 
 -- Two students; a lesson each week, and one that is held once.
 insert into users (id, email, name, role) values
@@ -66,6 +66,8 @@ select is(pg_temp.told('joined', '2024-03-04T08:00Z', 'maria'), 'duplicate', 'a 
 select is(pg_temp.told('left', '2024-03-04T08:01Z', 'ben'), 'duplicate', 'and one never heard of, too');
 select is(pg_temp.told('ended', '2024-03-04T12:00Z'), 'duplicate', 'and a later end');
 select is(pg_temp.shown(), (select shown from before), 'still no row changed');
+select is((select max(ended_at) from zoom.instances where instance = 'run of 2024-03-04' and held_on = '2024-03-04'
+  and meeting_id = '00000000-0000-4000-a000-000000000001'), '2024-03-04T09:00Z'::timestamptz, 'nor what is remembered of the run');
 
 -- A lesson that was forgotten is judged no more, even if the meeting runs again.
 select is(pg_temp.told('joined', '2024-03-04T15:40Z', 'maria', '990000002', 'again'), 'applied', 'the one-off meeting runs once more');
