@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -36,7 +31,7 @@ type door struct {
 	health  string // answers 200 once it serves
 	command []string
 	env     []string
-	log     buffer
+	log     stack.Said
 	program *stack.Program
 	pid     int
 }
@@ -114,9 +109,9 @@ func (d *door) start(ctx context.Context) error {
 	if err := d.launch(); err != nil {
 		return err
 	}
-	err := d.program.Await(ctx, startPatience, func(ctx context.Context) error { return get(ctx, d.health, nil) })
+	err := d.program.Await(ctx, startPatience, func(ctx context.Context) error { return stack.Get(ctx, d.health, nil) })
 	if err != nil {
-		return fmt.Errorf("start %s: %w\n%s", filepath.Base(d.command[0]), err, d.log.tail(5))
+		return fmt.Errorf("start %s: %w\n%s", filepath.Base(d.command[0]), err, d.log.Tail(5))
 	}
 	return nil
 }
@@ -132,7 +127,7 @@ func (d *door) stop() error {
 // metric is the sum of a metric's samples.
 func (d *door) metric(ctx context.Context, names ...string) ([]float64, error) {
 	sums := make([]float64, len(names))
-	err := get(ctx, d.metrics, func(line string) {
+	err := stack.Get(ctx, d.metrics, func(line string) {
 		for i, name := range names {
 			var value float64
 			if field, number, ok := strings.Cut(line, " "); ok && (field == name || strings.HasPrefix(field, name+"{")) {
@@ -152,54 +147,8 @@ func (d *door) settle(ctx context.Context) error {
 			return nil
 		}
 		if d.program.Err() != nil || ctx.Err() != nil {
-			return fmt.Errorf("wait until all is settled: %w\n%s", errors.Join(err, d.program.Err(), ctx.Err()), d.log.tail(5))
+			return fmt.Errorf("wait until all is settled: %w\n%s", errors.Join(err, d.program.Err(), ctx.Err()), d.log.Tail(5))
 		}
 		pause(ctx, 100*time.Millisecond)
 	}
-}
-
-// get reads an address line by line; anything but 200 is an error.
-func get(ctx context.Context, url string, line func(string)) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	request.Close = true
-	response, err := (&http.Client{Timeout: 5 * time.Second}).Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, response.Status)
-	}
-	if line == nil {
-		_, err := io.Copy(io.Discard, response.Body)
-		return err
-	}
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		line(lines.Text())
-	}
-	return lines.Err()
-}
-
-// buffer keeps what a running program says.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-// tail is the last n lines.
-func (b *buffer) tail(n int) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(b.text.String()), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

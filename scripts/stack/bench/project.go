@@ -54,7 +54,7 @@ func (p *project) open(ctx context.Context, template string) (err error) {
 	}
 	p.later(func() error { p.db.Close(); return nil })
 	rest, err := stack.StartPostgREST(ctx, stack.PostgRESTConfig{
-		Program: p.ground.postgrest, DatabaseURL: p.ground.server.URL(stack.Authenticator, p.database), Pool: 10, Log: new(buffer), OwnGroup: true,
+		Program: p.ground.postgrest, DatabaseURL: p.ground.server.URL(stack.Authenticator, p.database), Pool: 10, Log: new(stack.Said), OwnGroup: true,
 	})
 	if err != nil {
 		return err

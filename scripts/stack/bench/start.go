@@ -76,5 +76,5 @@ func (b *bench) firstAnswer(ctx context.Context, p *project, inbox string, body 
 		}
 		pause(ctx, time.Millisecond)
 	}
-	return 0, fmt.Errorf("the sidecar answered nothing for %s: %w\n%s", time.Since(began), errors.Join(ctx.Err(), d.program.Err()), d.log.tail(5))
+	return 0, fmt.Errorf("the sidecar answered nothing for %s: %w\n%s", time.Since(began), errors.Join(ctx.Err(), d.program.Err()), d.log.Tail(5))
 }

@@ -21,7 +21,7 @@ type node struct {
 	url, health string
 	program     string
 	config      string
-	log         buffer
+	log         stack.Said
 	running     *stack.Program
 }
 
@@ -89,9 +89,9 @@ func (n *node) launch() error {
 // awaitNodes returns when each is part of the cluster.
 func awaitNodes(ctx context.Context, nodes []*node) error {
 	for _, n := range nodes {
-		err := n.running.Await(ctx, time.Minute, func(ctx context.Context) error { return get(ctx, n.health, nil) })
+		err := n.running.Await(ctx, time.Minute, func(ctx context.Context) error { return stack.Get(ctx, n.health, nil) })
 		if err != nil {
-			return fmt.Errorf("wait for the NATS cluster: %w\n%s", err, n.log.tail(5))
+			return fmt.Errorf("wait for the NATS cluster: %w\n%s", err, n.log.Tail(5))
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func (w *world) mountDisk(ctx context.Context) (*disk, error) {
 		return nil, err
 	}
 	cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs -o size=`+diskSize+` none "$1" && echo $$ && exec sleep infinity`, "sh", d.mount)
-	said := new(buffer)
+	said := new(stack.Said)
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	program, err := stack.Run(cmd, syscall.SIGTERM)

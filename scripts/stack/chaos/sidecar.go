@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -31,7 +27,7 @@ type sidecar struct {
 	inbox              string
 	command            []string // the program, or what leads to it
 	env                []string
-	log                buffer
+	log                stack.Said
 
 	mu      sync.Mutex
 	running *stack.Program // nil while it should not run
@@ -95,9 +91,9 @@ func (s *sidecar) start(ctx context.Context) error {
 	if err := s.launch(); err != nil {
 		return err
 	}
-	err := s.program().Await(ctx, startPatience, func(ctx context.Context) error { return get(ctx, s.health, nil) })
+	err := s.program().Await(ctx, startPatience, func(ctx context.Context) error { return stack.Get(ctx, s.health, nil) })
 	if err != nil {
-		return fmt.Errorf("start the sidecar: %w\n%s", err, s.log.tail(5))
+		return fmt.Errorf("start the sidecar: %w\n%s", err, s.log.Tail(5))
 	}
 	return nil
 }
@@ -119,14 +115,14 @@ func (s *sidecar) stop() error {
 	s.set(nil)
 	select {
 	case <-program.Done():
-		return fmt.Errorf("the sidecar had ended by itself: %w\n%s", program.Err(), s.log.tail(5))
+		return fmt.Errorf("the sidecar had ended by itself: %w\n%s", program.Err(), s.log.Tail(5))
 	default:
 	}
 	if err := program.Stop(stopPatience); err != nil {
 		return err
 	}
 	if exit, failed := errors.AsType[*exec.ExitError](program.Err()); failed {
-		return fmt.Errorf("the sidecar did not stop well: %w\n%s", exit, s.log.tail(5))
+		return fmt.Errorf("the sidecar did not stop well: %w\n%s", exit, s.log.Tail(5))
 	}
 	return nil
 }
@@ -138,10 +134,10 @@ func (s *sidecar) startOrRefuse(ctx context.Context) (refusal string, err error)
 		return "", err
 	}
 	program := s.program()
-	err = program.Await(ctx, startPatience, func(ctx context.Context) error { return get(ctx, s.health, nil) })
+	err = program.Await(ctx, startPatience, func(ctx context.Context) error { return stack.Get(ctx, s.health, nil) })
 	if program.Err() != nil {
 		s.set(nil)
-		return s.log.tail(1), nil
+		return s.log.Tail(1), nil
 	}
 	return "", err
 }
@@ -167,7 +163,7 @@ func (s *sidecar) set(program *stack.Program) {
 // metric is the sum of a metric's samples.
 func (s *sidecar) metric(ctx context.Context, name string) (float64, error) {
 	sum := 0.0
-	err := get(ctx, s.admin+"/metrics", func(line string) {
+	err := stack.Get(ctx, s.admin+"/metrics", func(line string) {
 		var value float64
 		if field, number, ok := strings.Cut(line, " "); ok && (field == name || strings.HasPrefix(field, name+"{")) {
 			_, _ = fmt.Sscan(number, &value)
@@ -175,54 +171,4 @@ func (s *sidecar) metric(ctx context.Context, name string) (float64, error) {
 		}
 	})
 	return sum, err
-}
-
-// get reads an address line by line; anything but 200 is an error.
-func get(ctx context.Context, url string, line func(string)) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	request.Close = true // nothing is kept for a sidecar that will be killed
-	response, err := (&http.Client{Timeout: zoomPatience}).Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, response.Status)
-	}
-	if line == nil {
-		_, err := io.Copy(io.Discard, response.Body)
-		return err
-	}
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		line(lines.Text())
-	}
-	return lines.Err()
-}
-
-// buffer keeps what a running program says.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// tail is the last n lines.
-func (b *buffer) tail(n int) string {
-	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

@@ -66,7 +66,7 @@ func (w *world) open(ctx context.Context) (err error) {
 	}
 	w.later(func() error { w.db.Close(); return nil })
 	w.rest, err = stack.StartPostgREST(ctx, stack.PostgRESTConfig{
-		Program: w.ground.postgrest, DatabaseURL: w.ground.server.URL(stack.Authenticator, w.database), Pool: 10, Log: new(buffer), OwnGroup: true,
+		Program: w.ground.postgrest, DatabaseURL: w.ground.server.URL(stack.Authenticator, w.database), Pool: 10, Log: new(stack.Said), OwnGroup: true,
 	})
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func oneSidecar(ctx context.Context, w *world) error {
 func (w *world) said(lines int) string {
 	var all []string
 	for i, s := range w.sidecars {
-		all = append(all, fmt.Sprintf("sidecar %d said:\n%s", i+1, s.log.tail(lines)))
+		all = append(all, fmt.Sprintf("sidecar %d said:\n%s", i+1, s.log.Tail(lines)))
 	}
 	return strings.Join(all, "\n")
 }

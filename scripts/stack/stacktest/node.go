@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"zoom-attendance/scripts/stack"
 )
 
 // Node is a script at work that answers in JSON, a value per line.
@@ -23,7 +25,7 @@ func StartNode(t testing.TB, env []string, script string, args ...string) *Node 
 	t.Helper()
 	cmd := exec.Command("node", append([]string{script}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
-	complaints := new(lockedBuffer)
+	complaints := new(stack.Said)
 	cmd.Stderr = complaints
 	input, err1 := cmd.StdinPipe()
 	output, err2 := cmd.StdoutPipe()

@@ -50,7 +50,7 @@ func (p *Project) StartSidecar() *Sidecar {
 		p.t.Fatal(err)
 	}
 	door, admin := localAddress(p.t), localAddress(p.t)
-	log := new(lockedBuffer)
+	log := new(stack.Said)
 	cmd := exec.Command(program, "serve")
 	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+door[strings.LastIndex(door, ":")+1:], "ADMIN_ADDR="+admin, "LOG_FORMAT=text",
 		"INBOX_DIR="+filepath.Join(p.t.TempDir(), "inbox"), "ZOOM_WEBHOOK_SECRET="+WebhookSecret,

@@ -58,7 +58,7 @@ func NewProject(t testing.TB) *Project {
 	postgrest := setting(t, EnvPostgREST)
 
 	name := cloneTemplate(t, server)
-	log := new(lockedBuffer)
+	log := new(stack.Said)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	rest, err := stack.StartPostgREST(ctx, stack.PostgRESTConfig{
