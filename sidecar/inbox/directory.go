@@ -119,17 +119,20 @@ func (d *directory) spare() error {
 	return nil
 }
 
-// sweep removes what a kill right after the start left behind: files that we and
-// the server make to see that we can write. The server would take its own for
-// an account, and say for ever that it cannot find that.
+// sweep removes what must not be there when the server starts. A kill right
+// after a start leaves files behind that we and the server make to see that we
+// can write; the server would take its own for an account, and say for ever that
+// it cannot find that. And in obs versions before kept what is settled, which is
+// the checkpoint's now.
 func (d *directory) sweep() error {
-	for _, pattern := range []string{"probe-*", filepath.Join("jetstream", "_test_*")} {
+	streams := filepath.Join("jetstream", "$G", "streams")
+	for _, pattern := range []string{"probe-*", filepath.Join("jetstream", "_test_*"), filepath.Join(streams, "ZOOM_*", "obs", consumerName)} {
 		left, err := filepath.Glob(d.file(pattern))
 		if err != nil {
 			return err
 		}
 		for _, path := range left {
-			if err := os.Remove(path); err != nil {
+			if err := os.RemoveAll(path); err != nil {
 				return fmt.Errorf("%w: %s: %w", ErrNotWritable, d.path, err)
 			}
 		}

@@ -34,8 +34,12 @@ func TestWhatAKillAtTheStartLeftBehindIsNoTrouble(t *testing.T) {
 	b := open(t, o)
 	accept(t, b, "one")
 	shut(t, b)
-	left := []string{filepath.Join(o.Dir, "jetstream", "_test_4711"), filepath.Join(o.Dir, "probe-4711")}
+	left := []string{
+		filepath.Join(o.Dir, "jetstream", "_test_4711"), filepath.Join(o.Dir, "probe-4711"),
+		filepath.Join(streamDir(o, streamEvents), "obs", consumerName, "o.dat"), // of a version before
+	}
 	for _, path := range left {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
 	}
 	b = open(t, o)
