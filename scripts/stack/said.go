@@ -67,3 +67,19 @@ func Get(ctx context.Context, url string, line func(string)) error {
 	}
 	return lines.Err()
 }
+
+// Metrics reads some of the metrics that an address shows: of each the sum of
+// its samples.
+func Metrics(ctx context.Context, url string, names ...string) ([]float64, error) {
+	sums := make([]float64, len(names))
+	err := Get(ctx, url, func(line string) {
+		for i, name := range names {
+			var value float64
+			if field, number, ok := strings.Cut(line, " "); ok && (field == name || strings.HasPrefix(field, name+"{")) {
+				_, _ = fmt.Sscan(number, &value)
+				sums[i] += value
+			}
+		}
+	})
+	return sums, err
+}

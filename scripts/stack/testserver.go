@@ -76,6 +76,16 @@ func (s *TestServer) TempDir() (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
+// UseTempDir makes TempDir that of this process and of those it starts, so that
+// nothing is left of a run that is killed.
+func (s *TestServer) UseTempDir() error {
+	dir, err := s.TempDir()
+	if err != nil || dir == "" {
+		return err
+	}
+	return os.Setenv("TMPDIR", dir)
+}
+
 // Close stops the server and deletes its data.
 func (s *TestServer) Close() error {
 	return errors.Join(s.Stop(), s.lock.Close(), os.RemoveAll(s.dir))

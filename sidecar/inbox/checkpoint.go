@@ -140,6 +140,8 @@ type checkpoint struct {
 
 	mu  sync.Mutex
 	now progress
+
+	lags bool // the last write failed, and that was said
 }
 
 func newCheckpoint(path string, now progress, log *slog.Logger) *checkpoint {
@@ -205,8 +207,8 @@ func (c *checkpoint) keep(ctx context.Context) {
 	}
 }
 
-// save writes now. Without success it lags behind, and tries again with the
-// next change.
+// save writes now, for one goroutine at a time. Without success it lags behind,
+// says so once, and tries again with the next change.
 func (c *checkpoint) save() {
 	if c == nil {
 		return
@@ -217,10 +219,11 @@ func (c *checkpoint) save() {
 	if err == nil {
 		err = replaceFile(c.path, text)
 	}
-	if err != nil {
+	if err != nil && !c.lags {
 		c.log.Warn("how far the inbox is settled could not be noted; after a restart some events are applied again, which changes nothing",
 			slog.String(zoom.LogError, err.Error()))
 	}
+	c.lags = err != nil
 }
 
 // replaceFile leaves the old text or the new, never a part, if the process dies.

@@ -1,9 +1,9 @@
 package inbox
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -115,14 +115,19 @@ func TestTheServerKeepsNothingOfItsOwnAboutWhatIsSettled(t *testing.T) {
 	require.Empty(t, found)
 }
 
-func TestACheckpointThatCannotBeWrittenIsWrittenLater(t *testing.T) {
+func TestACheckpointThatCannotBeWrittenSaysSoOnceAndIsWrittenLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "unmounted")
-		c := newCheckpoint(checkpointFile(dir, streamEvents), progress{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		var said bytes.Buffer
+		c := newCheckpoint(checkpointFile(dir, streamEvents), progress{}, slog.New(slog.NewTextHandler(&said, nil)))
 		ctx, stop := context.WithCancel(t.Context())
 		go c.keep(ctx)
-		c.settle(1)
-		synctest.Wait()
+		for range 3 {
+			c.settle(1)
+			time.Sleep(checkpointPause)
+			synctest.Wait()
+		}
+		require.Equal(t, 1, bytes.Count(said.Bytes(), []byte("could not be noted")), said.String())
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		c.settle(2)
 		time.Sleep(checkpointPause)

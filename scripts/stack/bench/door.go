@@ -4,13 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"zoom-attendance/scripts/stack"
@@ -38,22 +32,19 @@ type door struct {
 
 // newDoor is one with an address of its own, not yet started.
 func newDoor(health string, command ...string) (*door, error) {
-	port, err := quietPort()
+	port, err := stack.QuietPort()
 	if err != nil {
 		return nil, err
 	}
 	d := &door{address: fmt.Sprintf("127.0.0.1:%d", port), command: command}
 	d.health = "http://" + d.address + health
-	d.env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
-		"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "ZOOM_WEBHOOK_SECRET=" + string(webhookSecret),
-	}
+	d.env = append(stack.OwnEnv(), "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "ZOOM_WEBHOOK_SECRET="+string(webhookSecret))
 	return d, nil
 }
 
 // newSidecar is the production binary with its default settings.
 func (p *project) newSidecar(program, inbox string) (*door, error) {
-	admin, err := quietPort()
+	admin, err := stack.QuietPort()
 	if err != nil {
 		return nil, err
 	}
@@ -77,31 +68,11 @@ func (p *project) newRoute() (*door, error) {
 	return d, nil
 }
 
-// quietPort is one that no connection of ours will happen to be given: it lies
-// below those that the kernel hands out.
-func quietPort() (int, error) {
-	for range 100 {
-		port := 15000 + rand.IntN(15000)
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			return port, listener.Close()
-		}
-	}
-	return 0, errors.New("find a free port: a hundred were taken")
-}
-
 // launch starts the program and does not wait until it serves.
 func (d *door) launch() error {
-	cmd := exec.Command(d.command[0], d.command[1:]...)
-	cmd.Env = d.env
-	cmd.Stdout, cmd.Stderr = &d.log, &d.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
-	program, err := stack.Run(cmd, syscall.SIGTERM)
-	if err != nil {
-		return err
-	}
-	d.program, d.pid = program, cmd.Process.Pid
-	return nil
+	program, pid, err := stack.Launch(d.command, d.env, &d.log)
+	d.program, d.pid = program, pid
+	return err
 }
 
 // start returns when it serves.
@@ -124,25 +95,10 @@ func (d *door) stop() error {
 	return d.program.Stop(stopPatience)
 }
 
-// metric is the sum of a metric's samples.
-func (d *door) metric(ctx context.Context, names ...string) ([]float64, error) {
-	sums := make([]float64, len(names))
-	err := stack.Get(ctx, d.metrics, func(line string) {
-		for i, name := range names {
-			var value float64
-			if field, number, ok := strings.Cut(line, " "); ok && (field == name || strings.HasPrefix(field, name+"{")) {
-				_, _ = fmt.Sscan(number, &value)
-				sums[i] += value
-			}
-		}
-	})
-	return sums, err
-}
-
 // settle returns when all that was answered 200 is settled.
 func (d *door) settle(ctx context.Context) error {
 	for {
-		sums, err := d.metric(ctx, "sidecar_inbox_accepted_total", "sidecar_inbox_settled_total")
+		sums, err := stack.Metrics(ctx, d.metrics, "sidecar_inbox_accepted_total", "sidecar_inbox_settled_total")
 		if err == nil && sums[0] == sums[1] {
 			return nil
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"zoom-attendance/scripts/stack"
@@ -46,14 +45,8 @@ func (g *ground) furnish(ctx context.Context) (err error) {
 	if g.postgrest, err = g.tree.PostgRESTPath(); err != nil {
 		return err
 	}
-	temp, err := g.server.TempDir()
-	if err != nil {
+	if err := g.server.UseTempDir(); err != nil {
 		return err
-	}
-	if temp != "" { // so that nothing is left of a run that is killed
-		if err := os.Setenv("TMPDIR", temp); err != nil {
-			return err
-		}
 	}
 	g.sidecar, err = g.release(ctx, g.tree.Root, "sidecar")
 	return err

@@ -100,7 +100,7 @@ func awaitNodes(ctx context.Context, nodes []*node) error {
 func quietPorts(n int) ([]int, error) {
 	var ports []int
 	for range 10 * n {
-		port, err := quietPort()
+		port, err := stack.QuietPort()
 		if err != nil {
 			return nil, err
 		}

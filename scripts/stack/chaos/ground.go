@@ -48,7 +48,7 @@ func openGround(ctx context.Context) (*ground, error) {
 }
 
 func (g *ground) furnish(ctx context.Context) (err error) {
-	port, err := quietPort()
+	port, err := stack.QuietPort()
 	if err != nil {
 		return err
 	}
@@ -59,14 +59,8 @@ func (g *ground) furnish(ctx context.Context) (err error) {
 	if g.postgrest, err = g.tree.PostgRESTPath(); err != nil {
 		return err
 	}
-	temp, err := g.server.TempDir()
-	if err != nil {
+	if err := g.server.UseTempDir(); err != nil {
 		return err
-	}
-	if temp != "" { // so that nothing is left of a run that is killed
-		if err := os.Setenv("TMPDIR", temp); err != nil {
-			return err
-		}
 	}
 	g.sidecar, err = g.build(ctx, "sidecar", "./sidecar")
 	return err

@@ -4,13 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
-	"os"
 	"os/exec"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"zoom-attendance/scripts/stack"
@@ -35,8 +30,8 @@ type sidecar struct {
 
 // newSidecar is one with an inbox and addresses of its own, not yet started.
 func (w *world) newSidecar(inbox string, env ...string) (*sidecar, error) {
-	port, err1 := quietPort()
-	admin, err2 := quietPort()
+	port, err1 := stack.QuietPort()
+	admin, err2 := stack.QuietPort()
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
@@ -46,7 +41,7 @@ func (w *world) newSidecar(inbox string, env ...string) (*sidecar, error) {
 		admin:   fmt.Sprintf("http://127.0.0.1:%d", admin),
 		inbox:   inbox,
 		command: []string{w.ground.sidecar, "serve"},
-		env: append(ownEnv(), append([]string{
+		env: append(stack.OwnEnv(), append([]string{
 			"HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), fmt.Sprintf("ADMIN_ADDR=127.0.0.1:%d", admin), "LOG_FORMAT=text",
 			"INBOX_DIR=" + inbox, "ZOOM_WEBHOOK_SECRET=" + string(webhookSecret),
 			"SUPABASE_URL=" + w.line.url, "SUPABASE_SECRET_KEY=" + stack.SecretKey,
@@ -56,32 +51,9 @@ func (w *world) newSidecar(inbox string, env ...string) (*sidecar, error) {
 	return s, nil
 }
 
-// ownEnv is what of our environment a program needs, and no setting of a
-// sidecar that somebody has exported.
-func ownEnv() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()}
-}
-
-// quietPort is one that no connection of ours will happen to be given while a
-// sidecar is away: it lies below those that the kernel hands out.
-func quietPort() (int, error) {
-	for range 100 {
-		port := 15000 + rand.IntN(15000)
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			return port, listener.Close()
-		}
-	}
-	return 0, errors.New("find a free port: a hundred were taken")
-}
-
 // launch starts the program and does not wait until it serves.
 func (s *sidecar) launch() error {
-	cmd := exec.Command(s.command[0], s.command[1:]...)
-	cmd.Env = s.env
-	cmd.Stdout, cmd.Stderr = &s.log, &s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
-	program, err := stack.Run(cmd, syscall.SIGTERM)
+	program, _, err := stack.Launch(s.command, s.env, &s.log)
 	s.set(program)
 	return err
 }
@@ -162,13 +134,6 @@ func (s *sidecar) set(program *stack.Program) {
 
 // metric is the sum of a metric's samples.
 func (s *sidecar) metric(ctx context.Context, name string) (float64, error) {
-	sum := 0.0
-	err := stack.Get(ctx, s.admin+"/metrics", func(line string) {
-		var value float64
-		if field, number, ok := strings.Cut(line, " "); ok && (field == name || strings.HasPrefix(field, name+"{")) {
-			_, _ = fmt.Sscan(number, &value)
-			sum += value
-		}
-	})
-	return sum, err
+	sums, err := stack.Metrics(ctx, s.admin+"/metrics", name)
+	return sums[0], err
 }
