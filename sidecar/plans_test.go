@@ -31,17 +31,18 @@ insert into zoom.instances (meeting_id, instance, stated_start, first_at, ended_
 select md5('c' || c)::uuid, c || '-' || d, '2026-01-05T08:00Z'::timestamptz + d * interval '1 day', '2026-01-05T08:00Z'::timestamptz + d * interval '1 day',
   '2026-01-05T09:00Z'::timestamptz + d * interval '1 day', md5('c' || c)::uuid, '2026-01-05'::date + d
 from generate_series(1, 50) c, generate_series(0, 249) d;
-insert into zoom.segments (run_id, segment, meeting_id, connection, email, name, named_at, user_id)
-select run.run_id, i::text, run.meeting_id, 'c' || i, 's' || i || '@school.test', 'Student ' || i, run.stated_start, md5('u' || i)::uuid
+insert into zoom.segments (run_id, segment, meeting_id, connection, email, user_id)
+select run.run_id, i::text, run.meeting_id, 'c' || i, 's' || i || '@school.test', md5('u' || i)::uuid
 from zoom.instances run, generate_series(1, 2000) i
 where run.meeting_id = md5('c' || (1 + (i - 1) / 40))::uuid;
-insert into zoom.marks (run_id, segment, at, kind)
-select seg.run_id, seg.segment, seg.named_at + case kind when 'left' then interval '50 minutes' else interval '0' end, kind
-from zoom.segments seg, unnest(array['joined', 'left']) kind where seg.named_at is not null;
+insert into zoom.marks (run_id, segment, at, kind, name)
+select seg.run_id, seg.segment, run.stated_start + case kind when 'left' then interval '50 minutes' else interval '0' end, kind, 'Student ' || seg.segment
+from zoom.segments seg join zoom.instances run on run.run_id = seg.run_id and run.stated_start is not null,
+  unnest(array['joined', 'left']) kind;
 insert into zoom_participants (id, meeting_id, user_id, status, join_time, leave_time, duration)
 select md5('p' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid, 'left', '2026-09-11T08:00Z', '2026-09-11T08:50Z', 3000
 from generate_series(1, 2000) i;
-insert into zoom.rows (row_id, meeting_id) select id, meeting_id from zoom_participants where user_id is not null;
+insert into zoom.rows (row_id) select id from zoom_participants where user_id is not null;
 insert into attendance_records (student_id, class_id, date, status)
 select md5('u' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, '2026-01-05'::date + d, 'present' from generate_series(1, 2000) i, generate_series(0, 249) d;
 insert into zoom.verdicts (student_id, class_id, date, verdict) select student_id, class_id, date, 'present' from attendance_records;

@@ -27,7 +27,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		batch: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_batch_events",
 			Help:    "How many events were applied together, if the database took them so.",
-			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500},
+			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
 		}),
 		apply: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_apply_seconds",

@@ -43,7 +43,7 @@ type Destination interface {
 
 // Options of a relay. The zero value of each means its default.
 type Options struct {
-	Batch         int                   // the most events applied in one call; default 500
+	Batch         int                   // the most events applied in one call; default 1000
 	Workers       int                   // batches under way at once, of different meetings; default 2
 	UnknownWaits  []time.Duration       // when to try an unknown meeting again; default 1, 5 and 30 minutes
 	MinWait       time.Duration         // the first wait for a destination that is down; default 250 ms
@@ -56,7 +56,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	set(&o.Batch, 500)
+	set(&o.Batch, 1000)
 	set(&o.Workers, 2)
 	set(&o.MinWait, 250*time.Millisecond)
 	set(&o.MaxWait, 30*time.Second)

@@ -6,7 +6,7 @@
 --
 --   instances   one run of a meeting: the least start, the greatest end
 --   segments    one visit to one room, and who it is
---   marks       joined or left, at an instant
+--   marks       joined or left, at an instant, under a name
 --   rows        what we remember of rows in public.zoom_participants: which are ours, what the others said
 --   verdicts    what we remember of rows in public.attendance_records
 --
@@ -64,14 +64,11 @@ create table zoom.segments (
   registrant_id text collate "C",
   customer_key text collate "C",
   email text collate "C",
-  name text collate "C",
-  named_at timestamptz,
   user_id uuid references public.users (id) on delete set null,
   primary key (run_id, segment),
   foreign key (meeting_id, run_id) references zoom.instances (meeting_id, run_id) on delete cascade,
-  constraint a_name_has_its_time check ((name is null) = (named_at is null)),
   constraint absent_is_null_not_empty check ('' not in (coalesce(connection, '-'), coalesce(zoom_user_id, '-'),
-    coalesce(registrant_id, '-'), coalesce(customer_key, '-'), coalesce(email, '-'), coalesce(name, '-')))
+    coalesce(registrant_id, '-'), coalesce(customer_key, '-'), coalesce(email, '-')))
 );
 
 comment on table zoom.segments is 'One visit to one room (a rejoin and a breakout move each begin another), and all that Zoom said about who it is.';
@@ -84,8 +81,6 @@ comment on column zoom.segments.zoom_user_id is 'The Zoom account, if signed in.
 comment on column zoom.segments.registrant_id is 'The registration, if the meeting asks for one.';
 comment on column zoom.segments.customer_key is 'What the page that embeds the meeting passed when joining.';
 comment on column zoom.segments.email is 'The e-mail, as Zoom shows it.';
-comment on column zoom.segments.name is 'The newest display name.';
-comment on column zoom.segments.named_at is 'When that name was used.';
 comment on column zoom.segments.user_id is 'The user it is, as last looked up; null for somebody unknown.';
 
 -- What tells the row first: else, while there are no statistics, an index on the run alone looks as good as the right one.
@@ -102,6 +97,7 @@ create table zoom.marks (
   at timestamptz not null,
   kind text collate "C" not null check (kind in ('joined', 'left')),
   approximate boolean not null default false,
+  name text collate "C" check (name <> ''),
   recorded_at timestamptz not null default now(),
   primary key (run_id, segment, at, kind),
   foreign key (run_id, segment) references zoom.segments (run_id, segment) on delete cascade
@@ -113,6 +109,7 @@ comment on column zoom.marks.segment is 'The visit it begins or ends.';
 comment on column zoom.marks.at is 'When, to the second, by the event''s own time.';
 comment on column zoom.marks.kind is 'joined or left.';
 comment on column zoom.marks.approximate is 'The event had no usable time of its own; this is when Zoom sent it.';
+comment on column zoom.marks.name is 'The display name at that time; of several told, the greatest.';
 comment on column zoom.marks.recorded_at is 'When we first recorded it. Explains a verdict; decides nothing.';
 
 alter table zoom.marks enable row level security;
@@ -126,7 +123,6 @@ comment on type zoom.said is 'What a row of public.zoom_participants says of its
 
 create table zoom.rows (
   row_id uuid primary key references public.zoom_participants (id) on delete cascade,
-  meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
   was zoom.said,
   run_id bigint,
   connection_key text collate "C",
@@ -138,14 +134,12 @@ create table zoom.rows (
 
 comment on table zoom.rows is 'What the sidecar remembers of the rows in public.zoom_participants that it made or wrote over.';
 comment on column zoom.rows.row_id is 'The row.';
-comment on column zoom.rows.meeting_id is 'Its meeting.';
 comment on column zoom.rows.was is 'What the app''s row said before we wrote over it. Null for a row we made: that one we may delete.';
 comment on column zoom.rows.run_id is 'The run the guest it stands for was in; null for a user''s row.';
 comment on column zoom.rows.connection_key is 'The guest it stands for; null for a user''s row.';
 comment on column zoom.rows.closed_at is 'The leave_time we gave a row that only the app had left at joined; null for a row that shows Zoom''s facts.';
 
 create unique index rows_guest_key on zoom.rows (run_id, connection_key) where run_id is not null;
-create index rows_meeting_id_idx on zoom.rows (meeting_id);
 
 alter table zoom.rows enable row level security;
 grant select, insert, update, delete on zoom.rows to service_role;

@@ -5,10 +5,10 @@
 --   keep_facts          added to the set of facts; a repeat adds nothing, and then nothing else happens
 --   date_instances      which lesson (class and date) each run counts for
 --   recognise           who each connection is, looked up anew
---   show_participants   the people it touched, in public.zoom_participants
+--   show_participants   the people it touched, in public.zoom_participants (their times: add_up)
 --   close_app_joins     those whom only the app had left at joined
 --   show_meetings       started or ended, in public.zoom_meetings
---   record_attendance   the verdicts, in public.attendance_records
+--   record_attendance   the verdicts, in public.attendance_records (add_up again)
 --
 -- Every step works on sets and writes only what differs. The steps hand each other arrays, not temporary tables, whose
 -- making costs more than a batch. A batch locks its meetings and then their classes, each in id order, so any number of
@@ -19,7 +19,7 @@
 -- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
 -- keeps the plan of a function that has settings of its own, and language sql does not.
 --
--- Locks nothing: it only makes types, a view and functions.
+-- Locks nothing: it only makes types and functions.
 
 create type zoom.fact as (
   n integer,
@@ -47,62 +47,24 @@ comment on type zoom.visit is 'The key of one segment.';
 create type zoom.sighting as (meeting_id uuid, run_id bigint, connection_key text collate "C", user_id uuid);
 comment on type zoom.sighting is 'A connection, and the user it is or was taken for; null for a guest.';
 
+create type zoom.person as (
+  meeting_id uuid, held_on date, class_id uuid, user_id uuid, run_id bigint, connection_key text collate "C"
+);
+comment on type zoom.person is 'Somebody in a meeting on a date: a user in all its runs (if a class is given, in those that count for it), or a guest, who is one connection in one run.';
+
+create type zoom.stay as (
+  connection text collate "C", name text collate "C", email text collate "C", join_time timestamptz, leave_time timestamptz,
+  duration integer, is_in boolean, is_settled boolean
+);
+comment on type zoom.stay is 'What Zoom saw of a person: the connection that joined last, the newest name, the time in seconds, whether they are in, and whether their time counts already. The connection is null if it saw nothing.';
+
 create type zoom.lesson as (class_id uuid, held_on date);
 comment on type zoom.lesson is 'A class on a date.';
-
-
-create view zoom.visits with (security_invoker) as
-select
-  mark.run_id,
-  mark.segment,
-  mark.kind,
-  mark.at,
-  -- Here now: the last thing heard is a join, and the run goes on.
-  mark.kind = 'joined' and next.at is null and run.ended_at is null as is_open,
-  -- When they went: by a leave, or because the run ended with them in it.
-  case
-    when mark.kind = 'left' then mark.at
-    when next.at is null and run.ended_at is not null then greatest(mark.at, run.ended_at)
-  end as left_at,
-  -- The time that counts: from a join to the next mark, else to the end. Longer than any meeting lasts is not believed.
-  case
-    when mark.kind = 'joined' and (next.at is not null or run.ended_at is not null)
-      and coalesce(next.at, greatest(mark.at, run.ended_at)) - mark.at <= interval '30 hours'
-    then tstzrange(mark.at, coalesce(next.at, greatest(mark.at, run.ended_at)))
-  end as counted,
-  run.ended_at is not null as is_over
-from zoom.marks mark
--- Each looked up for its mark (limit keeps the planner from joining in another order), so that the marks are always
--- reached by their whole key.
-cross join lateral (
-  select parent.ended_at from zoom.instances parent where parent.run_id = mark.run_id limit 1
-) run
-left join lateral (
-  select later.at
-  from zoom.marks later
-  where later.run_id = mark.run_id and later.segment = mark.segment and (later.at, later.kind) > (mark.at, mark.kind)
-  order by later.at, later.kind
-  limit 1
-) next on true;
-
-comment on view zoom.visits is 'Each mark with what follows from the next one of its segment, or from the end of the run.';
-comment on column zoom.visits.run_id is 'The run of the meeting.';
-comment on column zoom.visits.segment is 'The segment.';
-comment on column zoom.visits.kind is 'joined or left.';
-comment on column zoom.visits.at is 'When.';
-comment on column zoom.visits.is_open is 'They are in the room: a join, nothing after it, and the run goes on.';
-comment on column zoom.visits.left_at is 'When they went, by a leave or by the end; null otherwise.';
-comment on column zoom.visits.counted is 'The time that counts, for a join that was closed; null otherwise.';
-comment on column zoom.visits.is_over is 'The run has ended.';
-grant select on zoom.visits to service_role;
 
 
 create function zoom.seconds(counted tstzmultirange) returns integer
 language plpgsql immutable set search_path = '' as $$
 begin
-  if counted = multirange(range_merge(counted)) then -- one piece, as almost always: no query is needed
-    return coalesce(extract(epoch from upper(counted) - lower(counted)), 0)::integer;
-  end if;
   return (select coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0)::integer from unnest(counted) piece);
 end
 $$;
@@ -138,6 +100,80 @@ $$;
 comment on function zoom.weighed is 'What a record should say, from what somebody else had set (or null) and what Zoom''s facts say (or null). People outrank us: theirs is only ever raised, late and excused never touched.';
 revoke execute on function zoom.weighed from public;
 grant execute on function zoom.weighed to service_role;
+
+
+create function zoom.add_up(people zoom.person[]) returns zoom.stay[]
+language plpgsql stable set search_path = '' as $$
+declare
+  stays zoom.stay[];
+begin
+  with seat as (
+    -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
+    select person.n, seg.*
+    from unnest(people) with ordinality person (meeting_id, held_on, class_id, user_id, run_id, connection_key, n)
+    left join lateral (
+      select here.run_id, here.segment, here.connection, here.connection_key, here.email, run.ended_at
+      from zoom.instances run
+      cross join lateral (
+        select own.* from zoom.segments own
+        where own.user_id = person.user_id and own.meeting_id = person.meeting_id and own.run_id = run.run_id
+        offset 0
+      ) here
+      where run.meeting_id = person.meeting_id and run.held_on = person.held_on and person.user_id is not null
+        and (person.class_id is null or run.class_id = person.class_id)
+      union all
+      select guest.run_id, guest.segment, guest.connection, guest.connection_key, guest.email, run.ended_at
+      from zoom.segments guest
+      join zoom.instances run on run.run_id = guest.run_id
+      where guest.connection_key = person.connection_key and guest.run_id = person.run_id and guest.user_id is null
+    ) seg on true
+  ), visit as (
+    select seat.*, mark.kind, mark.at, mark.name,
+      lead(mark.at) over (partition by seat.run_id, seat.segment order by mark.at, mark.kind) as next_at
+    from seat
+    left join lateral (
+      select told.kind, told.at, told.name from zoom.marks told
+      where told.run_id = seat.run_id and told.segment = seat.segment
+      offset 0
+    ) mark on true
+  ), part as (
+    -- What ends it: the next mark, else the end of the run; null while they are in.
+    select visit.*, coalesce(visit.next_at, case when visit.ended_at is not null then greatest(visit.at, visit.ended_at) end) as until
+    from visit
+  ), timed as (
+    select part.*,
+      -- When they went: by a leave, or because the run ended with them in it.
+      case when part.kind = 'left' then part.at when part.next_at is null then part.until end as left_at,
+      -- Longer than any meeting lasts is not believed.
+      case when part.kind = 'joined' and part.until - part.at <= interval '30 hours' then tstzrange(part.at, part.until) end as counted
+    from part
+  ), total as (
+    select timed.n,
+      -- The connection that joined last; of those that only ever left, the last to do so.
+      (array_agg(coalesce(timed.connection, timed.segment) order by timed.kind, timed.at desc, timed.connection_key desc))[1] as connection,
+      (array_agg(timed.name order by timed.at desc, timed.name desc) filter (where timed.name is not null))[1] as name,
+      max(timed.email) as email,
+      max(timed.at) filter (where timed.kind = 'joined') as join_time,
+      max(timed.left_at) as leave_time,
+      -- The union of their times, so two devices and a late leave count once.
+      case when count(timed.counted) > 1 then zoom.seconds(range_agg(timed.counted))
+        else coalesce(extract(epoch from max(upper(timed.counted) - lower(timed.counted))), 0)::integer end as duration,
+      bool_or(timed.kind = 'joined' and timed.until is null) as is_in,
+      -- They have left, or what they were in has ended.
+      bool_or(timed.kind = 'left' or timed.ended_at is not null) as is_settled
+    from timed
+    group by timed.n
+  )
+  select array_agg(row(total.connection, total.name, total.email, total.join_time, case when not total.is_in then total.leave_time end,
+    total.duration, total.is_in, total.is_settled)::zoom.stay order by total.n)
+  into stays
+  from total;
+  return stays;
+end
+$$;
+comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order.';
+revoke execute on function zoom.add_up from public;
+grant execute on function zoom.add_up to service_role;
 
 
 create function zoom.read_events(events jsonb) returns zoom.fact[]
@@ -222,14 +258,12 @@ begin
     from unnest(facts) f
     join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 
-  -- Segments: the greatest of each id ever said (there is but one, in practice), and the newest name. Only those of which
+  -- Segments: the greatest of each id ever said (there is but one, in practice). Only those of which
   -- something new is told are touched: a conflict alone would lock and write the row.
   with told as (
     select f.run_id, f.segment, f.meeting_id,
       max(f.connection) as connection, max(f.zoom_user_id) as zoom_user_id, max(f.registrant_id) as registrant_id,
-      max(f.customer_key) as customer_key, max(f.email) as email,
-      (array_agg(f.name order by f.at desc, f.name desc) filter (where f.name is not null))[1] as name,
-      max(f.at) filter (where f.name is not null) as named_at
+      max(f.customer_key) as customer_key, max(f.email) as email
     from unnest(facts) f
     where f.kind in ('joined', 'left') and f.run_id is not null
     group by f.run_id, f.segment, f.meeting_id
@@ -243,12 +277,11 @@ begin
       or told.registrant_id > coalesce(seg.registrant_id, '')
       or told.customer_key > coalesce(seg.customer_key, '')
       or told.email > coalesce(seg.email, '')
-      or (told.named_at, told.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
   ), kept as (
     insert into zoom.segments as seg
-      (run_id, segment, meeting_id, connection, zoom_user_id, registrant_id, customer_key, email, name, named_at, user_id)
+      (run_id, segment, meeting_id, connection, zoom_user_id, registrant_id, customer_key, email, user_id)
     select news.run_id, news.segment, news.meeting_id, news.connection, news.zoom_user_id, news.registrant_id, news.customer_key,
-      news.email, news.name, news.named_at, (
+      news.email, (
         -- Almost always whom recognise will find; written at once, the row need not be written again.
         select (array_agg(person.id order by person.id))[1] from public.users person
         where news.is_new and news.registrant_id is null and lower(person.email) = lower(news.email collate "default")
@@ -259,10 +292,7 @@ begin
       zoom_user_id = greatest(seg.zoom_user_id, excluded.zoom_user_id),
       registrant_id = greatest(seg.registrant_id, excluded.registrant_id),
       customer_key = greatest(seg.customer_key, excluded.customer_key),
-      email = greatest(seg.email, excluded.email),
-      name = case when (excluded.named_at, excluded.name) > (coalesce(seg.named_at, '-infinity'), coalesce(seg.name, ''))
-                  then excluded.name else seg.name end,
-      named_at = greatest(seg.named_at, excluded.named_at)
+      email = greatest(seg.email, excluded.email)
     returning seg.run_id, seg.segment
   )
   select
@@ -271,15 +301,16 @@ begin
      from news where news.has_connection and not news.is_new)
   into changed_visits, old_keys;
 
-  -- Marks: a set. An exact time heard later only clears the flag.
+  -- Marks: a set. What is heard of one later clears the flag, if it has the exact time, or brings the name.
   with kept as (
-    insert into zoom.marks as mark (run_id, segment, at, kind, approximate)
-    select f.run_id, f.segment, f.at, f.kind, bool_and(f.approximate)
+    insert into zoom.marks as mark (run_id, segment, at, kind, approximate, name)
+    select f.run_id, f.segment, f.at, f.kind, bool_and(f.approximate), max(f.name)
     from unnest(facts) f
     where f.kind in ('joined', 'left') and f.run_id is not null
     group by f.run_id, f.segment, f.at, f.kind
-    on conflict (run_id, segment, at, kind) do update set approximate = false
-    where mark.approximate and not excluded.approximate
+    on conflict (run_id, segment, at, kind) do update set
+      approximate = mark.approximate and excluded.approximate, name = greatest(mark.name, excluded.name)
+    where mark.approximate and not excluded.approximate or excluded.name > coalesce(mark.name, '')
     returning mark.run_id, mark.segment
   )
   select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
@@ -352,32 +383,27 @@ language plpgsql volatile set search_path = '' as $$
 declare
   sightings zoom.sighting[];
 begin
-  with connection as (
-    select distinct told.meeting_id, told.run_id, told.connection_key from unnest(connections) told
-  ), who as materialized ( -- looked up once for a connection, however many segments it has
-    -- First by registration, then by e-mail. No fuzzy names. Of several, the least id: any rule will do, if it is one.
-    select connection.*, (
-      select found.user_id
-      from (
-        select 1 as rung, registrant.user_id
-        from zoom.segments seg
-        join public.meeting_registrants registrant
-          on registrant.meeting_id = seg.meeting_id and registrant.zoom_registrant_id = seg.registrant_id collate "default"
-        where seg.run_id = connection.run_id and seg.connection_key = connection.connection_key and registrant.user_id is not null
-        union all
-        select 2, person.id
-        from zoom.segments seg
-        join public.users person on lower(person.email) = lower(seg.email collate "default")
-        where seg.run_id = connection.run_id and seg.connection_key = connection.connection_key
-      ) found
-      order by found.rung, found.user_id
-      limit 1
-    ) as user_id
-    from connection
+  with seat as (
+    select connection.*, seg.segment, seg.registrant_id, seg.email, seg.user_id as was_user_id
+    from (select distinct told.meeting_id, told.run_id, told.connection_key from unnest(connections) told) connection
+    left join lateral (
+      select here.* from zoom.segments here
+      where here.connection_key = connection.connection_key and here.run_id = connection.run_id
+      offset 0
+    ) seg on true
   ), seen as (
-    select who.*, seg.segment, seg.user_id as was_user_id
-    from who
-    left join zoom.segments seg on seg.run_id = who.run_id and seg.connection_key = who.connection_key
+    -- First by registration, then by e-mail. No fuzzy names. Of several, the least id: any rule will do, if it is one. What
+    -- one segment of a connection says is said of all.
+    select distinct seat.meeting_id, seat.run_id, seat.connection_key, seat.segment, seat.was_user_id,
+      first_value(found.user_id) over (partition by seat.run_id, seat.connection_key order by found.rung, found.user_id) as user_id
+    from seat
+    left join lateral (
+      select 1 as rung, registrant.user_id from public.meeting_registrants registrant
+      where registrant.meeting_id = seat.meeting_id and registrant.zoom_registrant_id = seat.registrant_id collate "default"
+        and registrant.user_id is not null
+      union all
+      select 2, person.id from public.users person where lower(person.email) = lower(seat.email collate "default")
+    ) found on true
   ), renamed as (
     update zoom.segments seg set user_id = seen.user_id
     from seen
@@ -404,70 +430,49 @@ grant execute on function zoom.recognise to service_role;
 create function zoom.show_participants(sightings zoom.sighting[]) returns uuid[]
 language plpgsql volatile set search_path = '' as $$
 declare
+  people zoom.person[];
   was_overtaken boolean;
   written zoom.rows[];
-  given_back zoom.rows[];
+  given_back uuid[];
+  meetings uuid[];
 begin
-  with person as (
-    -- A user is one person in all runs of a meeting; a guest is one connection.
+  -- A user is one person in all runs of the latest occurrence; a guest is one connection.
+  select array_agg(row(told.meeting_id, latest.held_on, null, told.user_id, told.run_id, told.connection_key)::zoom.person) into people
+  from (
     select distinct seen.meeting_id, seen.user_id,
       case when seen.user_id is null then seen.run_id end as run_id,
       case when seen.user_id is null then seen.connection_key end as connection_key
     from unnest(sightings) seen
-  ), placed as (
-    select person.*, (select max(run.held_on) from zoom.instances run where run.meeting_id = person.meeting_id) as latest
-    from person
-  ), known as (
-    select placed.*, stay.*, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
-      -- Zoom told us of them, be it in an earlier occurrence.
-      stay.zoom_id is not null or exists (
-        select from zoom.segments seg where seg.user_id = placed.user_id and seg.meeting_id = placed.meeting_id) as is_known,
+  ) told
+  cross join lateral (select max(run.held_on) as held_on from zoom.instances run where run.meeting_id = told.meeting_id) latest;
+
+  with known as (
+    select seen.*, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
+      -- Zoom told us of them in this occurrence, or be it in an earlier one.
+      place.is_here,
+      place.is_here or seen.connection is not null or exists (
+        select from zoom.segments seg where seg.user_id = seen.user_id and seg.meeting_id = seen.meeting_id) as is_known,
       -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
       memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
       case
         when memory.row_id is not null and (memory.closed_at is null or own.leave_time = memory.closed_at) then memory.was
         when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, coalesce(own.status, 'invited'))::zoom.said
       end as was
-    from placed
-    left join lateral (
-      -- What Zoom saw of them: the union of their times, so two devices and a late leave count once.
-      select bool_or(seat.is_latest) as is_here,
-        -- The connection that joined last; of those that only ever left, the last to do so.
-        (array_agg(coalesce(seat.connection, seat.segment) order by visit.kind, visit.at desc, seat.connection_key desc))[1] as zoom_id,
-        (array_agg(seat.name order by seat.named_at desc, seat.name desc) filter (where seat.name is not null))[1] as name,
-        max(seat.email) as email,
-        max(visit.at) filter (where visit.kind = 'joined') as join_time,
-        max(visit.left_at) as left_at,
-        bool_or(visit.is_open) as is_in,
-        zoom.seconds(range_agg(visit.counted)) as duration
-      from (
-        select own.*, true as is_latest
-        from zoom.instances run
-        cross join lateral (
-          select seg.* from zoom.segments seg
-          where seg.user_id = placed.user_id and seg.meeting_id = run.meeting_id and seg.run_id = run.run_id
-          offset 0
-        ) own
-        where run.meeting_id = placed.meeting_id and run.held_on = placed.latest
-        union all
-        select seg.*, run.held_on = placed.latest
-        from zoom.segments seg
-        join zoom.instances run on run.run_id = seg.run_id
-        where seg.run_id = placed.run_id and seg.connection_key = placed.connection_key and seg.user_id is null
-      ) seat
-      cross join lateral (
-        select * from zoom.visits visit where visit.run_id = seat.run_id and visit.segment = seat.segment offset 0
-      ) visit
-    ) stay on true
-    left join public.zoom_participants own on own.meeting_id = placed.meeting_id and own.user_id = placed.user_id
+    from unnest(people, zoom.add_up(people)) seen (meeting_id, held_on, class_id, user_id, run_id, connection_key,
+      connection, name, email, join_time, leave_time, duration, is_in, is_settled)
+    cross join lateral (
+      select seen.connection is not null and (
+        seen.user_id is not null or (select run.held_on from zoom.instances run where run.run_id = seen.run_id) = seen.held_on) as is_here
+    ) place
+    left join public.zoom_participants own on own.meeting_id = seen.meeting_id and own.user_id = seen.user_id
     left join zoom.rows memory on memory.row_id = own.id
-    left join zoom.rows guest on guest.run_id = placed.run_id and guest.connection_key = placed.connection_key
+    left join zoom.rows guest on guest.run_id = seen.run_id and guest.connection_key = seen.connection_key
     left join lateral (
       -- A guest who turned out to be this user leaves them the row.
       select former.row_id
       from zoom.segments seg
       join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
-      where own.id is null and seg.user_id = placed.user_id and seg.meeting_id = placed.meeting_id
+      where own.id is null and seg.user_id = seen.user_id and seg.meeting_id = seen.meeting_id
       order by former.row_id
       limit 1
     ) heir on true
@@ -476,11 +481,11 @@ begin
     select coalesce(known.row_id, gen_random_uuid()) as row_id, known.row_id is not null as is_there,
       known.meeting_id, known.user_id, known.run_id, known.connection_key, known.is_known, known.was,
       case when known.is_known then row(
-        known.zoom_id, coalesce(known.name, person.name), coalesce(known.email, person.email),
+        known.connection, coalesce(known.name, person.name), coalesce(known.email, person.email),
         case when known.is_here then known.join_time end,
-        case when known.is_here and not known.is_in then known.left_at end,
+        case when known.is_here then known.leave_time end,
         case when known.is_here then known.duration end,
-        case when not coalesce(known.is_here, false) then 'invited' when known.is_in then 'joined' else 'left' end
+        case when not known.is_here then 'invited' when known.is_in then 'joined' else 'left' end
       )::zoom.said else known.was end as says
     from known
     left join public.users person on person.id = known.user_id
@@ -511,10 +516,10 @@ begin
   )
   select
     (select count(*) from inserted) < (select count(*) from want where not want.is_there),
-    (select array_agg(row(want.row_id, want.meeting_id, want.was, want.run_id, want.connection_key, null)::zoom.rows)
-     from want where want.is_known),
-    (select array_agg(row(want.row_id, want.meeting_id, want.was, null, null, null)::zoom.rows) from want where not want.is_known)
-  into was_overtaken, written, given_back;
+    (select array_agg(row(want.row_id, want.was, want.run_id, want.connection_key, null)::zoom.rows) from want where want.is_known),
+    (select array_agg(want.row_id) from want where not want.is_known),
+    (select array_agg(distinct want.meeting_id) from want where not want.is_known)
+  into was_overtaken, written, given_back, meetings;
 
   if was_overtaken then
     raise exception 'the app inserted a participant at the same moment' using
@@ -530,8 +535,8 @@ begin
       is not distinct from (told.was, told.run_id, told.connection_key, null))
   on conflict (row_id) do update set
     was = excluded.was, run_id = excluded.run_id, connection_key = excluded.connection_key, closed_at = null;
-  delete from zoom.rows memory where memory.row_id = any (array(select told.row_id from unnest(given_back) told));
-  return array(select distinct told.meeting_id from unnest(given_back) told);
+  delete from zoom.rows memory where memory.row_id = any (given_back);
+  return meetings;
 end
 $$;
 comment on function zoom.show_participants is 'Brings the rows of these people in public.zoom_participants to what Zoom''s facts say of the latest occurrence. Returns the meetings in which the app got a row back. Raises 40001 if the app inserted one of them meanwhile.';
@@ -566,10 +571,10 @@ begin
     from left_open
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
-    returning shown.id, shown.meeting_id, left_open.was, shown.leave_time
+    returning shown.id, left_open.was, shown.leave_time
   )
-  insert into zoom.rows as memory (row_id, meeting_id, was, closed_at)
-  select closed.id, closed.meeting_id, closed.was, closed.leave_time from closed
+  insert into zoom.rows as memory (row_id, was, closed_at)
+  select closed.id, closed.was, closed.leave_time from closed
   on conflict (row_id) do update set was = excluded.was, closed_at = excluded.closed_at;
 end
 $$;
@@ -604,6 +609,7 @@ create function zoom.record_attendance(sightings zoom.sighting[], lessons zoom.l
 language plpgsql volatile set search_path = '' as $$
 declare
   due zoom.verdicts[];
+  people zoom.person[];
 begin
   -- Whose verdict may have changed: the students touched, and whole classes whose lesson ended or moved.
   select array_agg(row(told.student_id, told.class_id, told.held_on, null, null)::zoom.verdicts) into due
@@ -633,35 +639,26 @@ begin
   order by record.id
   for update of record;
 
+  -- In every meeting of the class on that date; in none, if the lesson is gone.
+  select array_agg(row(held.meeting_id, told.date, told.class_id, told.student_id, null, null)::zoom.person) into people
+  from unnest(due) told
+  left join lateral (
+    select distinct run.meeting_id from zoom.instances run where run.class_id = told.class_id and run.held_on = told.date offset 0
+  ) held on true;
+
   with judged as materialized ( -- worked out once, and looked at three times
-    select told.student_id, told.class_id, told.date, (
-      -- Several meetings of a class on one date: the best of them.
-      select (array['absent', 'partial', 'present'])[max(case
-          when not stay.was_seen and stay.is_over then 1
-          when stay.was_seen and stay.is_settled and stay.duration < min_seconds then 2
-          when stay.was_seen and stay.is_settled then 3
-        end)]
-      from (
-        select run.meeting_id,
-          bool_or(seg.segment is not null) as was_seen,
-          bool_or(run.ended_at is not null) as is_over,
-          -- They have left, or what they were in has ended.
-          bool_or(coalesce(visit.kind = 'left' or visit.is_over, false)) as is_settled,
-          zoom.seconds(range_agg(visit.counted)) as duration
-        from zoom.instances run
-        left join lateral (
-          select here.run_id, here.segment from zoom.segments here
-          where here.user_id = told.student_id and here.meeting_id = run.meeting_id and here.run_id = run.run_id
-          offset 0
-        ) seg on true
-        left join lateral (
-          select * from zoom.visits visit where visit.run_id = seg.run_id and visit.segment = seg.segment offset 0
-        ) visit on true
-        where run.class_id = told.class_id and run.held_on = told.date
-        group by run.meeting_id
-      ) stay
-    ) as verdict
-    from unnest(due) told
+    -- Several meetings of a class on one date: the best of them.
+    select seen.user_id as student_id, seen.class_id, seen.held_on as date, (array['absent', 'partial', 'present'])[max(case
+        when seen.connection is null and exists (
+          select from zoom.instances run
+          where run.class_id = seen.class_id and run.held_on = seen.held_on and run.meeting_id = seen.meeting_id and run.ended_at is not null
+        ) then 1
+        when seen.is_settled and seen.duration < min_seconds then 2
+        when seen.is_settled then 3
+      end)] as verdict
+    from unnest(people, zoom.add_up(people)) seen (meeting_id, held_on, class_id, user_id, run_id, connection_key,
+      connection, name, email, join_time, leave_time, duration, is_in, is_settled)
+    group by seen.user_id, seen.class_id, seen.held_on
   ), weighed as (
     select judged.*, record.id as record_id, record.status as current,
       -- What we find that we did not leave there is somebody else's word.

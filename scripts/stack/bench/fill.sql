@@ -45,14 +45,14 @@ from past join pupils pupil using (c)
 where (pupil.c + pupil.i + past.k) % 10 <> 0;
 analyze visits;
 
-insert into zoom.segments (run_id, segment, meeting_id, connection, zoom_user_id, email, name, named_at, user_id)
-select run_id, segment, meeting_id, upper(md5(format('%s %s', run_id, i))::uuid::text), 'userDEMO' || left(md5(email), 14), email, name, came, student_id
+insert into zoom.segments (run_id, segment, meeting_id, connection, zoom_user_id, email, user_id)
+select run_id, segment, meeting_id, upper(md5(format('%s %s', run_id, i))::uuid::text), 'userDEMO' || left(md5(email), 14), email, student_id
 from visits;
 
-insert into zoom.marks (run_id, segment, at, kind, recorded_at)
-select run_id, segment, came, 'joined', came from visits
+insert into zoom.marks (run_id, segment, at, kind, name, recorded_at)
+select run_id, segment, came, 'joined', name, came from visits
 union all
-select run_id, segment, went, 'left', went from visits;
+select run_id, segment, went, 'left', name, went from visits;
 
 -- Everybody who ever came has a row, which shows the latest lesson.
 insert into public.zoom_participants (id, meeting_id, user_id, zoom_participant_id, name, email, join_time, leave_time, duration, status)
@@ -61,8 +61,8 @@ select md5(format('row %s %s', c, i))::uuid, meeting_id, student_id, upper(md5(f
   case when k = 1 then 'left' else 'invited' end
 from (select distinct on (c, i) * from visits order by c, i, k) latest;
 
-insert into zoom.rows (row_id, meeting_id)
-select id, meeting_id from public.zoom_participants;
+insert into zoom.rows (row_id)
+select id from public.zoom_participants;
 
 create temporary table judged on commit drop as
 select pupil.student_id, pupil.class_id, past.began::date as date,

@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	batchSize   = 500 // the relay's, when events wait
-	batchCalls  = 2   // at once, as the relay has workers; each has its own meetings
+	batchSize   = 1000 // the relay's, when events wait
+	batchCalls  = 2    // at once, as the relay has workers; each has its own meetings
 	pgbenchName = "pgbench"
 )
 

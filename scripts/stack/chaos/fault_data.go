@@ -46,7 +46,7 @@ begin
   end if;
   return new;
 end $$;
-create trigger refuse_name before insert or update on zoom.segments for each row execute function public.refuse_name();`
+create trigger refuse_name before insert or update on zoom.marks for each row execute function public.refuse_name();`
 
 // poisonSome gives the name to so many visitors, as they come and as they go (a
 // good name in the same batch would hide it), and returns how many events that

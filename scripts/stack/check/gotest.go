@@ -39,8 +39,9 @@ func (s *suite) goTest(ctx context.Context, args ...string) error {
 	return s.goRun(ctx, append([]string{"test", "-race"}, args...)...)
 }
 
-// fuzz runs each fuzz target for a few seconds. The seeds run
-// as ordinary tests too; this looks a little further each time.
+// fuzz runs each fuzz target for some seconds. The seeds run as ordinary tests
+// too; this looks a little further each time. It counts inputs: when a time is up,
+// go test now and then calls that a failure.
 func (s *suite) fuzz(ctx context.Context) error {
 	list, err := s.command(ctx, "go", "list", "-f",
 		`{{$p := .}}{{range .TestGoFiles}}{{$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$p.Dir}}/{{.}}{{"\n"}}{{end}}`,
@@ -59,7 +60,7 @@ func (s *suite) fuzz(ctx context.Context) error {
 			return err
 		}
 		for _, match := range fuzzTarget.FindAllSubmatch(text, -1) {
-			errs = append(errs, s.goRun(ctx, "test", "-run", "^$", "-fuzz", "^"+string(match[1])+"$", "-fuzztime", "3s", filepath.Dir(file)))
+			errs = append(errs, s.goRun(ctx, "test", "-run", "^$", "-fuzz", "^"+string(match[1])+"$", "-fuzztime", "20000x", filepath.Dir(file)))
 		}
 	}
 	return errors.Join(errs...)
