@@ -20,8 +20,11 @@ const yardstick = 1000.0
 type point struct {
 	rate           float64
 	p50, p99, most sample
-	kept           bool // up with the load, in every round
+	keptUp         int // in so many rounds
 }
+
+// kept says whether the load was kept up with in most of the rounds.
+func (p *point) kept(rounds int) bool { return 2*p.keptUp > rounds }
 
 // curve is a contestant's points, by rising load.
 type curve struct {
@@ -94,7 +97,9 @@ func (b *bench) offer(ctx context.Context, e *entrant, p *point) (kept bool, err
 	p.p99 = append(p.p99, inMillis(percentile(all, 99)))
 	p.most = append(p.most, inMillis(percentile(all, 100)))
 	kept = wrong == nil && keptUp(len(lot.bodies), p.rate, d.took()) // the route loses rows where requests cross
-	p.kept = p.kept && kept
+	if kept {
+		p.keptUp++
+	}
 	name, end := "sidecar", ""
 	if e.route {
 		name = "route"
@@ -124,17 +129,17 @@ func (c *curve) at(rate float64) *point {
 		i = len(c.points)
 	}
 	if i == len(c.points) || c.points[i].rate != rate {
-		c.points = slices.Insert(c.points, i, &point{rate: rate, kept: true})
+		c.points = slices.Insert(c.points, i, &point{rate: rate})
 	}
 	return c.points[i]
 }
 
-// best is the highest load that was kept up with in every round, and those
-// below it; nil if there is none.
+// best is the highest load that was kept up with in most of the rounds, and
+// those below it; nil if there is none.
 func (c *curve) best(rounds int) *point {
 	var top *point
 	for _, p := range c.points {
-		if !p.kept || len(p.p99) < rounds {
+		if !p.kept(rounds) {
 			break
 		}
 		top = p

@@ -73,10 +73,7 @@ func fillLoads(text *strings.Builder, curves []curve) error {
 	table.Header([]string{"", "offered", "p50", "p99", "max", "kept up"})
 	for _, c := range curves {
 		for _, at := range c.points {
-			kept := "no"
-			if at.kept {
-				kept = "yes"
-			}
+			kept := fmt.Sprintf("%d of %d", at.keptUp, len(at.p99))
 			err := table.Append([]string{c.name, perSecond.write(at.rate),
 				millis.write(at.p50.median()), millis.write(at.p99.median()), millis.write(at.most.median()), kept})
 			if err != nil {
