@@ -19,19 +19,23 @@ var arrows = map[string]struct {
 	why string
 }{
 	"sidecar/zoom":     {nil, "the vocabulary is pure: bytes in, values out"},
-	"sidecar/hook":     {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/visitor":  {[]string{"sidecar/zoom"}, "it is what the public rooms share, and knows none of them"},
+	"sidecar/room":     {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
+	"sidecar/hook":     {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
 	"sidecar/inbox":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/relay":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/supabase": {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/admin":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/simulate": {[]string{"sidecar/zoom"}, "a tool outside the path of an event, and it must not depend on what it checks"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/admin", "sidecar/simulate"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/simulate"},
 		"the local stack is never in the production binary"},
 }
 
-// foreign are imports that only one room may have.
+// foreign are imports that only these rooms may have.
 var foreign = map[string]struct{ room, why string }{
-	"github.com/gin-gonic/gin":                   {"sidecar/hook", "gin.Context never leaves the door"},
+	"github.com/gin-gonic/gin":                   {"sidecar/hook sidecar/room sidecar/visitor", "gin.Context never leaves the public rooms"},
+	"github.com/gin-contrib/cors":                {"sidecar/room", "a browser asks nobody else"},
+	"github.com/golang-jwt/jwt/v5":               {"sidecar/room", "it signs for the Meeting SDK; the tokens of users are Supabase's to check"},
 	"github.com/nats-io/nats.go/jetstream":       {"sidecar/inbox", "what keeps events is the inbox's business"},
 	"github.com/nats-io/nats-server/v2/server":   {"sidecar/inbox", "what keeps events is the inbox's business"},
 	"github.com/supabase-community/supabase-go":  {"sidecar/supabase", "how the project is reached is its client's business"},

@@ -1,20 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zone names must be known wherever the binary runs
 
 	"github.com/caarlos0/env/v11"
 
+	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -66,6 +71,21 @@ type Config struct {
 	// have no secret key yet.
 	SupabaseServiceRoleKey zoom.Secret `env:"SUPABASE_SERVICE_ROLE_KEY"`
 
+	// AllowedOrigins are the origins of the pages that may use the meeting room,
+	// beside those of its own host.
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
+	// AllowedEmailDomain is the domain of the students' e-mail addresses: others
+	// cannot enter a meeting. Left out, any.
+	AllowedEmailDomain string `env:"ALLOWED_EMAIL_DOMAIN"`
+	// SDKKey is the client id of the Meeting SDK app, whose signatures let a page
+	// into a meeting. Left out, there are none.
+	SDKKey string `env:"ZOOM_SDK_KEY"`
+	// SDKSecret is its client secret.
+	SDKSecret zoom.Secret `env:"ZOOM_SDK_SECRET"`
+	// SupabaseCookie is the name of the cookie with a user's session. Left out, it
+	// is what supabase-js makes of SupabaseURL.
+	SupabaseCookie string `env:"SUPABASE_COOKIE"`
+
 	// InboxDir is where events are kept, on a disk that survives a restart.
 	InboxDir string `env:"INBOX_DIR" envDefault:"data/inbox"`
 	// InboxMaxBytes is how large the kept events may grow.
@@ -83,6 +103,9 @@ type Config struct {
 	// AttendanceTimezone is the zone that decides on which date a lesson was:
 	// an IANA name, or "meeting" for each meeting's own.
 	AttendanceTimezone string `env:"ATTENDANCE_TIMEZONE" envDefault:"UTC"`
+	// AttendanceAppJoins is what it is worth that the meeting room saw a student
+	// come: corroborate, count or ignore.
+	AttendanceAppJoins string `env:"ATTENDANCE_APP_JOINS" envDefault:"corroborate"`
 
 	// AdminAddr is where operators are served: metrics, dead letters, replay.
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`
@@ -180,6 +203,14 @@ func (c Config) faults() (faults []string) {
 	check(c.supabaseKey() != "", "SUPABASE_SECRET_KEY is missing: sb_secret_…, under Project Settings, API Keys (or SUPABASE_SERVICE_ROLE_KEY, the legacy one)")
 	check(c.SupabaseSecretKey == "" || strings.HasPrefix(string(c.SupabaseSecretKey), "sb_secret_"),
 		"SUPABASE_SECRET_KEY does not begin sb_secret_ (a legacy JWT belongs in SUPABASE_SERVICE_ROLE_KEY, a publishable key nowhere here)")
+	for _, o := range c.AllowedOrigins {
+		_, ok := room.Origin(o)
+		check(ok, "ALLOWED_ORIGINS has something that is not like https://school.example, without a path (http:// only for localhost)")
+	}
+	check(c.AllowedEmailDomain == "" || isDomain(c.AllowedEmailDomain), "ALLOWED_EMAIL_DOMAIN is not one domain such as school.example, without an @")
+	check(c.SDKKey != "" || c.SDKSecret == "", "ZOOM_SDK_KEY is missing, but there is a ZOOM_SDK_SECRET: both, or none")
+	check(c.SDKKey == "" || c.SDKSecret != "", "ZOOM_SDK_SECRET is missing, but there is a ZOOM_SDK_KEY: both, or none")
+	check(c.SupabaseCookie == "" || (&http.Cookie{Name: c.SupabaseCookie}).Valid() == nil, "SUPABASE_COOKIE is not the name of a cookie, such as sb-abcdefgh-auth-token")
 	check(c.InboxDir != "" || c.NATSURL != "", "INBOX_DIR is empty")
 	check(c.InboxMaxBytes >= 16<<20, "INBOX_MAX_BYTES is below 16777216 (16 MiB)")
 	check(c.InboxRetention > 0, "INBOX_RETENTION is not above 0")
@@ -187,6 +218,7 @@ func (c Config) faults() (faults []string) {
 	check(c.SignatureWindow >= time.Minute && c.SignatureWindow <= 24*time.Hour, "SIGNATURE_WINDOW is not from 1m to 24h")
 	check(c.AttendanceMinMinutes >= 0 && c.AttendanceMinMinutes <= maxMinutes, "ATTENDANCE_MIN_MINUTES is not from 0 to 1800")
 	check(isZone(c.AttendanceTimezone), `ATTENDANCE_TIMEZONE is not a zone such as Europe/Berlin, nor "meeting"`)
+	check(slices.Contains([]string{"corroborate", "count", "ignore"}, c.AttendanceAppJoins), "ATTENDANCE_APP_JOINS is not corroborate, count or ignore")
 	check(c.ShutdownTimeout >= time.Second && c.ShutdownTimeout <= time.Hour, "SHUTDOWN_TIMEOUT is not from 1s to 1h")
 	check(c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT is not json or text")
 	check(c.Port != 0, "PORT is 0")
@@ -226,6 +258,11 @@ func (c Config) supabaseKey() zoom.Secret {
 	return c.SupabaseServiceRoleKey
 }
 
+// sessionCookie is the name of the cookie with a user's session.
+func (c Config) sessionCookie() string {
+	return cmp.Or(c.SupabaseCookie, room.CookieName(c.SupabaseURL))
+}
+
 // logger writes to standard error, as the settings say.
 func (c Config) logger() *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.LogLevel}
@@ -244,6 +281,10 @@ func isZone(name string) bool {
 	_, err := time.LoadLocation(name)
 	return name == "meeting" || name != "" && name != "Local" && err == nil
 }
+
+var domainShape = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+
+func isDomain(s string) bool { return domainShape.MatchString(s) }
 
 func isListenAddr(s string) bool {
 	_, port, err := net.SplitHostPort(s)

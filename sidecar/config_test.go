@@ -43,6 +43,16 @@ func TestConfigRefuses(t *testing.T) {
 		"a project address without scheme":        {"SUPABASE_URL=school.supabase.test", "SUPABASE_URL"},
 		"a publishable key":                       {"SUPABASE_SECRET_KEY=sb_publishable_invented", "SUPABASE_SECRET_KEY"},
 		"a window of a second":                    {"SIGNATURE_WINDOW=1s", "SIGNATURE_WINDOW"},
+		"an origin without a scheme":              {"ALLOWED_ORIGINS=https://app.school.test,school.test", "ALLOWED_ORIGINS"},
+		"an origin with a path":                   {"ALLOWED_ORIGINS=https://school.test/", "ALLOWED_ORIGINS"},
+		"an origin that anybody can listen in on": {"ALLOWED_ORIGINS=http://school.test", "ALLOWED_ORIGINS"},
+		"any origin":                              {"ALLOWED_ORIGINS=*", "ALLOWED_ORIGINS"},
+		"any origin of a domain":                  {"ALLOWED_ORIGINS=https://*.school.test", "ALLOWED_ORIGINS"},
+		"an e-mail address for a domain":          {"ALLOWED_EMAIL_DOMAIN=@school.test", "ALLOWED_EMAIL_DOMAIN"},
+		"two domains":                             {"ALLOWED_EMAIL_DOMAIN=school.test,pupils.test", "ALLOWED_EMAIL_DOMAIN"},
+		"half an SDK app":                         {"ZOOM_SDK_KEY=key", "ZOOM_SDK_SECRET"},
+		"the other half":                          {"ZOOM_SDK_SECRET=invented", "ZOOM_SDK_KEY"},
+		"a cookie with a value":                   {"SUPABASE_COOKIE=sb=invented", "SUPABASE_COOKIE"},
 		"a proxy by name":                         {"TRUSTED_PROXIES=10.0.0.0/8,proxy.test", "TRUSTED_PROXIES"},
 		"negative minutes":                        {"ATTENDANCE_MIN_MINUTES=-1", "ATTENDANCE_MIN_MINUTES"},
 		"more minutes than a meeting can have":    {"ATTENDANCE_MIN_MINUTES=1801", "ATTENDANCE_MIN_MINUTES"},
@@ -78,11 +88,20 @@ func TestConfigRefuses(t *testing.T) {
 }
 
 func TestConfigNeverPrintsASecret(t *testing.T) {
-	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented-and-long-enough"))
+	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented-and-long-enough", "ZOOM_SDK_KEY=key", "ZOOM_SDK_SECRET=invented"))
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		require.NotContains(t, fmt.Sprintf(verb, c), "invented", verb)
 	}
+}
+
+func TestTheSessionsCookieIsWhatSupabaseJSCallsItUnlessToldOtherwise(t *testing.T) {
+	c, err := readConfig(enough)
+	require.NoError(t, err)
+	require.Equal(t, "sb-school-auth-token", c.sessionCookie())
+	c, err = readConfig(append(enough[:len(enough):len(enough)], "SUPABASE_COOKIE=session"))
+	require.NoError(t, err)
+	require.Equal(t, "session", c.sessionCookie())
 }
 
 func TestEnvExampleAndConfigNameTheSameSettings(t *testing.T) {

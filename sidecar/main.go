@@ -7,6 +7,8 @@
 //	               verify    durable   batches   PostgREST
 //	               answer    then 200  retries   typed errors
 //
+//	page ──GET, POST──▶ room ──▶ supabase, as the user ──▶ rpc/enter_zoom_meeting and its like
+//
 // main wires the rooms, waits for a signal, and closes them in the order in
 // which an event goes through them.
 package main

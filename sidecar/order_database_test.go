@@ -50,6 +50,7 @@ func enter(ctx context.Context, db *pgxpool.Pool, school simulate.School) error 
 		{"classes", "id, name", classes},
 		{"class_students", "class_id, student_id", school.Enrolments},
 		{"zoom_meetings", "id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status", school.Meetings},
+		{"zoom.keys", "customer_key, meeting_id, user_id", school.Keys},
 		{"meeting_registrants", "meeting_id, user_id, zoom_registrant_id", school.Registrants},
 		{"zoom_participants", "meeting_id, user_id, name, join_time, leave_time, duration, status", school.Participants},
 		{"attendance_records", "student_id, class_id, date, status", school.Records},
@@ -62,7 +63,7 @@ func enter(ctx context.Context, db *pgxpool.Pool, school simulate.School) error 
 		if rows.table == "zoom_meetings" {
 			into, from = into+", join_url", from+", 'https://zoom.test/j'"
 		}
-		batch.Queue(fmt.Sprintf("insert into public.%[1]s (%[2]s) select %[3]s from jsonb_populate_recordset(null::public.%[1]s, nullif($1::jsonb, 'null'))",
+		batch.Queue(fmt.Sprintf("insert into %[1]s (%[2]s) select %[3]s from jsonb_populate_recordset(null::%[1]s, nullif($1::jsonb, 'null'))",
 			rows.table, into, from), body)
 	}
 	return db.SendBatch(ctx, &batch).Close()

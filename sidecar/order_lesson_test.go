@@ -62,13 +62,16 @@ func newLesson(seed uint64, tag int) lesson {
 	m.made.policy = simulate.Policy{
 		MinMinutes: pick(m, 15, 15, 1, 30),
 		Timezone:   pick(m, "UTC", "UTC", "meeting", "Asia/Tokyo", "America/New_York"),
+		AppJoins:   pick(m, "", simulate.Corroborate, simulate.Count, simulate.Ignore),
 	}
 	m.users()
 	m.meetings()
 	m.registrants()
+	m.keys()
 	for i := range m.made.school.Meetings {
 		m.instances(m.made.school.Meetings[i])
 	}
+	m.visits()
 	m.strangers()
 	m.appRows()
 	m.teacherRows()
@@ -84,16 +87,21 @@ func (m *lessonMaker) uuid() string {
 	return fmt.Sprintf("%08x-0000-4000-8000-%04x%08x", m.tag, m.Uint32N(1<<16), m.number)
 }
 
-// users makes some people; two may differ only by the case of their e-mail.
+// users makes some people; two may differ only by the case of their e-mail, or
+// have one name.
 func (m *lessonMaker) users() {
-	names := []string{"Maria Oliveira", "Tomáš Dvořák", "李伟", "Aroha Ngata", "Niamh O'Brien", "Ayşe Yılmaz", "حسن علي", "Zoë"}
+	names := []string{"Maria Oliveira ", "Tomáš Dvořák", "李伟", "Aroha Ngata", "Niamh O'Brien", "Ayşe Yılmaz", "حسن علي", "Zoë"}
 	for i := range 3 + m.IntN(5) {
 		email := fmt.Sprintf("u%d@t%d.test", i, m.tag)
 		if i > 0 && m.chance(10) {
 			email = fmt.Sprintf("U%d@t%d.test", i-1, m.tag)
 		}
+		name := names[i]
+		if i > 0 && m.chance(15) {
+			name = strings.ToLower(names[i-1])
+		}
 		m.made.school.Users = append(m.made.school.Users, simulate.User{
-			ID: m.uuid(), Email: email, Name: names[i], Role: pick(m, "student", "student", "student", "parent", "teacher"),
+			ID: m.uuid(), Email: email, Name: name, Role: pick(m, "student", "student", "student", "parent", "teacher"),
 		})
 	}
 }
@@ -119,6 +127,18 @@ func (m *lessonMaker) meetings() {
 			ClassID:   pick(m, classes[0], classes[0], classes[0], classes[1], ""),
 			Status:    pick(m, "scheduled", "scheduled", "started", "ended", "cancelled"),
 		})
+	}
+}
+
+// keys gives some people a key, as the meeting room does.
+func (m *lessonMaker) keys() {
+	for _, meeting := range m.made.school.Meetings {
+		for _, user := range m.made.school.Users {
+			if m.chance(25) {
+				m.made.school.Keys = append(m.made.school.Keys, simulate.Key{
+					CustomerKey: fmt.Sprintf("%08x-key-%d-of-a-user", m.tag, len(m.made.school.Keys)), MeetingID: meeting.ID, UserID: user.ID})
+			}
+		}
 	}
 }
 
@@ -202,7 +222,7 @@ func (r *runMaker) minute(from, to int) time.Time {
 // connection makes a device that comes, moves about and goes, seen well or
 // badly: any fact may be missing, any identity may show on some facts only.
 func (r *runMaker) connection() {
-	who := zoom.Fact{Email: r.email(), RegistrantID: r.registrant(), Name: r.name()}
+	who := zoom.Fact{Email: r.email(), RegistrantID: r.registrant(), CustomerKey: r.key(), Name: r.name()}
 	if r.chance(85) {
 		who.Connection = fmt.Sprintf("%c%d-CONN", 'A'+rune(r.IntN(26)), r.segment)
 	}
@@ -246,7 +266,7 @@ func (r *runMaker) seen(who zoom.Fact, kind zoom.Kind, at time.Time, identity st
 	who.Kind, who.At = kind, at
 	who.Approximate = r.chance(5)
 	if identity != "both" && identity != string(kind) {
-		who.Email, who.RegistrantID = "", ""
+		who.Email, who.RegistrantID, who.CustomerKey = "", "", ""
 	}
 	if r.chance(15) {
 		who.Name = ""
@@ -266,8 +286,38 @@ func (r *runMaker) registrant() string {
 	return pick(r.lessonMaker, r.made.school.Registrants...).RegistrantID
 }
 
+// key is one that was issued, for this meeting or another, or made up.
+func (r *runMaker) key() string {
+	if len(r.made.school.Keys) == 0 || r.chance(70) {
+		return pick(r.lessonMaker, "", "", "", "made-up-by-somebody-else")
+	}
+	return pick(r.lessonMaker, r.made.school.Keys...).CustomerKey
+}
+
 func (r *runMaker) name() string {
+	if r.chance(40) {
+		name := pick(r.lessonMaker, r.made.school.Users...).Name
+		return pick(r.lessonMaker, name, strings.ToUpper(name))
+	}
 	return pick(r.lessonMaker, "", "Maria", "maria's iPad", "Ünal", "李", "Zoom user", "😀 M")
+}
+
+// visits are what the app saw of some users, whether or not they are enrolled:
+// before, during and after what Zoom told of.
+func (m *lessonMaker) visits() {
+	for _, meeting := range m.made.school.Meetings {
+		for _, user := range m.made.school.Users {
+			if !m.chance(35) || len(m.made.facts) == 0 {
+				continue
+			}
+			for range 1 + m.IntN(3) {
+				fact := pick(m, m.made.facts...)
+				at := fact.At.Add(time.Duration(m.IntN(100)-45)*time.Minute + time.Duration(m.IntN(3))*time.Microsecond)
+				m.made.facts = append(m.made.facts, zoom.Fact{
+					Kind: pick(m, zoom.AppJoined, zoom.AppJoined, zoom.AppLeft), Meeting: meeting.Number, User: user.ID, At: at})
+			}
+		}
+	}
 }
 
 // strangers are facts of a meeting that the school does not have.

@@ -26,7 +26,7 @@ func shrink(l lesson, problem string, play func(lesson) string) (lesson, string)
 
 // size counts the things that can be dropped.
 func (l lesson) size() int {
-	return len(l.facts) + len(l.school.Participants) + len(l.school.Records) + len(l.school.Registrants)
+	return len(l.facts) + len(l.school.Participants) + len(l.school.Records) + len(l.school.Registrants) + len(l.school.Keys)
 }
 
 // without is the lesson without its nth thing.
@@ -38,6 +38,7 @@ func (l lesson) without(n int) lesson {
 		{len(l.school.Participants), func(n int) { l.school.Participants = slices.Delete(slices.Clone(l.school.Participants), n, n+1) }},
 		{len(l.school.Records), func(n int) { l.school.Records = slices.Delete(slices.Clone(l.school.Records), n, n+1) }},
 		{len(l.school.Registrants), func(n int) { l.school.Registrants = slices.Delete(slices.Clone(l.school.Registrants), n, n+1) }},
+		{len(l.school.Keys), func(n int) { l.school.Keys = slices.Delete(slices.Clone(l.school.Keys), n, n+1) }},
 	} {
 		if n < drop.count {
 			drop.do(n)
@@ -93,6 +94,9 @@ func tell(l lesson) string {
 	for _, enrolment := range l.school.Enrolments {
 		fmt.Fprintf(&text, "student %s of %s\n", enrolment.StudentID, enrolment.ClassID)
 	}
+	for _, row := range l.school.Keys {
+		fmt.Fprintf(&text, "key for %s: user %s has %s\n", row.MeetingID, row.UserID, row.CustomerKey)
+	}
 	for _, row := range l.school.Registrants {
 		fmt.Fprintf(&text, "registrant of %s: user %s is %s\n", row.MeetingID, row.UserID, row.RegistrantID)
 	}
@@ -102,6 +106,6 @@ func tell(l lesson) string {
 	for i, fact := range l.facts {
 		fmt.Fprintf(&text, "fact %d: %s\n", i, simulate.Sentence(fact))
 	}
-	fmt.Fprintf(&text, "policy: %d minutes, %s\n", l.policy.MinMinutes, l.policy.Timezone)
+	fmt.Fprintf(&text, "policy: %d minutes, %s, app joins: %s\n", l.policy.MinMinutes, l.policy.Timezone, l.policy.AppJoins)
 	return l.labels().Replace(text.String())
 }

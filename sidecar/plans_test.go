@@ -42,6 +42,11 @@ from zoom.segments seg join zoom.instances run on run.run_id = seg.run_id and ru
 insert into zoom_participants (id, meeting_id, user_id, status, join_time, leave_time, duration)
 select md5('p' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid, 'left', '2026-09-11T08:00Z', '2026-09-11T08:50Z', 3000
 from generate_series(1, 2000) i;
+insert into zoom.visits (meeting_id, user_id, at, kind)
+select md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid, '2026-01-05T07:55Z'::timestamptz + d * interval '1 day', 'joined'
+from generate_series(1, 2000) i, generate_series(0, 99) d;
+insert into zoom.keys (customer_key, meeting_id, user_id)
+select 'key-of-user-' || i || '-for-class', md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid from generate_series(1, 2000) i;
 insert into zoom.rows (row_id) select id from zoom_participants where user_id is not null;
 insert into attendance_records (student_id, class_id, date, status)
 select md5('u' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, '2026-01-05'::date + d, 'present' from generate_series(1, 2000) i, generate_series(0, 249) d;
@@ -63,6 +68,12 @@ type plan struct {
 	Loops     float64 `json:"Actual Loops"`
 	Removed   float64 `json:"Rows Removed by Filter"`
 	Plans     []plan  `json:"Plans"`
+}
+
+// value is what a query of one text says.
+func value(t *testing.T, conn *pgx.Conn, query string) (text string) {
+	require.NoError(t, conn.QueryRow(context.Background(), query).Scan(&text))
+	return text
 }
 
 // explained calls apply_zoom_events and returns the text and the plan of every
@@ -151,6 +162,13 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 		}
 		return strings.Join(events, ",")
 	}
+	app := func(clock, kind string) string {
+		return fmt.Sprintf(`{"kind":%q,"meeting":"90000000001","at":"2026-11-20T%sZ","user":"%s"}`, kind, clock, value(t, conn, `select md5('u2')::uuid::text`))
+	}
+	guest := func(minute int, kind, segment, key, name string) string {
+		return fmt.Sprintf(`{"kind":%q,"meeting":"90000000001","instance":"today","start":"2026-11-20T08:00:00Z","at":"2026-11-20T08:%02d:00Z","segment":%q,"connection":"g%s","customer_key":%q,"name":%q}`,
+			kind, minute, segment, segment, key, name)
+	}
 	const (
 		few  = 3000     // rows that a step may look at: a class and its lesson, not a table
 		many = 500 * 20 // and for a batch of 500: so many for each, not one times the other
@@ -162,6 +180,11 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 		{"a new lesson begins, so everyone of the one before goes back to invited", lesson(0, "started", ""), few},
 		{"a student joins", lesson(1, "joined", "x"), few},
 		{"the student leaves", lesson(20, "left", "x"), few},
+		{"the app saw somebody come", app("07:55:00", "app_joined"), few},
+		{"a guest has their name", guest(20, "joined", "n", "", "Student 2"), few},
+		{"another has a key", guest(20, "joined", "k", "key-of-user-3-for-class", "an iPad"), few},
+		{"and a third shows the same one", guest(20, "joined", "l", "key-of-user-3-for-class", "a phone"), few},
+		{"the app saw them go", app("08:30:00", "app_left"), few},
 		{"two come and one goes in one batch", lesson(21, "joined", "y") + "," + lesson(22, "left", "y") + "," + lesson(23, "joined", "z"), few},
 		{"the lesson ends", lesson(45, "ended", ""), few},
 		{"and the last leave comes late", lesson(44, "left", "z"), few},

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,6 +20,7 @@ import (
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/relay"
+	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/supabase"
 	"zoom-attendance/sidecar/zoom"
 )
@@ -47,18 +51,28 @@ func serve(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop.closeInbox(kept)) }()
 
-	carrier := relay.New(kept, destination{project, c.policy(), stop}, relay.Options{AskFirst: true, Log: log, Metrics: metrics})
+	school := destination{project, c.policy(), stop}
+	carrier := relay.New(kept, school, relay.Options{AskFirst: true, Log: log, Metrics: metrics})
 
+	salt := cmp.Or(c.IPHashSalt, zoom.Secret(rand.Text())) // one for both rooms: one client, one hash
 	door, err := hook.New(hook.Options{
 		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: kept, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
 		Ready:          func() error { return errors.Join(kept.Ready(), carrier.Ready()) },
-		TrustedProxies: c.TrustedProxies, IPHashSalt: c.IPHashSalt, Log: log, Metrics: metrics,
+		TrustedProxies: c.TrustedProxies, IPHashSalt: salt, Log: log, Metrics: metrics,
 		Failures: hook.Failures{Burst: c.MaxFailures, Every: c.FailureRefill, Clients: c.MaxFailingClients},
 	})
 	if err != nil {
 		return err
 	}
-	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), door, hook.ServerOptions{
+	meetings, err := room.New(room.Options{
+		Project: project, Recorder: school,
+		Cookie: c.sessionCookie(), EmailDomain: c.AllowedEmailDomain, SDKKey: c.SDKKey, SDKSecret: c.SDKSecret,
+		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies, IPHashSalt: salt, Log: log, Metrics: metrics,
+	})
+	if err != nil {
+		return err
+	}
+	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), front(meetings, door), hook.ServerOptions{
 		MaxConnections: c.MaxConnections, MaxHeaderBytes: c.MaxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, IdleTimeout: c.IdleTimeout, Log: log, Metrics: metrics,
 	})
@@ -92,6 +106,18 @@ func serve(ctx context.Context, c Config) (err error) {
 	return stop.wait(group)
 }
 
+// front shows a request to the meeting room or to the door. An http.ServeMux
+// would redirect some of them.
+func front(meetings, door http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, room.Path) {
+			meetings.ServeHTTP(w, r)
+			return
+		}
+		door.ServeHTTP(w, r)
+	})
+}
+
 // destination applies facts by the school's policy.
 type destination struct {
 	*supabase.Client
@@ -107,7 +133,7 @@ func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outco
 
 // policy is what the school decides about attendance.
 func (c Config) policy() supabase.Policy {
-	return supabase.Policy{MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone}
+	return supabase.Policy{MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone, AppJoins: c.AttendanceAppJoins}
 }
 
 // newMetrics is a registry with what every Go process tells of itself.

@@ -501,6 +501,9 @@ export type Database = {
     };
     Functions: {
       apply_zoom_events: { Args: { events: Json; policy?: Json }; Returns: Json };
+      enter_zoom_meeting: { Args: { email_domain?: string; meeting: string }; Returns: Json };
+      zoom_meeting_admission: { Args: { email_domain?: string; meeting: string }; Returns: Json };
+      zoom_meeting_people: { Args: { meeting: string }; Returns: Json };
     };
     Enums: {
       [_ in never]: never;

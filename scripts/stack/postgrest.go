@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type PostgRESTConfig struct {
 	Pool        int       // connections to the database
 	Log         io.Writer // what it prints; an *os.File is handed over as it is
 	OwnGroup    bool      // a process group of its own, which Ctrl-C does not reach
+	JWTSecret   string    // what verifies tokens, or a JWK set that does; empty: the constant [JWTSecret]
 }
 
 // StartPostgREST starts a server and returns when it answers requests.
@@ -64,7 +66,7 @@ func (r *PostgREST) Start(ctx context.Context) error {
 		"PGRST_DB_ANON_ROLE=anon",
 		"PGRST_DB_MAX_ROWS=1000",
 		"PGRST_DB_POOL="+strconv.Itoa(r.config.Pool),
-		"PGRST_JWT_SECRET="+JWTSecret,
+		"PGRST_JWT_SECRET="+cmp.Or(r.config.JWTSecret, JWTSecret),
 		"PGRST_SERVER_UNIX_SOCKET="+r.socket(),
 		"PGRST_SERVER_UNIX_SOCKET_MODE=600",
 		"PGRST_LOG_LEVEL=error",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"zoom-attendance/sidecar/visitor"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -22,7 +23,6 @@ var (
 	errTooMany     = errors.New("client failed too often")
 	errNotFound    = errors.New("unknown path")
 	errMethod      = errors.New("other method")
-	errPanicked    = errors.New("panic")
 	errUnexplained = errors.New("unexplained")
 )
 
@@ -71,7 +71,7 @@ var answers = []answer{
 	{errNotFound, http.StatusNotFound, "Not found", "unknown_path", slog.LevelDebug, false, ""},
 	{errMethod, http.StatusMethodNotAllowed, "Method not allowed", "other_method", slog.LevelDebug, false, ""},
 	limited,
-	{errPanicked, http.StatusInternalServerError, "Internal error", "panic", slog.LevelError, false, ""},
+	{visitor.ErrPanicked, http.StatusInternalServerError, "Internal error", "panic", slog.LevelError, false, ""},
 	{errUnexplained, http.StatusInternalServerError, "Internal error", "unexplained", slog.LevelError, false, ""},
 }
 

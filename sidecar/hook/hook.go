@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"zoom-attendance/sidecar/visitor"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -71,11 +71,9 @@ type Options struct {
 	Ready func() error
 
 	// TrustedProxies are addresses and networks (CIDR) whose X-Forwarded-For header
-	// says who the client is: its rightmost address that is not itself trusted.
-	// The word "fly" stands for Fly.io, where every connection comes through
-	// Fly's proxy: there Fly-Client-IP says it, and X-Forwarded-For ends with the
-	// app's own address. Never use that word elsewhere, where clients could
-	// set the header themselves. Default: no header is believed.
+	// says who the client is, or "fly" on Fly.io; see [visitor.Router]. Never use
+	// that word elsewhere, where clients could set the header themselves.
+	// Default: no header is believed.
 	TrustedProxies []string
 
 	// Failures is how often a client may fail.
@@ -94,27 +92,19 @@ type Options struct {
 type door struct {
 	Options
 	metrics  *metrics
-	failures *limiter
+	failures *visitor.Limiter
 	room     *semaphore.Weighted // for bodies
 }
-
-// gin says what it does on standard output unless told otherwise.
-func init() { gin.SetMode(gin.ReleaseMode) }
 
 // New builds the door. It fails when options are missing or unusable, and then
 // names all faults at once.
 func New(o Options) (http.Handler, error) {
 	o.setDefaults()
-	router := gin.New()
-	if err := errors.Join(o.check(), trust(router, o.TrustedProxies)); err != nil {
+	router, err := visitor.Router(o.TrustedProxies)
+	if err := errors.Join(o.check(), err); err != nil {
 		return nil, fmt.Errorf("hook options: %w", err)
 	}
-	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets())), failures: newLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
-
-	// A redirect would lose the event: Zoom does not follow.
-	router.RedirectTrailingSlash = false
-	router.RedirectFixedPath = false
-	router.HandleMethodNotAllowed = true
+	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets())), failures: visitor.NewLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
 
 	router.POST(PathWebhook, d.serve(d.webhook))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -139,7 +129,7 @@ func (o *Options) setDefaults() {
 	if o.MaxBodies == 0 {
 		o.MaxBodies = 32 << 20
 	}
-	o.Failures = o.Failures.withDefaults()
+	o.Failures = o.Failures.Or(defaultFailures)
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
@@ -171,26 +161,8 @@ func (o *Options) check() error {
 	if o.MaxBody < 0 || o.MaxBodies < o.MaxBody {
 		faults = append(faults, fmt.Errorf("max bodies: %d bytes do not hold one body of %d", o.MaxBodies, o.MaxBody))
 	}
-	if o.Failures.Burst < 0 || o.Failures.Every < 0 || o.Failures.Clients < 0 {
+	if o.Failures.Negative() {
 		faults = append(faults, fmt.Errorf("failures: %+v has something negative", o.Failures))
 	}
 	return errors.Join(faults...)
-}
-
-// trust tells gin whose word to take for a client's address. See
-// [Options.TrustedProxies].
-func trust(router *gin.Engine, proxies []string) error {
-	var networks []string
-	for _, proxy := range proxies {
-		if proxy = strings.TrimSpace(proxy); proxy == "fly" {
-			router.TrustedPlatform = gin.PlatformFlyIO
-		} else {
-			networks = append(networks, proxy)
-		}
-	}
-	router.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	if err := router.SetTrustedProxies(networks); err != nil {
-		return fmt.Errorf("trusted proxies: %w", err)
-	}
-	return nil
 }

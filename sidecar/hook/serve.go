@@ -1,18 +1,14 @@
 package hook
 
 import (
-	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"regexp"
-	"runtime"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"zoom-attendance/sidecar/visitor"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -25,11 +21,10 @@ type handler func(*gin.Context, *visit) error
 func (d *door) serve(handle handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		began := time.Now()
-		requestID := rand.Text() // never the client's: it goes into our log
-		setHeaders(c, requestID)
+		requestID := visitor.SetHeaders(c)
 
 		var v visit
-		err := recovered(handle, c, &v)
+		err := visitor.Recovered(func() error { return handle(c, &v) })
 		a := answer{status: http.StatusOK, reason: v.reason, level: slog.LevelDebug}
 		if err == nil {
 			c.JSON(http.StatusOK, v.body)
@@ -48,9 +43,9 @@ func (d *door) serve(handle handler) gin.HandlerFunc {
 // too often. A verified request gets its own answer always.
 func (d *door) refuse(c *gin.Context, v visit, err error) answer {
 	a := answerTo(err)
-	if a.failed && !v.verified && !d.failures.allow(d.client(c), d.Now()) {
+	if a.failed && !v.verified && !d.failures.Allow(d.client(c), d.Now()) {
 		a = limited
-		a.retryAfter = d.failures.retryAfter()
+		a.retryAfter = d.failures.RetryAfter()
 	}
 	return a
 }
@@ -87,31 +82,4 @@ func zoomID(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// setHeaders sets what every answer carries. Nobody is meant to look at these
-// answers in a browser, so a browser is told to do nothing with them.
-func setHeaders(c *gin.Context, requestID string) {
-	c.Header("X-Request-Id", requestID)
-	c.Header("Cache-Control", "no-store")
-	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	c.Header("Referrer-Policy", "no-referrer")
-	c.Header("X-Content-Type-Options", "nosniff")
-	c.Header("X-Frame-Options", "DENY")
-}
-
-// recovered runs a handler and turns a panic into an error. Of what was thrown
-// it keeps the type and where from, and the text only if it is the runtime's:
-// any other text could be a piece of the request.
-func recovered(handle handler, c *gin.Context, v *visit) (err error) {
-	defer func() {
-		if thrown := recover(); thrown != nil {
-			what := fmt.Sprintf("%T", thrown)
-			if fault, ok := thrown.(runtime.Error); ok {
-				what = fault.Error()
-			}
-			err = fmt.Errorf("%w: %s\n%s", errPanicked, what, strings.TrimSpace(string(debug.Stack())))
-		}
-	}()
-	return handle(c, v)
 }

@@ -31,7 +31,10 @@ func (r *Relay[D]) settle(ctx context.Context, items []item[D], outcomes []zoom.
 // settleOne settles an event by its outcome.
 func (r *Relay[D]) settleOne(ctx context.Context, it item[D], outcome zoom.Outcome) {
 	switch outcome {
-	case zoom.Applied, zoom.Duplicate:
+	case zoom.Applied, zoom.Duplicate, zoom.UnknownKey:
+		r.done(ctx, it, string(outcome))
+	case zoom.SharedKey:
+		r.o.Log.Warn("two Zoom users show one customer key at the same time: one student passed it on; see zoom.shared_keys", zoom.LogMeeting, it.fact.Meeting)
 		r.done(ctx, it, string(outcome))
 	case zoom.UnknownMeeting:
 		r.comeAgain(ctx, it, string(outcome))

@@ -113,6 +113,7 @@ type participantSeat struct {
 	UserID            string  `json:"user_id"`
 	UserName          string  `json:"user_name"`
 	RegistrantID      *string `json:"registrant_id,omitempty"`
+	CustomerKey       string  `json:"customer_key,omitempty"`
 	ParticipantUserID string  `json:"participant_user_id"`
 	ID                string  `json:"id"`
 	LeaveReason       string  `json:"leave_reason,omitempty"`
@@ -144,7 +145,7 @@ func (l Lesson) meetingEvent(name string) Event {
 
 func (l Lesson) participantEvent(name string, v Visit) Event {
 	seat := participantSeat{
-		UserID: v.Segment, UserName: v.Name, Email: v.Email, ParticipantUUID: v.Connection,
+		UserID: v.Segment, UserName: v.Name, Email: v.Email, CustomerKey: v.CustomerKey, ParticipantUUID: v.Connection,
 		// Zoom tells who somebody is on Zoom only to those it tells the e-mail.
 		ParticipantUserID: zoomUser(v.Email), ID: zoomUser(v.Email),
 		PublicIP: fmt.Sprintf("198.51.100.%d", 1+hash(v.Connection)%254),

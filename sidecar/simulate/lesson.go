@@ -34,6 +34,7 @@ type Attendee struct {
 	Name         string
 	Email        string
 	RegistrantID string
+	CustomerKey  string // what the page that embeds the meeting passed
 }
 
 // Roster is who is expected in a meeting, and what the meeting is.
@@ -224,7 +225,7 @@ func (l Lesson) Facts() []zoom.Fact {
 	for _, v := range l.Visits {
 		joined := meeting
 		joined.Segment, joined.Connection = v.Segment, v.Connection
-		joined.Name, joined.Email, joined.RegistrantID = v.Name, v.Email, v.RegistrantID
+		joined.Name, joined.Email, joined.RegistrantID, joined.CustomerKey = v.Name, v.Email, v.RegistrantID, v.CustomerKey
 		left := joined
 		joined.Kind, joined.At = zoom.Joined, v.Join
 		facts = append(facts, joined)

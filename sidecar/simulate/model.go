@@ -30,6 +30,7 @@ func Expect(school School, facts []zoom.Fact, policy Policy) Rows {
 type heldMeeting struct {
 	Meeting
 	instances []*instance
+	visits    []visit
 	people    []*person
 }
 
@@ -44,14 +45,15 @@ type instance struct {
 
 // segment is one visit of one connection to one room.
 type segment struct {
-	id         string
-	in         *instance
-	connection string
-	registrant string
-	email      string
-	name       string
-	namedAt    time.Time
-	marks      []mark
+	id          string
+	in          *instance
+	connection  string
+	customerKey string
+	registrant  string
+	email       string
+	name        string
+	namedAt     time.Time
+	marks       []mark
 }
 
 // mark is an instant at which somebody came or went.
@@ -65,7 +67,7 @@ func hold(row Meeting, school School, facts []zoom.Fact, policy Policy) *heldMee
 	m := &heldMeeting{Meeting: row}
 	byInstance := map[string][]zoom.Fact{}
 	for _, fact := range facts {
-		if fact.Meeting == row.Number {
+		if fact.Meeting == row.Number && fact.User == "" {
 			byInstance[fact.Instance] = append(byInstance[fact.Instance], fact)
 		}
 	}
@@ -75,7 +77,8 @@ func hold(row Meeting, school School, facts []zoom.Fact, policy Policy) *heldMee
 		m.instances = append(m.instances, in)
 	}
 	slices.SortFunc(m.instances, olderInstance)
-	m.people = peopleOf(m, school)
+	m.visits = visitsOf(row.Number, facts)
+	m.people = peopleOf(m, school, policy)
 	return m
 }
 
@@ -121,6 +124,7 @@ func newSegment(id string, in *instance, facts []zoom.Fact) *segment {
 	s := &segment{id: id, in: in}
 	for _, fact := range facts {
 		s.connection = max(s.connection, fact.Connection)
+		s.customerKey = max(s.customerKey, fact.CustomerKey)
 		s.registrant = max(s.registrant, fact.RegistrantID)
 		s.email = max(s.email, fact.Email)
 		if fact.Name != "" && newer(fact.At, fact.Name, s.namedAt, s.name) {

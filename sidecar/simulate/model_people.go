@@ -19,12 +19,15 @@ type person struct {
 
 // peopleOf matches each connection of each instance, and puts the connections
 // of one user together.
-func peopleOf(m *heldMeeting, school School) []*person {
+func peopleOf(m *heldMeeting, school School, policy Policy) []*person {
 	var people []*person
 	users := map[string]*person{}
 	for _, in := range m.instances {
 		for _, segments := range connections(in) {
 			user := match(m.ID, segments, school)
+			if user == nil && policy.AppJoins != Ignore {
+				user = m.named(in, segments, school)
+			}
 			if user != nil && users[user.ID] != nil {
 				users[user.ID].segments = append(users[user.ID].segments, segments...)
 				continue
@@ -47,11 +50,16 @@ func connections(in *instance) map[string][]*segment {
 	return byKey
 }
 
-// match finds whose connection it is: by registration, else by e-mail; on one
-// rung the least id; nil for nobody.
+// match finds whose connection it is: by a key we issued, else by registration,
+// else by e-mail; on one rung the least id; nil for nobody.
 func match(meetingID string, segments []*segment, school School) *User {
-	var registered, mailed []string
+	var keyed, registered, mailed []string
 	for _, s := range segments {
+		for _, k := range school.Keys {
+			if k.MeetingID == meetingID && k.CustomerKey == s.customerKey {
+				keyed = append(keyed, k.UserID)
+			}
+		}
 		for _, r := range school.Registrants {
 			if r.MeetingID == meetingID && r.UserID != "" && s.registrant != "" && r.RegistrantID == s.registrant {
 				registered = append(registered, r.UserID)
@@ -63,7 +71,7 @@ func match(meetingID string, segments []*segment, school School) *User {
 			}
 		}
 	}
-	for _, rung := range [][]string{registered, mailed} {
+	for _, rung := range [][]string{keyed, registered, mailed} {
 		if len(rung) > 0 {
 			return userByID(school, slices.Min(rung))
 		}
@@ -122,11 +130,17 @@ func (p *person) seconds() int {
 	var stays []interval
 	for _, s := range p.segments {
 		for _, stay := range s.intervals() {
-			if !stay.to.IsZero() && stay.to.Sub(stay.from) <= longest {
+			if stay.to.Sub(stay.from) <= longest {
 				stays = append(stays, stay)
 			}
 		}
 	}
+	return lengthOf(stays)
+}
+
+// lengthOf is the length in seconds of the union of those stays that are over.
+func lengthOf(stays []interval) int {
+	stays = slices.DeleteFunc(stays, func(stay interval) bool { return stay.to.IsZero() })
 	slices.SortFunc(stays, func(a, b interval) int { return a.from.Compare(b.from) })
 	var total time.Duration
 	var covered time.Time

@@ -22,6 +22,9 @@ func (m *heldMeeting) participants(school School) []Participant {
 			theirs[row.UserID] = row
 		}
 	}
+	for _, v := range m.visits {
+		theirs[v.userID] = m.appWord(userByID(school, v.userID)) // whatever its page wrote before
+	}
 	for _, p := range m.people {
 		if p.user != nil {
 			delete(theirs, p.user.ID)
@@ -39,6 +42,8 @@ func (m *heldMeeting) participant(all *person) Participant {
 	now := all.within(m.latestDay())
 	row := Participant{MeetingID: m.ID, Status: "invited"}
 	switch {
+	case now == nil && all.user != nil && m.cameToLatest(all.user.ID):
+		return m.closed(m.appWord(all.user))
 	case now == nil && all.user != nil:
 		row.UserID, row.Name, row.Email = all.user.ID, all.user.Name, all.user.Email
 		return row
@@ -151,7 +156,13 @@ func (m *heldMeeting) verdict(studentID, day string, policy Policy) string {
 			seen = p.within(day)
 		}
 	}
+	var inApp []interval
+	if seen == nil && policy.AppJoins == Count {
+		inApp = m.appStays(studentID, day)
+	}
 	switch {
+	case len(inApp) > 0:
+		return appVerdict(inApp, policy)
 	case seen == nil && anyEnded(m.on(day)):
 		return "absent"
 	case seen == nil || !seen.settled():
@@ -161,6 +172,17 @@ func (m *heldMeeting) verdict(studentID, day string, policy Policy) string {
 	default:
 		return "partial"
 	}
+}
+
+// appVerdict is what the app's word alone says; empty while all of it goes on.
+func appVerdict(stays []interval, policy Policy) string {
+	switch {
+	case !slices.ContainsFunc(stays, func(stay interval) bool { return !stay.to.IsZero() }):
+		return ""
+	case lengthOf(stays) >= policy.MinMinutes*60:
+		return "present"
+	}
+	return "partial"
 }
 
 // settled: they left once, or a run that they were in is over.

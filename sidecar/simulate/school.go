@@ -16,6 +16,7 @@ type School struct {
 	Users        []User
 	Meetings     []Meeting
 	Registrants  []Registrant
+	Keys         []Key
 	Enrolments   []Enrolment
 	Participants []Participant // written by the app
 	Records      []Record      // written by people
@@ -48,6 +49,13 @@ type Registrant struct {
 	RegistrantID string `json:"zoom_registrant_id,omitempty"`
 }
 
+// Key is a row of zoom.keys: what the meeting room gave a user.
+type Key struct {
+	CustomerKey string `json:"customer_key"`
+	MeetingID   string `json:"meeting_id"`
+	UserID      string `json:"user_id"`
+}
+
 // Enrolment is a row of class_students.
 type Enrolment struct {
 	ClassID   string `json:"class_id"`
@@ -78,7 +86,8 @@ type Record struct {
 // Policy is the second argument of apply_zoom_events.
 type Policy struct {
 	MinMinutes int    `json:"min_minutes"`
-	Timezone   string `json:"timezone"` // an IANA name, or "meeting"
+	Timezone   string `json:"timezone"`            // an IANA name, or "meeting"
+	AppJoins   string `json:"app_joins,omitempty"` // Corroborate (the default), Count or Ignore
 }
 
 // Rows is what the public tables say: the part of them that facts decide.
@@ -126,7 +135,7 @@ func Sentence(f zoom.Fact) string {
 	line := fmt.Sprintf("%-7s %s %s %s", f.Kind, f.Meeting, f.Instance, clock(f.At))
 	for _, part := range []struct{ label, value string }{
 		{"start", clock(f.Start)}, {"segment", f.Segment}, {"connection", f.Connection},
-		{"registrant", f.RegistrantID}, {"email", f.Email}, {"name", f.Name},
+		{"key", f.CustomerKey}, {"registrant", f.RegistrantID}, {"email", f.Email}, {"name", f.Name}, {"user", f.User},
 	} {
 		if part.value != "" && part.value != "null" {
 			line += " " + part.label + " " + part.value

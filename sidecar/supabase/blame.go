@@ -99,6 +99,10 @@ var byCode = []struct {
 	{"P0", data("refused by the function")},
 }
 
+// refusedUser is what it means that a user's token is not taken. The same call with
+// it never succeeds, and nobody of ours is to blame.
+var refusedUser = data("the user's token is expired, not this project's, or of a role that may not do this")
+
 // byStatus judges an answer whose code says nothing: a gateway's, mostly. It
 // blames the data only where the status is about nothing else, since a gateway
 // that refuses everything must not cost a single event.
@@ -126,6 +130,9 @@ func byStatus(status int) verdict {
 // by its status, and the message kept back: nobody knows what it quotes, and a
 // gateway may quote the whole request.
 func (e *Error) verdict() verdict {
+	if e.RefusesUser() {
+		return refusedUser
+	}
 	for _, row := range byCode {
 		if e.Code != "" && strings.HasPrefix(e.Code, row.prefix) {
 			return row.verdict
@@ -148,6 +155,13 @@ func (e *Error) BlamesData() bool { return e.Blame() == Data }
 // BlamesUs reports that calls will succeed once an operator mended something;
 // [Error.Meaning] says what.
 func (e *Error) BlamesUs() bool { return e.Blame() == Us }
+
+// RefusesUser reports that a call made as a user was refused for the user's token:
+// PostgREST does not accept it, or its role may not call the function. A call
+// that our own key spoiled is not among them.
+func (e *Error) RefusesUser() bool {
+	return e.asUser && (e.Code == "42501" || e.Status == http.StatusUnauthorized && strings.HasPrefix(e.Code, "PGRST3"))
+}
 
 // TooMuch reports that fewer facts at once may succeed.
 func (e *Error) TooMuch() bool { return e.verdict().tooMuch }

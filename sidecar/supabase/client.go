@@ -123,13 +123,19 @@ func checkKey(key zoom.Secret) error {
 	return nil
 }
 
-// call makes one exchange with the project under the client's deadline: build
-// sends it, read makes sense of the body of a 2xx answer.
+// call makes one exchange with the project as ourselves.
 func (c *Client) call(ctx context.Context, operation string, build func(*supabasego.Client) ([]byte, int64, error), read func([]byte) error) error {
+	return c.callAs(ctx, "", operation, build, read)
+}
+
+// callAs makes one exchange with the project under the client's deadline: build
+// sends it, read makes sense of the body of a 2xx answer. It is made as the user
+// whose token is given, or as ourselves without one.
+func (c *Client) callAs(ctx context.Context, user zoom.Secret, operation string, build func(*supabasego.Client) ([]byte, int64, error), read func([]byte) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 
-	p, err := c.project(exchange{ctx: ctx, client: c})
+	p, err := c.project(exchange{ctx: ctx, client: c, user: user})
 	if err != nil {
 		return fmt.Errorf("%s: open project: %w", operation, err)
 	}

@@ -121,7 +121,7 @@ func TestBothKindsOfKeyGoWhereTheyBelong(t *testing.T) {
 			require.NotContains(t, sent, "Prefer", "a function has no rows to return or to merge")
 			require.NotContains(t, sent, "Idempotency-Key", "it is a word to Go, not to the server")
 			require.Equal(t, "zoom-attendance-sidecar", sent.Get("User-Agent"), "nothing like a browser's")
-			require.JSONEq(t, `{"events":[],"policy":{"min_minutes":15,"timezone":"UTC"}}`, string(body))
+			require.JSONEq(t, `{"events":[],"policy":{"min_minutes":15,"timezone":"UTC","app_joins":"count"}}`, string(body))
 
 			require.NoError(t, connect(t, p, key).Check(t.Context(), policy), "and the project accepts it so")
 		})

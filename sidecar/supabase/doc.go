@@ -20,6 +20,9 @@
 //	Data      the facts: find the one     bad value, broken constraint, raised by the
 //	          and set it aside            function, body too large
 //
+// A call made as a user ([Client.CallAs]) knows one more: the user's token was
+// refused. That blames the call and not us; [Error.RefusesUser] tells it apart.
+//
 // What the table does not know is never held against the facts, because that
 // would set good events aside; it blames us, and somebody looks.
 //

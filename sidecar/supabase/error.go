@@ -39,6 +39,8 @@ type Error struct {
 	Hint       string        // the server's, for whoever writes the SQL
 	RetryAfter time.Duration // what the server asked us to wait; 0: it did not
 	Err        error         // the cause, when it was an error of Go's
+
+	asUser bool // the call was made with a user's token
 }
 
 // answered makes the error of an answer that is not a 2xx.

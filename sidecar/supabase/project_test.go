@@ -13,7 +13,7 @@ import (
 	"zoom-attendance/sidecar/zoom"
 )
 
-var policy = supabase.Policy{MinMinutes: 15, Timezone: "UTC"}
+var policy = supabase.Policy{MinMinutes: 15, Timezone: "UTC", AppJoins: "count"}
 
 // connect makes a client of a real project, with a pool that the test closes.
 func connect(t *testing.T, p *stacktest.Project, change ...func(*supabase.Options)) *supabase.Client {

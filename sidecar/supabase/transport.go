@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"zoom-attendance/sidecar/zoom"
 )
 
 const (
@@ -30,6 +32,7 @@ var errTooLong = fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 type exchange struct {
 	ctx    context.Context
 	client *Client
+	user   zoom.Secret // the access token of the user it is made as; empty: as ourselves
 }
 
 // RoundTrip sends one request of postgrest-go's and returns a 2xx answer, read
@@ -37,7 +40,7 @@ type exchange struct {
 // follow a redirect or wait for a body.
 func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(x.ctx)
-	dress(req.Header, x.client.key())
+	dress(req.Header, x.client.key(), x.user)
 
 	resp, err := x.client.transport.RoundTrip(req)
 	if err != nil {
@@ -49,7 +52,7 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, x.unanswered(err)
 	}
-	if err := refusal(resp, body); err != nil {
+	if err := x.refusal(resp, body); err != nil {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
@@ -57,12 +60,15 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // dress puts the headers of a request in order.
-func dress(h http.Header, key string) {
+func dress(h http.Header, key string, user zoom.Secret) {
 	h.Set("User-Agent", userAgent)
 	h.Set("apikey", key)
-	if strings.HasPrefix(key, "sb_") {
+	switch {
+	case user != "":
+		h.Set("Authorization", "Bearer "+string(user)) // the gateway goes by our key, PostgREST by this
+	case strings.HasPrefix(key, "sb_"):
 		h.Del("Authorization") // not a JWT: PostgREST would refuse it (PGRST301)
-	} else {
+	default:
 		h.Set("Authorization", "Bearer "+key) // PostgREST reads a legacy key only here
 	}
 	if h.Get("Prefer") == "" {
@@ -114,12 +120,14 @@ func unconnected(err error) string {
 
 // refusal returns nil for a 2xx answer in JSON (or of no body), and the error
 // in any other answer.
-func refusal(resp *http.Response, body []byte) error {
+func (x exchange) refusal(resp *http.Response, body []byte) error {
 	switch s := resp.StatusCode; {
 	case s >= 300 && s < 400:
 		return &Error{Status: s, Code: CodeRedirect, Message: "redirected, which is not followed"}
 	case s < 200 || s >= 400:
-		return answered(resp, body)
+		e := answered(resp, body)
+		e.asUser = x.user != ""
+		return e
 	case len(body) > 0 && !isJSON(resp.Header):
 		return &Error{Status: s, Code: CodeNotJSON, Message: "the answer is not PostgREST's"}
 	}

@@ -11,6 +11,11 @@ const (
 	Ended   Kind = "ended"   // an instance of a meeting ended
 	Joined  Kind = "joined"  // a segment began: somebody came in
 	Left    Kind = "left"    // a segment ended: somebody went out
+
+	// What the app saw, as our server recorded it. These have a User, an At by our
+	// own clock (to the microsecond) and a Meeting, and nothing else.
+	AppJoined Kind = "app_joined" // a signed-in user joined on the meeting's page
+	AppLeft   Kind = "app_left"   // and left there
 )
 
 // Fact is one event, decoded, checked and cleaned: all that the database is
@@ -23,7 +28,7 @@ const (
 type Fact struct {
 	Kind         Kind      `json:"kind"`
 	Meeting      string    `json:"meeting"`                 // Zoom's meeting number, decimal digits
-	Instance     string    `json:"instance"`                // object.uuid: one run of the meeting
+	Instance     string    `json:"instance,omitempty"`      // object.uuid: one run of the meeting
 	At           time.Time `json:"at"`                      // when it happened, by the event's own times
 	Approximate  bool      `json:"approximate,omitempty"`   // At is event_ts, for want of a usable time
 	Start        time.Time `json:"start,omitzero"`          // when this instance began, if the event says
@@ -34,6 +39,7 @@ type Fact struct {
 	CustomerKey  string    `json:"customer_key,omitempty"`  // what a Meeting SDK page passed at join
 	Email        string    `json:"email,omitempty"`         // as Zoom shows it; often absent
 	Name         string    `json:"name,omitempty"`          // free text, may change during a meeting
+	User         string    `json:"user,omitempty"`          // of what the app saw: the user's id, a uuid
 }
 
 // Outcome says what became of one fact in the database.
@@ -44,4 +50,6 @@ const (
 	Applied        Outcome = "applied"         // it was new and is now in the rows
 	Duplicate      Outcome = "duplicate"       // it was known already; nothing changed
 	UnknownMeeting Outcome = "unknown_meeting" // no zoom_meetings row has this number (yet)
+	UnknownKey     Outcome = "unknown_key"     // applied; its customer key is none that we issued for this meeting, and makes nobody of it
+	SharedKey      Outcome = "shared_key"      // applied; another Zoom user shows its customer key at the same time
 )

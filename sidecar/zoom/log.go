@@ -11,6 +11,8 @@ const (
 	LogIPHash    = "ip_hash"    // salted hash of the client's address
 	LogEvent     = "event"      // Zoom's event name, such as meeting.started
 	LogMeeting   = "meeting"    // Zoom's meeting number
+	LogMeetingID = "meeting_id" // the id of a meeting's row, a uuid
+	LogRoute     = "route"      // one of the meeting room's routes
 	LogEvents    = "events"     // a number of events
 	LogOutcome   = "outcome"    // what became of an event
 	LogAttempt   = "attempt"    // which try this is, from 1

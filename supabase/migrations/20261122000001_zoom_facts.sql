@@ -7,6 +7,8 @@
 --   instances   one run of a meeting: the least start, the greatest end
 --   segments    one visit to one room, and who it is
 --   marks       joined or left, at an instant, under a name
+--   visits      somebody opened or closed the meeting's page in the app, as the sidecar saw it
+--   keys        what we gave a user to show at the door, so that Zoom repeats it
 --   rows        what we remember of rows in public.zoom_participants: which are ours, what the others said
 --   verdicts    what we remember of rows in public.attendance_records
 --
@@ -86,6 +88,7 @@ comment on column zoom.segments.user_id is 'The user it is, as last looked up; n
 -- What tells the row first: else, while there are no statistics, an index on the run alone looks as good as the right one.
 create index segments_connection_idx on zoom.segments (connection_key, run_id);
 create index segments_user_idx on zoom.segments (user_id, meeting_id, run_id);
+create index segments_key_idx on zoom.segments (customer_key, run_id) where customer_key is not null;
 
 alter table zoom.segments enable row level security;
 grant select, insert, update, delete on zoom.segments to service_role;
@@ -114,6 +117,46 @@ comment on column zoom.marks.recorded_at is 'When we first recorded it. Explains
 
 alter table zoom.marks enable row level security;
 grant select, insert, update, delete on zoom.marks to service_role;
+
+
+create table zoom.visits (
+  meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
+  user_id uuid not null references public.users (id) on delete cascade,
+  at timestamptz not null,
+  kind text collate "C" not null check (kind in ('joined', 'left')),
+  primary key (meeting_id, user_id, at, kind)
+);
+
+comment on table zoom.visits is 'A signed-in user joined or left a meeting on its page in the app, as the server recorded it. A set, like marks. What a browser wrote by itself is not among them.';
+comment on column zoom.visits.meeting_id is 'The meeting.';
+comment on column zoom.visits.user_id is 'The user, by their token.';
+comment on column zoom.visits.at is 'When, by the server''s clock.';
+comment on column zoom.visits.kind is 'joined or left.';
+
+create index visits_user_id_idx on zoom.visits (user_id);
+
+alter table zoom.visits enable row level security;
+grant select, insert, update, delete on zoom.visits to service_role;
+
+
+create table zoom.keys (
+  customer_key text collate "C" primary key check (length(customer_key) between 20 and 35),
+  meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
+  user_id uuid not null references public.users (id) on delete cascade,
+  issued_at timestamptz not null default now(),
+  unique (meeting_id, user_id)
+);
+
+comment on table zoom.keys is 'The key of each user who asked to enter a meeting. The page passes it to Zoom, and Zoom repeats it with all that it tells of the connection.';
+comment on column zoom.keys.customer_key is 'Unguessable, so only its user can show it. Zoom takes at most 35 characters.';
+comment on column zoom.keys.meeting_id is 'The meeting it was issued for: it means nothing in another.';
+comment on column zoom.keys.user_id is 'Whose it is.';
+comment on column zoom.keys.issued_at is 'When they first asked.';
+
+create index keys_user_id_idx on zoom.keys (user_id);
+
+alter table zoom.keys enable row level security;
+grant select, insert, update, delete on zoom.keys to service_role;
 
 
 create type zoom.said as (

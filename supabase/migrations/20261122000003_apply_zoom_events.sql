@@ -1,10 +1,11 @@
--- The only function that writes what Zoom said: an event takes effect once, whatever the order, the repetition and the
--- batch it comes in.
+-- The only function that writes what Zoom said, and what the app saw: an event takes effect once, whatever the order, the
+-- repetition and the batch it comes in.
 --
 --   read_events         what was said, checked
 --   keep_facts          added to the set of facts; a repeat adds nothing, and then nothing else happens
+--   keep_visits         the same for what the app saw, whose word its rows are
 --   date_instances      which lesson (class and date) each run counts for
---   recognise           who each connection is, looked up anew
+--   recognise           who each connection is, looked up anew (name_of, a student who came through the app)
 --   show_participants   the people it touched, in public.zoom_participants (their times: add_up)
 --   close_app_joins     those whom only the app had left at joined
 --   show_meetings       started or ended, in public.zoom_meetings
@@ -19,7 +20,7 @@
 -- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
 -- keeps the plan of a function that has settings of its own, and language sql does not.
 --
--- Locks nothing: it only makes types and functions.
+-- Locks nothing: it only makes types, a view and functions.
 
 create type zoom.fact as (
   n integer,
@@ -37,9 +38,10 @@ create type zoom.fact as (
   registrant_id text collate "C",
   customer_key text collate "C",
   email text collate "C",
-  name text collate "C"
+  name text collate "C",
+  user_id uuid
 );
-comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1.';
+comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1. What the app saw has a user_id.';
 
 create type zoom.visit as (run_id bigint, segment text collate "C");
 comment on type zoom.visit is 'The key of one segment.';
@@ -62,10 +64,37 @@ create type zoom.lesson as (class_id uuid, held_on date);
 comment on type zoom.lesson is 'A class on a date.';
 
 
+create view zoom.shared_keys with (security_invoker) as
+select key.customer_key, key.meeting_id, key.user_id, one.run_id, one.segment, one.zoom_user_id, other.zoom_user_id as other_zoom_user_id
+from zoom.keys key
+join zoom.segments one on one.customer_key = key.customer_key and one.meeting_id = key.meeting_id
+join zoom.segments other on other.customer_key = key.customer_key and other.run_id = one.run_id and other.zoom_user_id <> one.zoom_user_id
+join zoom.instances run on run.run_id = one.run_id
+cross join lateral (
+  select min(mark.at) as came, coalesce(max(mark.at) filter (where mark.kind = 'left'), run.ended_at, 'infinity') as went
+  from zoom.marks mark where mark.run_id = one.run_id and mark.segment = one.segment
+) mine
+cross join lateral (
+  select min(mark.at) as came, coalesce(max(mark.at) filter (where mark.kind = 'left'), run.ended_at, 'infinity') as went
+  from zoom.marks mark where mark.run_id = other.run_id and mark.segment = other.segment
+) theirs
+where mine.came < theirs.went and theirs.came < mine.went;
+
+comment on view zoom.shared_keys is 'Keys that two Zoom users showed at the same time: somebody passed theirs on. Both count as the user whose key it is; look whom to ask.';
+comment on column zoom.shared_keys.customer_key is 'The key.';
+comment on column zoom.shared_keys.meeting_id is 'The meeting it was issued for.';
+comment on column zoom.shared_keys.user_id is 'Whose it is.';
+comment on column zoom.shared_keys.run_id is 'The run.';
+comment on column zoom.shared_keys.segment is 'The visit of one of the two.';
+comment on column zoom.shared_keys.zoom_user_id is 'Who that was, for Zoom.';
+comment on column zoom.shared_keys.other_zoom_user_id is 'Who the other was.';
+grant select on zoom.shared_keys to service_role;
+
+
 create function zoom.seconds(counted tstzmultirange) returns integer
 language plpgsql immutable set search_path = '' as $$
 begin
-  return (select coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0)::integer from unnest(counted) piece);
+  return (select floor(coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0))::integer from unnest(counted) piece);
 end
 $$;
 comment on function zoom.seconds is 'The length of a union of times, in whole seconds; 0 for null.';
@@ -183,26 +212,34 @@ declare
   bad integer;
 begin
   select array_agg(row(
-      said.n, said.kind, said.meeting, null, said.instance, null, date_trunc('second', said.at), coalesce(said.approximate, false),
+      said.n, said.kind, said.meeting, null, said.instance, null,
+      case when said.user_id is null then date_trunc('second', said.at) else said.at end, coalesce(said.approximate, false),
       date_trunc('second', said.start), said.segment, nullif(said.connection, ''), nullif(said.zoom_user_id, ''),
-      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, '')
+      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, ''), said.user_id
     )::zoom.fact order by said.n)
   into facts
   from rows from (jsonb_to_recordset(events) as (
     kind text, meeting text, instance text, at timestamptz, approximate boolean, start timestamptz, segment text,
-    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text
+    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text, "user" uuid
   )) with ordinality as said (kind, meeting, instance, at, approximate, start, segment,
-    connection, zoom_user_id, registrant_id, customer_key, email, name, n);
+    connection, zoom_user_id, registrant_id, customer_key, email, name, user_id, n);
 
   select min(f.n) into bad
   from unnest(facts) f
-  where coalesce(f.meeting, '') = '' or coalesce(f.instance, '') = '' or f.at is null or not isfinite(f.at)
-    or coalesce(f.kind, '') not in ('started', 'ended', 'joined', 'left')
-    or f.kind in ('joined', 'left') and coalesce(f.segment, '') = '';
+  where coalesce(f.meeting, '') = '' or f.at is null or not isfinite(f.at)
+    or case coalesce(f.kind, '')
+      when 'started' then coalesce(f.instance, '') = '' or f.user_id is not null
+      when 'ended' then coalesce(f.instance, '') = '' or f.user_id is not null
+      when 'joined' then coalesce(f.instance, '') = '' or coalesce(f.segment, '') = '' or f.user_id is not null
+      when 'left' then coalesce(f.instance, '') = '' or coalesce(f.segment, '') = '' or f.user_id is not null
+      when 'app_joined' then f.user_id is null
+      when 'app_left' then f.user_id is null
+      else true
+    end;
   if bad is not null then
     raise exception 'event % is not a fact', bad using
       errcode = 'invalid_parameter_value',
-      hint = 'Each needs kind (started, ended, joined or left), meeting, instance and at; joined and left need segment too.';
+      hint = 'Zoom''s need kind (started, ended, joined or left), meeting, instance and at; joined and left need segment too. The app''s need kind (app_joined or app_left), meeting, at and user.';
   end if;
 
   return facts;
@@ -254,7 +291,7 @@ begin
   -- The facts of a run that was forgotten get no run: nothing is done with them.
   facts := array(
     select row(f.n, f.kind, f.meeting, f.meeting_id, f.instance, case when run.forgotten_at is null then run.run_id end, f.at, f.approximate, f.start, f.segment, f.connection,
-      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name)::zoom.fact
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, null)::zoom.fact
     from unnest(facts) f
     join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 
@@ -284,7 +321,7 @@ begin
       news.email, (
         -- Almost always whom recognise will find; written at once, the row need not be written again.
         select (array_agg(person.id order by person.id))[1] from public.users person
-        where news.is_new and news.registrant_id is null and lower(person.email) = lower(news.email collate "default")
+        where news.is_new and news.customer_key is null and news.registrant_id is null and lower(person.email) = lower(news.email collate "default")
       )
     from news
     on conflict (run_id, segment) do update set
@@ -326,6 +363,76 @@ $$;
 comment on function zoom.keep_facts is 'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs and segments that changed, the runs whose end changed, and the connections touched; null for none.';
 revoke execute on function zoom.keep_facts from public;
 grant execute on function zoom.keep_facts to service_role;
+
+
+create function zoom.keep_visits(facts zoom.fact[], out fresh integer[], out visitors zoom.sighting[], out given_back uuid[])
+language plpgsql volatile set search_path = '' as $$
+begin
+  with told as (
+    select f.n, f.meeting_id, f.user_id, f.at, substr(f.kind, 5) as kind from unnest(facts) f
+  ), kept as (
+    insert into zoom.visits (meeting_id, user_id, at, kind)
+    select distinct told.meeting_id, told.user_id, told.at, told.kind from told
+    on conflict do nothing
+    returning meeting_id, user_id, at, kind
+  )
+  select array_agg(told.n), array_agg(distinct row(told.meeting_id, run.run_id, null, told.user_id)::zoom.sighting)
+  into fresh, visitors
+  from kept
+  join told on (told.meeting_id, told.user_id, told.at, told.kind) = (kept.meeting_id, kept.user_id, kept.at, kept.kind)
+  -- The runs that it may have been for.
+  left join zoom.instances run
+    on run.meeting_id = told.meeting_id and told.at >= run.started_at - interval '30 minutes' and told.at <= coalesce(run.ended_at, 'infinity');
+
+  -- The app's row says what its page would have written: the latest visit. Where Zoom's facts are shown instead, it is remembered.
+  with word as (
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null as is_remembered,
+      memory.row_id is not null and memory.closed_at is null as is_ours,
+      row(null, person.name, person.email, latest.join_time, case latest.kind when 'left' then latest.at end, null, latest.kind)::zoom.said as says
+    from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
+    join public.users person on person.id = visitor.user_id
+    cross join lateral (
+      select visit.at, visit.kind, (
+          select max(came.at) from zoom.visits came
+          where came.meeting_id = visitor.meeting_id and came.user_id = visitor.user_id and came.kind = 'joined'
+        ) as join_time
+      from zoom.visits visit
+      where visit.meeting_id = visitor.meeting_id and visit.user_id = visitor.user_id
+      order by visit.at desc, visit.kind desc
+      limit 1
+    ) latest
+    left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
+    left join zoom.rows memory on memory.row_id = shown.id
+  ), remembered as (
+    update zoom.rows memory set was = word.says
+    from word
+    where memory.row_id = word.row_id and word.is_ours
+  ), forgotten as (
+    delete from zoom.rows memory using word
+    where memory.row_id = word.row_id and word.is_remembered and not word.is_ours
+  ), updated as (
+    update public.zoom_participants shown set
+      name = (word.says).name, email = (word.says).email, join_time = (word.says).join_time, leave_time = (word.says).leave_time,
+      duration = null, zoom_participant_id = null, status = (word.says).status
+    from word
+    where shown.id = word.row_id and not word.is_ours
+      and (shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.zoom_participant_id, shown.status)
+        is distinct from ((word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, null, null, (word.says).status)
+  ), inserted as (
+    insert into public.zoom_participants as shown (meeting_id, user_id, name, email, join_time, leave_time, status)
+    select word.meeting_id, word.user_id, (word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, (word.says).status
+    from word
+    where word.row_id is null
+    -- The app's page wrote it a moment ago.
+    on conflict (meeting_id, user_id) do update set
+      join_time = excluded.join_time, leave_time = excluded.leave_time, status = excluded.status
+  )
+  select array_agg(distinct word.meeting_id) into given_back from word;
+end
+$$;
+comment on function zoom.keep_visits is 'Adds what the app saw to the set of visits. Returns the places of the facts that were new, whose they are (with the runs they may have been for), and the meetings in which the app''s rows changed; null for none.';
+revoke execute on function zoom.keep_visits from public;
+grant execute on function zoom.keep_visits to service_role;
 
 
 create function zoom.date_instances(
@@ -378,32 +485,100 @@ revoke execute on function zoom.date_instances from public;
 grant execute on function zoom.date_instances to service_role;
 
 
-create function zoom.recognise(connections zoom.sighting[]) returns zoom.sighting[]
+create function zoom.name_of(seat_run bigint, seat_key text) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  run zoom.instances;
+  shown text;
+begin
+  select * into run from zoom.instances where instances.run_id = seat_run;
+  if not exists (select from zoom.visits visit where visit.meeting_id = run.meeting_id) then
+    return null; -- as always in a school that does not use the meeting room
+  end if;
+  shown := (
+    select lower(btrim(mark.name collate "default"))
+    from zoom.segments seg
+    cross join lateral (
+      select told.at, told.name from zoom.marks told
+      where told.run_id = seg.run_id and told.segment = seg.segment and told.name is not null
+      offset 0
+    ) mark
+    where seg.connection_key = seat_key and seg.run_id = seat_run
+    order by mark.at desc, mark.name desc
+    limit 1);
+  return (
+    select case when count(*) = 1 then (array_agg(pupil.id))[1] end
+    from public.class_students seat
+    join public.users pupil on pupil.id = seat.student_id
+    where seat.class_id = run.class_id and lower(btrim(pupil.name)) = shown
+    having bool_and(exists (
+      select from zoom.visits visit
+      where visit.meeting_id = run.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
+        and visit.at >= run.started_at - interval '30 minutes' and visit.at <= coalesce(run.ended_at, 'infinity'))));
+end
+$$;
+comment on function zoom.name_of is 'The student whose name a connection last showed: the only one of that name (whatever the case) who is enrolled in the class, and joined on the meeting''s page during the run or in the 30 minutes before; else null. A name alone is nobody.';
+revoke execute on function zoom.name_of from public;
+grant execute on function zoom.name_of to service_role;
+
+
+create function zoom.namesakes(visitors zoom.sighting[]) returns zoom.sighting[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct row(seg.meeting_id, seg.run_id, seg.connection_key, null)::zoom.sighting
+    from unnest(visitors) visitor
+    join public.users person on person.id = visitor.user_id
+    cross join lateral (
+      select here.* from zoom.segments here
+      where here.run_id = visitor.run_id and (here.user_id is null or here.user_id = visitor.user_id)
+      offset 0
+    ) seg
+    where exists (
+      select from zoom.marks mark
+      where mark.run_id = seg.run_id and mark.segment = seg.segment and lower(btrim(mark.name collate "default")) = lower(btrim(person.name))));
+end
+$$;
+comment on function zoom.namesakes is 'The connections that may be these visitors by their names (see zoom.name_of), in the runs they came for.';
+revoke execute on function zoom.namesakes from public;
+grant execute on function zoom.namesakes to service_role;
+
+
+create function zoom.recognise(connections zoom.sighting[], app_joins text) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
 declare
   sightings zoom.sighting[];
 begin
   with seat as (
-    select connection.*, seg.segment, seg.registrant_id, seg.email, seg.user_id as was_user_id
+    select connection.*, seg.segment, seg.customer_key, seg.registrant_id, seg.email, seg.user_id as was_user_id
     from (select distinct told.meeting_id, told.run_id, told.connection_key from unnest(connections) told) connection
     left join lateral (
       select here.* from zoom.segments here
       where here.connection_key = connection.connection_key and here.run_id = connection.run_id
       offset 0
     ) seg on true
-  ), seen as (
-    -- First by registration, then by e-mail. No fuzzy names. Of several, the least id: any rule will do, if it is one. What
-    -- one segment of a connection says is said of all.
+  ), known as (
+    -- First by the key we issued, then by registration, then by e-mail. Of several, the least id: any rule will do, if it is
+    -- one. What one segment of a connection says is said of all.
     select distinct seat.meeting_id, seat.run_id, seat.connection_key, seat.segment, seat.was_user_id,
       first_value(found.user_id) over (partition by seat.run_id, seat.connection_key order by found.rung, found.user_id) as user_id
     from seat
     left join lateral (
-      select 1 as rung, registrant.user_id from public.meeting_registrants registrant
+      select 0 as rung, key.user_id from zoom.keys key
+      where key.customer_key = seat.customer_key and key.meeting_id = seat.meeting_id
+      union all
+      select 1, registrant.user_id from public.meeting_registrants registrant
       where registrant.meeting_id = seat.meeting_id and registrant.zoom_registrant_id = seat.registrant_id collate "default"
         and registrant.user_id is not null
       union all
       select 2, person.id from public.users person where lower(person.email) = lower(seat.email collate "default")
     ) found on true
+  ), seen as (
+    -- And last by a name, if the app saw that student come.
+    select known.meeting_id, known.run_id, known.connection_key, known.segment, known.was_user_id,
+      case when known.user_id is null and app_joins <> 'ignore' then zoom.name_of(known.run_id, known.connection_key)
+        else known.user_id end as user_id
+    from known
   ), renamed as (
     update zoom.segments seg set user_id = seen.user_id
     from seen
@@ -450,6 +625,14 @@ begin
     select seen.*, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
       -- Zoom told us of them in this occurrence, or be it in an earlier one.
       place.is_here,
+      -- Or the app did, and its row is what there is to show.
+      not place.is_here and exists (
+        select from zoom.visits visit
+        where visit.meeting_id = seen.meeting_id and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= (
+          select min(run.started_at) - interval '30 minutes' from zoom.instances run
+          where run.meeting_id = seen.meeting_id and run.held_on = seen.held_on)
+      ) as is_in_app,
+      memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.is_here or seen.connection is not null or exists (
         select from zoom.segments seg where seg.user_id = seen.user_id and seg.meeting_id = seen.meeting_id) as is_known,
       -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
@@ -479,8 +662,8 @@ begin
   ), want as materialized (
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select coalesce(known.row_id, gen_random_uuid()) as row_id, known.row_id is not null as is_there,
-      known.meeting_id, known.user_id, known.run_id, known.connection_key, known.is_known, known.was,
-      case when known.is_known then row(
+      known.meeting_id, known.user_id, known.run_id, known.connection_key, known.is_known, known.is_in_app, known.was,
+      case when known.is_known and not known.is_in_app then row(
         known.connection, coalesce(known.name, person.name), coalesce(known.email, person.email),
         case when known.is_here then known.join_time end,
         case when known.is_here then known.leave_time end,
@@ -489,7 +672,8 @@ begin
       )::zoom.said else known.was end as says
     from known
     left join public.users person on person.id = known.user_id
-    where known.is_known or known.is_ours and (known.was).status is not null
+    where (known.is_known or known.is_ours and (known.was).status is not null)
+      and not (known.is_in_app and known.is_closed) -- closed, it says all that the app does
   ), inserted as (
     insert into public.zoom_participants
       (id, meeting_id, user_id, zoom_participant_id, name, email, join_time, leave_time, duration, status)
@@ -518,7 +702,7 @@ begin
     (select count(*) from inserted) < (select count(*) from want where not want.is_there),
     (select array_agg(row(want.row_id, want.was, want.run_id, want.connection_key, null)::zoom.rows) from want where want.is_known),
     (select array_agg(want.row_id) from want where not want.is_known),
-    (select array_agg(distinct want.meeting_id) from want where not want.is_known)
+    (select array_agg(distinct want.meeting_id) from want where not want.is_known or want.is_in_app)
   into was_overtaken, written, given_back, meetings;
 
   if was_overtaken then
@@ -605,7 +789,35 @@ revoke execute on function zoom.show_meetings from public;
 grant execute on function zoom.show_meetings to service_role;
 
 
-create function zoom.record_attendance(sightings zoom.sighting[], lessons zoom.lesson[], min_seconds integer) returns void
+create function zoom.app_stay(person zoom.person, out duration integer, out is_settled boolean)
+language plpgsql stable set search_path = '' as $$
+begin
+  select coalesce(zoom.seconds(range_agg(tstzrange(span.came, span.went)) filter (where span.went is not null)), 0), bool_or(span.went is not null)
+  into duration, is_settled
+  from (
+    -- From a join on the page to what it said next, clipped to the run.
+    select greatest(visit.at, run.started_at) as came, least(next.at, run.ended_at) as went
+    from zoom.instances run
+    join zoom.visits visit
+      on visit.meeting_id = run.meeting_id and visit.user_id = person.user_id and visit.kind = 'joined'
+      and visit.at >= run.started_at - interval '30 minutes' and visit.at <= coalesce(run.ended_at, 'infinity')
+    left join lateral (
+      select later.at from zoom.visits later
+      where later.meeting_id = visit.meeting_id and later.user_id = visit.user_id and (later.at, later.kind) > (visit.at, visit.kind)
+      order by later.at, later.kind
+      limit 1
+    ) next on true
+    where run.meeting_id = person.meeting_id and run.held_on = person.held_on and run.class_id = person.class_id
+  ) span
+  where span.went is null or span.went > span.came;
+end
+$$;
+comment on function zoom.app_stay is 'How long the app says that a user was in a meeting of a class on a date: seconds, and whether any of it is over; is_settled is null if the app saw nothing.';
+revoke execute on function zoom.app_stay from public;
+grant execute on function zoom.app_stay to service_role;
+
+
+create function zoom.record_attendance(sightings zoom.sighting[], lessons zoom.lesson[], min_seconds integer, app_joins text) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   due zoom.verdicts[];
@@ -649,15 +861,21 @@ begin
   with judged as materialized ( -- worked out once, and looked at three times
     -- Several meetings of a class on one date: the best of them.
     select seen.user_id as student_id, seen.class_id, seen.held_on as date, (array['absent', 'partial', 'present'])[max(case
-        when seen.connection is null and exists (
+        when seen.connection is null and app.is_settled is null and exists (
           select from zoom.instances run
           where run.class_id = seen.class_id and run.held_on = seen.held_on and run.meeting_id = seen.meeting_id and run.ended_at is not null
         ) then 1
-        when seen.is_settled and seen.duration < min_seconds then 2
-        when seen.is_settled then 3
+        when coalesce(app.is_settled, seen.is_settled) and coalesce(app.duration, seen.duration) < min_seconds then 2
+        when coalesce(app.is_settled, seen.is_settled) then 3
       end)] as verdict
     from unnest(people, zoom.add_up(people)) seen (meeting_id, held_on, class_id, user_id, run_id, connection_key,
       connection, name, email, join_time, leave_time, duration, is_in, is_settled)
+    -- Where Zoom saw nothing of them, and the school takes the app's word.
+    left join lateral (
+      select own.* from zoom.app_stay(row(seen.meeting_id, seen.held_on, seen.class_id, seen.user_id, null, null)::zoom.person) own
+      where app_joins = 'count' and seen.connection is null
+      offset 0
+    ) app on true
     group by seen.user_id, seen.class_id, seen.held_on
   ), weighed as (
     select judged.*, record.id as record_id, record.status as current,
@@ -711,9 +929,13 @@ declare
   facts zoom.fact[] := zoom.read_events(events);
   min_seconds integer := round(60 * coalesce((policy ->> 'min_minutes')::numeric, 15));
   school_timezone text := coalesce(policy ->> 'timezone', 'UTC');
+  app_joins text := coalesce(policy ->> 'app_joins', 'corroborate');
   meetings uuid[];
   kept record;
+  app record;
   dates record;
+  stirred bigint[];
+  visitors zoom.sighting[];
   seen zoom.sighting[];
   given_back uuid[];
   lessons zoom.lesson[];
@@ -727,14 +949,15 @@ begin
 
   facts := array(
     select row(f.n, f.kind, f.meeting, meeting.id, f.instance, null, f.at, f.approximate, f.start, f.segment, f.connection,
-      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name)::zoom.fact
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, f.user_id)::zoom.fact
     from unnest(facts) f
     left join public.zoom_meetings meeting on meeting.zoom_meeting_id = f.meeting and meeting.id = any (meetings)
     order by f.n);
 
-  kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null));
+  kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is null));
+  app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
-  if kept.changed_runs is not null or kept.changed_visits is not null then
+  if kept.changed_runs is not null or kept.changed_visits is not null or app.fresh is not null then
     -- Lock the classes, in id order: two meetings of one class write the same records.
     perform from public.classes class
     where class.id = any (array(
@@ -747,21 +970,35 @@ begin
 
     dates := zoom.date_instances(kept.changed_runs, school_timezone);
 
-    -- Look at the connections touched, and at everyone in a run that ended or moved or became the latest.
-    seen := zoom.recognise(kept.touched || array(
+    -- Where the app saw somebody come, it matters when a run was.
+    stirred := array(
+      select run.run_id from zoom.instances run
+      where run.run_id = any (kept.changed_runs || dates.moved_runs)
+        and exists (select from zoom.visits visit where visit.meeting_id = run.meeting_id));
+    visitors := app.visitors || array(
+      select distinct row(run.meeting_id, run.run_id, null, visit.user_id)::zoom.sighting
+      from zoom.instances run
+      join zoom.visits visit
+        on visit.meeting_id = run.meeting_id and visit.at >= least(run.first_at, run.started_at) - interval '30 minutes'
+        and visit.at <= coalesce(run.ended_at, 'infinity')
+      where run.run_id = any (stirred));
+
+    -- Look at the connections touched, at those that may be a visitor's, and at everyone in a run that ended or moved or
+    -- became the latest.
+    seen := zoom.recognise(kept.touched || zoom.namesakes(app.visitors) || array(
       select distinct row(seg.meeting_id, seg.run_id, seg.connection_key, null)::zoom.sighting
       from (
-        select told.run_id from unnest(kept.ended_runs || dates.moved_runs) told (run_id)
+        select told.run_id from unnest(kept.ended_runs || dates.moved_runs || stirred) told (run_id)
         union
         select run.run_id
         from unnest(dates.turned) told (id)
         join zoom.instances run
           on run.meeting_id = told.id and run.held_on = (select max(other.held_on) from zoom.instances other where other.meeting_id = told.id)
       ) run
-      join zoom.segments seg on seg.run_id = run.run_id));
+      join zoom.segments seg on seg.run_id = run.run_id), app_joins);
 
     -- Where another occurrence is the latest now, those shown for the one before go back to invited.
-    given_back := zoom.show_participants(seen || array(
+    given_back := app.given_back || zoom.show_participants(seen || visitors || array(
       select row(shown.meeting_id, memory.run_id, memory.connection_key, shown.user_id)::zoom.sighting
       from unnest(dates.turned) told (id)
       join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited'
@@ -779,21 +1016,26 @@ begin
       select distinct row(run.class_id, run.held_on)::zoom.lesson
       from zoom.instances run
       where run.run_id = any (kept.ended_runs || dates.moved_runs) and run.class_id is not null);
-    perform zoom.record_attendance(seen, lessons, min_seconds);
+    perform zoom.record_attendance(seen || visitors, lessons, min_seconds, app_joins);
   end if;
 
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when f.run_id = any (kept.changed_runs) and f.kind in ('started', 'ended')
-          or (f.run_id, f.segment) in (select told.run_id, told.segment from unnest(kept.changed_visits) told)
-        then 'applied'
-        else 'duplicate'
+        when not coalesce(f.n = any (app.fresh) or f.run_id = any (kept.changed_runs) and f.kind in ('started', 'ended')
+          or (f.run_id, f.segment) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
+        when f.customer_key is null then 'applied'
+        when not exists (
+          select from zoom.keys key where key.customer_key = f.customer_key and key.meeting_id = f.meeting_id) then 'unknown_key'
+        when exists (
+          select from zoom.shared_keys shared
+          where shared.customer_key = f.customer_key and shared.run_id = f.run_id and shared.segment = f.segment) then 'shared_key'
+        else 'applied'
       end order by f.n), '[]')
-    from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null)) f);
+    from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null or f.user_id is not null)) f);
 end
 $$;
-comment on function public.apply_zoom_events is 'Adds Zoom''s events to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects with kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name. policy: min_minutes (default 15) and timezone (IANA name, default UTC, or "meeting"). Returns one outcome per event, in order: applied, duplicate or unknown_meeting. Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
+comment on function public.apply_zoom_events is 'Adds Zoom''s events, and what the app saw, to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects. Zoom''s have kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name; the app''s have kind (app_joined, app_left), meeting, at, user. policy: min_minutes (default 15), timezone (IANA name, default UTC, or "meeting") and app_joins (corroborate, the default: a name counts for a student who joined through the app; count: the app''s word does where Zoom saw nothing; ignore). Returns one outcome per event, in order: applied, duplicate, unknown_meeting; or applied with a customer_key that is none of ours for that meeting (unknown_key) or that another Zoom user shows at the same time (shared_key). Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
 revoke execute on function public.apply_zoom_events from public, anon, authenticated;
 grant execute on function public.apply_zoom_events to service_role;
 

@@ -30,7 +30,7 @@ begin
     group by run.meeting_id
   ), due as (
     -- Of a meeting that recurs, the latest lesson stays: the participants show it.
-    select run.run_id
+    select run.run_id, run.meeting_id, run.started_at, run.ended_at
     from zoom.instances run
     join latest on latest.meeting_id = run.meeting_id
     join public.zoom_meetings meeting on meeting.id = run.meeting_id
@@ -42,11 +42,14 @@ begin
     returning run.run_id
   ), gone as (
     delete from zoom.segments seg using due where seg.run_id = due.run_id -- and their marks with them
+  ), unvisited as (
+    delete from zoom.visits visit using due
+    where visit.meeting_id = due.meeting_id and visit.at between due.started_at - interval '30 minutes' and due.ended_at
   )
   select count(*) into forgotten from noted;
   return forgotten;
 end
 $$;
-comment on function zoom.forget is 'Removes the segments and marks of runs that ended before an instant, the longest ago first, of at most so many runs; returns of how many. The latest lesson of a recurring meeting is kept. Attendance and all other public rows stay, can no longer be explained, and are not changed by what Zoom may say of these lessons later.';
+comment on function zoom.forget is 'Removes the segments, marks and visits of runs that ended before an instant, the longest ago first, of at most so many runs; returns of how many. The latest lesson of a recurring meeting is kept. Attendance and all other public rows stay, can no longer be explained, and are not changed by what Zoom may say of these lessons later.';
 revoke execute on function zoom.forget from public;
 grant execute on function zoom.forget to service_role;

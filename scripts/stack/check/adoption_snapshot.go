@@ -72,9 +72,14 @@ func (want snapshot) with(other snapshot, kinds ...string) snapshot {
 }
 
 // What is ours in the public schema, besides the tables' access.
-const applyZoomEvents = "apply_zoom_events(jsonb,jsonb)"
+var ourFunctions = map[string]string{ // and the role that may execute each
+	"apply_zoom_events(jsonb,jsonb)":    "service_role",
+	"enter_zoom_meeting(uuid,text)":     "authenticated",
+	"zoom_meeting_admission(uuid,text)": "authenticated",
+	"zoom_meeting_people(uuid)":         "authenticated",
+}
 
-var ourIndexes = []string{"users_email_lower_idx", "meeting_registrants_zoom_idx", "zoom_participants_seen_idx"}
+var ourIndexes = []string{"users_email_lower_idx", "meeting_registrants_zoom_idx"}
 
 // The tables whose access is ours: those that we alone let people write, and
 // those whose writers stay the app's.
@@ -168,7 +173,7 @@ func (want snapshot) grantAsOurs(fresh snapshot) {
 	}
 	for is, says := range fresh {
 		object, grantee, _ := strings.Cut(is.name, " to ")
-		if is.kind == "grant" && (object == applyZoomEvents || grantee == "authenticated" && slices.Contains(closedTables, object)) {
+		if is.kind == "grant" && (ourFunctions[object] != "" || grantee == "authenticated" && slices.Contains(closedTables, object)) {
 			want[is] = says
 		}
 	}

@@ -1,7 +1,7 @@
 // Drives a Chromium as it is told: one JSON command per line of input, one JSON answer per line of output. Each page has
 // a context of its own, so that nobody shares anything. Its argument is the path of the browser.
 //
-//   {do: "open", page, url, width, height, dark}   a new page
+//   {do: "open", page, url, width, height, dark, cookies}   a new page
 //   {do: "until", page, condition}                 waits until a JavaScript expression is true
 //   {do: "read", page, expression}                 its value
 //   {do: "shoot", page, path}                      a screenshot of the whole page
@@ -15,8 +15,9 @@ const pages = new Map();
 const faults = []; // what pages complained of; any is told with the next answer
 
 const commands = {
-  async open({ page: name, url, width, height, dark }) {
+  async open({ page: name, url, width, height, dark, cookies = [] }) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
+    await context.addCookies(cookies.map((cookie) => ({ ...cookie, url })));
     const page = await context.newPage();
     page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
     await page.goto(url);
@@ -24,7 +25,10 @@ const commands = {
   },
   // Not waitForFunction: it evaluates in the page, where the Content Security Policy forbids that.
   async until({ page, condition }) {
-    for (const end = Date.now() + 30_000; !(await pages.get(page).evaluate(condition)); await setTimeout(30)) {
+    const left = (error) => {
+      if (!String(error).includes("context was destroyed")) throw error; // on its way to another page
+    };
+    for (const end = Date.now() + 30_000; !(await pages.get(page).evaluate(condition).catch(left)); await setTimeout(30)) {
       if (Date.now() > end) throw new Error(`not true within 30 s; the page says: ${await pages.get(page).innerText("body")}`);
     }
   },

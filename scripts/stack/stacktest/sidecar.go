@@ -23,7 +23,8 @@ const WebhookSecret = "secret-of-the-tests"
 
 // Sidecar is the real program, running against a project.
 type Sidecar struct {
-	URL string // where Zoom would post its events
+	URL  string // where Zoom would post its events
+	Base string // the address alone, without a path
 
 	admin string
 	t     testing.TB
@@ -42,8 +43,9 @@ var buildSidecar = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
-// StartSidecar runs the sidecar with an empty inbox until the test ends.
-func (p *Project) StartSidecar() *Sidecar {
+// StartSidecar runs the sidecar with an empty inbox until the test ends; env is
+// added to its settings.
+func (p *Project) StartSidecar(env ...string) *Sidecar {
 	p.t.Helper()
 	program, err := buildSidecar()
 	if err != nil {
@@ -55,6 +57,7 @@ func (p *Project) StartSidecar() *Sidecar {
 	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+door[strings.LastIndex(door, ":")+1:], "ADMIN_ADDR="+admin, "LOG_FORMAT=text",
 		"INBOX_DIR="+filepath.Join(p.t.TempDir(), "inbox"), "ZOOM_WEBHOOK_SECRET="+WebhookSecret,
 		"SUPABASE_URL="+p.URL, "SUPABASE_SECRET_KEY="+p.SecretKey)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	running, err := stack.Run(cmd, syscall.SIGTERM)
 	if err != nil {
@@ -68,7 +71,7 @@ func (p *Project) StartSidecar() *Sidecar {
 			p.t.Logf("the sidecar said:\n%s", log)
 		}
 	})
-	s := &Sidecar{URL: "http://" + door + "/api/zoom/webhook", admin: "http://" + admin, t: p.t}
+	s := &Sidecar{URL: "http://" + door + "/api/zoom/webhook", Base: "http://" + door, admin: "http://" + admin, t: p.t}
 	if err := running.Await(p.t.Context(), patience, func(ctx context.Context) error { return s.get(ctx, "http://"+door+"/readyz", nil) }); err != nil {
 		p.t.Fatalf("%v\n%s", err, log)
 	}
@@ -96,6 +99,16 @@ func (s *Sidecar) AwaitSettled() {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// Metrics is what the sidecar tells Prometheus.
+func (s *Sidecar) Metrics() string {
+	s.t.Helper()
+	var text strings.Builder
+	if err := s.get(s.t.Context(), s.admin+"/metrics", func(line string) { text.WriteString(line + "\n") }); err != nil {
+		s.t.Fatal(err)
+	}
+	return text.String()
 }
 
 // sample is the value that a line of Prometheus text has for a metric, else 0.

@@ -51,8 +51,9 @@ type Project struct {
 }
 
 // NewProject gives the test a fresh, migrated database of its own, with its
-// own PostgREST and gateway. All closed when the test ends.
-func NewProject(t testing.TB) *Project {
+// own PostgREST and gateway, the former changed as wanted. All closed when the
+// test ends.
+func NewProject(t testing.TB, changes ...func(*stack.PostgRESTConfig)) *Project {
 	t.Helper()
 	server := setting(t, EnvDatabaseURL)
 	postgrest := setting(t, EnvPostgREST)
@@ -61,12 +62,16 @@ func NewProject(t testing.TB) *Project {
 	log := new(stack.Said)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	rest, err := stack.StartPostgREST(ctx, stack.PostgRESTConfig{
+	config := stack.PostgRESTConfig{
 		Program:     postgrest,
 		DatabaseURL: databaseURL(t, server, stack.Authenticator, name),
 		Pool:        10,
 		Log:         log,
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	rest, err := stack.StartPostgREST(ctx, config)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log)
 	}

@@ -1,0 +1,41 @@
+package supabase
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	supabasego "github.com/supabase-community/supabase-go"
+
+	"zoom-attendance/sidecar/zoom"
+)
+
+var errNobody = errors.New("a call as a user needs the user's token")
+
+// CallAs calls a function of the database as the user whose access token it is,
+// with a struct of its arguments, and reads its answer into a pointer. Supabase
+// checks the token, and policies and functions decide by it; our key only opens
+// the gateway. When it is the token that was refused, [Error.RefusesUser] says so.
+//
+// The answer must have no field that into does not have: then the migrations and
+// this binary are of different ages.
+func (c *Client) CallAs(ctx context.Context, token zoom.Secret, function string, args, into any) error {
+	if token == "" {
+		return errNobody // it would be made as ourselves
+	}
+	arguments, err := json.Marshal(args)
+	if err != nil {
+		return &Error{Operation: function, Code: CodeUnencodable, Err: err}
+	}
+	return c.callAs(ctx, token, function, func(p *supabasego.Client) ([]byte, int64, error) {
+		return p.From("rpc/"+function).Insert(json.RawMessage(arguments), false, "", noReturn, "").Execute()
+	}, func(body []byte) error {
+		answer := json.NewDecoder(bytes.NewReader(body))
+		answer.DisallowUnknownFields()
+		if answer.Decode(into) != nil {
+			return unexpected("an answer of another shape")
+		}
+		return nil
+	})
+}

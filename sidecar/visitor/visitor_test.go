@@ -1,0 +1,113 @@
+package visitor_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/sidecar/visitor"
+)
+
+func TestAnAddressIsKnownByItsNetwork(t *testing.T) {
+	t.Parallel()
+	hash := func(ip string) string { return visitor.HashAddress("demo-salt", ip) }
+	for name, pair := range map[string][2]string{
+		"an IPv4 address in IPv6 clothes":    {"::ffff:203.0.113.7", "203.0.113.7"},
+		"two addresses of one /64":           {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::1"},
+		"two that are none":                  {"pipe", ""},
+		"the same address":                   {"203.0.113.7", "203.0.113.7"},
+		"an address with a zone and one not": {"fe80::1%eth0", "fe80::2"},
+	} {
+		require.Equal(t, hash(pair[0]), hash(pair[1]), name)
+	}
+	for name, pair := range map[string][2]string{
+		"two IPv4 addresses":   {"203.0.113.7", "203.0.113.8"},
+		"addresses of two /64": {"2001:db8:1:2::1", "2001:db8:1:3::1"},
+		"one address and none": {"203.0.113.7", ""},
+	} {
+		require.NotEqual(t, hash(pair[0]), hash(pair[1]), name)
+	}
+	require.Len(t, hash("203.0.113.7"), 32)
+	require.NotEqual(t, hash("203.0.113.7"), visitor.HashAddress("other-salt", "203.0.113.7"))
+	require.NotEqual(t, visitor.Hash("demo-salt", "a"), visitor.Hash("demo-salt", "b"))
+}
+
+func TestABucketFillsUpByItself(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1772440000, 0)
+	l := visitor.NewLimiter(visitor.Rate{Burst: 2, Every: 1500 * time.Millisecond, Clients: 10})
+	require.Equal(t, "2", l.RetryAfter(), "in whole seconds, not too early")
+	require.True(t, l.Allow("a", now))
+	require.True(t, l.Allow("a", now))
+	require.False(t, l.Allow("a", now))
+	require.True(t, l.Allow("b", now), "each has their own")
+	require.True(t, l.Allow("a", now.Add(1500*time.Millisecond)))
+	require.False(t, l.Allow("a", now.Add(1500*time.Millisecond)))
+}
+
+func TestWhoWasSeenLongestAgoIsForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1772440000, 0)
+	l := visitor.NewLimiter(visitor.Rate{Burst: 1, Every: time.Hour, Clients: 100})
+	require.True(t, l.Allow("first", now))
+	for i := range 99 {
+		require.True(t, l.Allow(fmt.Sprint(i), now))
+	}
+	require.False(t, l.Allow("first", now), "99 others fit beside it")
+	for i := range 100 {
+		require.True(t, l.Allow(fmt.Sprint("later", i), now))
+	}
+	require.True(t, l.Allow("first", now), "forgotten, and its bucket is full again")
+}
+
+func TestARateTakesItsDefaultsFromAnother(t *testing.T) {
+	t.Parallel()
+	defaults := visitor.Rate{Burst: 20, Every: time.Second, Clients: 100}
+	require.Equal(t, defaults, visitor.Rate{}.Or(defaults))
+	require.Equal(t, visitor.Rate{Burst: 3, Every: time.Second, Clients: 100}, visitor.Rate{Burst: 3}.Or(defaults))
+	require.False(t, defaults.Negative())
+	for _, r := range []visitor.Rate{{Burst: -1}, {Every: -1}, {Clients: -1}} {
+		require.True(t, r.Negative(), r)
+	}
+}
+
+func TestTheRouterBelievesOnlyWhomItIsTold(t *testing.T) {
+	t.Parallel()
+	_, err := visitor.Router([]string{"everybody"})
+	require.ErrorContains(t, err, "trusted proxies")
+
+	router, err := visitor.Router([]string{" 10.0.0.0/8 "})
+	require.NoError(t, err)
+	var seen string
+	router.GET("/", func(c *gin.Context) {
+		seen = c.ClientIP()
+		require.Equal(t, visitor.SetHeaders(c), c.Writer.Header().Get("X-Request-Id"))
+	})
+	for remote, want := range map[string]string{"10.0.0.1:1": "198.51.100.1", "203.0.113.7:1": "203.0.113.7"} {
+		request := httptest.NewRequest(http.MethodGet, "/", nil)
+		request.RemoteAddr = remote
+		request.Header.Set("X-Forwarded-For", "192.0.2.9, 198.51.100.1")
+		router.ServeHTTP(httptest.NewRecorder(), request)
+		require.Equal(t, want, seen)
+	}
+}
+
+func TestOfAPanicNothingOfTheRequestIsKept(t *testing.T) {
+	t.Parallel()
+	for _, thrown := range []any{"Pia Pupil", errors.New("Pia Pupil"), struct{ Name string }{"Pia Pupil"}} {
+		err := visitor.Recovered(func() error { panic(thrown) })
+		require.ErrorIs(t, err, visitor.ErrPanicked)
+		require.NotContains(t, err.Error(), "Pia")
+		require.ErrorContains(t, err, "visitor_test.go", "the stack says where")
+	}
+	var list []int
+	require.ErrorContains(t, visitor.Recovered(func() error { _ = list[len(list)]; return nil }), "index out of range")
+	require.NoError(t, visitor.Recovered(func() error { return nil }))
+	require.Equal(t, errors.ErrUnsupported, visitor.Recovered(func() error { return errors.ErrUnsupported }))
+}
