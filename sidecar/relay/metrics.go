@@ -22,7 +22,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		events: p.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_relay_events_total",
-			Help: "Events settled, by outcome: applied, duplicate, unknown_meeting (put off), let_go, buried, unrecognised.",
+			Help: "Events settled, by outcome: applied, duplicate, unknown_key and shared_key (applied, but look), unknown_meeting (put off), let_go, buried, unrecognised.",
 		}, []string{"outcome"}),
 		batch: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_batch_events",

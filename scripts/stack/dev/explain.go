@@ -12,6 +12,14 @@ import (
 // `sidecar simulate` plays, which an open-ended start would get in the way of.
 const exampleMeeting = "81234567892"
 
+// The meeting of supabase/seed.sql whose lessons are played, and a student of its
+// class.
+const (
+	lessonID     = "00000000-0000-4000-8000-000000000e01"
+	studentID    = "00000000-0000-4000-8000-000000000101"
+	studentEmail = "maria@school.test"
+)
+
 // monitorLink opens the class monitor as the teacher of the lesson that is
 // played.
 const monitorLink = localURL + monitor.Prefix + "/?as=a.okafor@school.test"
@@ -30,6 +38,8 @@ func (d *dev) explain(out io.Writer, local bool) error {
 		"WebhookSecret":  d.settings.shown("ZOOM_WEBHOOK_SECRET"),
 		"AdminToken":     d.settings.shown("ADMIN_TOKEN"),
 		"Meeting":        exampleMeeting,
+		"Lesson":         lessonID,
+		"StudentToken":   stack.UserToken(studentID, studentEmail),
 		"State":          d.state,
 	})
 }
@@ -62,6 +72,10 @@ Play a whole lesson and look at the attendance, here or over the API:
   export ZOOM_WEBHOOK_SECRET={{.WebhookSecret}} SUPABASE_URL={{.Project}} SUPABASE_SECRET_KEY={{.SecretKey}}
   bin/sidecar simulate --check --url {{.Sidecar}}
   curl '{{.Project}}/rest/v1/attendance_records?select=date,status,student:users!student_id(name)&order=date.desc' -H 'apikey: {{.SecretKey}}'
+
+Ask for the meeting room, as a student's page does:
+
+  curl -i {{.Sidecar}}/api/zoom/meetings/{{.Lesson}}/join -H 'Authorization: Bearer {{.StudentToken}}'
 
 What could never be applied, and why:
 
