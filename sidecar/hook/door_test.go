@@ -368,6 +368,26 @@ func TestAPanicMeans500AndALogLineWithoutTheRequest(t *testing.T) {
 	}
 }
 
+func TestTheTimesOfEventsAndChallengesAreKnownAndHowFarTheClocksDiffer(t *testing.T) {
+	at := now
+	w := open(t, func(o *hook.Options) { o.Now = func() time.Time { return at } })
+	event := func() float64 { return w.series(t, "sidecar_hook_last_event_timestamp_seconds", nil) }
+	challenge := func() float64 { return w.series(t, "sidecar_hook_last_challenge_timestamp_seconds", nil) }
+	require.EqualValues(t, now.Unix(), event(), "before the first: the start")
+
+	at = now.Add(90 * time.Second)
+	w.knock(t, joinedBody, signed(newest))
+	require.EqualValues(t, at.Unix(), event())
+	require.EqualValues(t, now.Unix(), challenge())
+	require.EqualValues(t, 90, w.series(t, "sidecar_hook_clock_offset_seconds", nil), "it was signed that long ago")
+
+	at = now.Add(2 * time.Minute)
+	w.knock(t, joinedBody, signed("somebody-else"))
+	w.knock(t, challengeBody, signed(newest))
+	require.EqualValues(t, now.Add(90*time.Second).Unix(), event(), "what was refused is no event")
+	require.EqualValues(t, at.Unix(), challenge())
+}
+
 func TestMatchesAreCountedBySecret(t *testing.T) {
 	w := open(t)
 	w.knock(t, joinedBody, signed(newest))

@@ -104,7 +104,7 @@ func New(o Options) (http.Handler, error) {
 	if err := errors.Join(o.check(), err); err != nil {
 		return nil, fmt.Errorf("hook options: %w", err)
 	}
-	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets())), failures: visitor.NewLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
+	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets()), o.Now()), failures: visitor.NewLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
 
 	router.POST(PathWebhook, d.serve(d.webhook))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {

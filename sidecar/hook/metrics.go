@@ -13,12 +13,15 @@ import (
 // from a request. Every series exists from the start, so that a first time is
 // seen as a rise.
 type metrics struct {
-	answers *prometheus.CounterVec
-	took    prometheus.Histogram
-	secrets *prometheus.CounterVec
+	answers   *prometheus.CounterVec
+	took      prometheus.Histogram
+	secrets   *prometheus.CounterVec
+	kept      prometheus.Gauge
+	challenge prometheus.Gauge
+	offset    prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer, secrets int) *metrics {
+func newMetrics(reg prometheus.Registerer, secrets int, now time.Time) *metrics {
 	factory := promauto.With(reg)
 	m := &metrics{
 		answers: factory.NewCounterVec(prometheus.CounterOpts{
@@ -34,7 +37,21 @@ func newMetrics(reg prometheus.Registerer, secrets int) *metrics {
 			Name: "sidecar_hook_secret_matches_total",
 			Help: "Verified requests by the secret that matched; 0 is the newest. When only 0 rises, a rotation is over.",
 		}, []string{"secret"}),
+		kept: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_hook_last_event_timestamp_seconds",
+			Help: "When the last event was kept; before the first, when this process started.",
+		}),
+		challenge: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_hook_last_challenge_timestamp_seconds",
+			Help: "When Zoom's last challenge was answered, which comes every 72 hours; before the first, when this process started.",
+		}),
+		offset: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_hook_clock_offset_seconds",
+			Help: "Our clock less the timestamp of the last verified request: how long it was on its way, and how far the clocks differ.",
+		}),
 	}
+	m.kept.Set(float64(now.Unix()))
+	m.challenge.Set(float64(now.Unix()))
 	for _, reason := range []string{reasonKept, reasonUnused, reasonNoMeeting, reasonChallenge, reasonAlive, reasonReady} {
 		m.answers.WithLabelValues(strconv.Itoa(http.StatusOK), reason)
 	}
@@ -47,13 +64,23 @@ func newMetrics(reg prometheus.Registerer, secrets int) *metrics {
 	return m
 }
 
-func (m *metrics) answered(a answer, path string, took time.Duration) {
+func (m *metrics) answered(a answer, path string, took time.Duration, now time.Time) {
 	m.answers.WithLabelValues(strconv.Itoa(a.status), a.reason).Inc()
+	switch a.reason {
+	case reasonKept:
+		m.kept.Set(float64(now.Unix()))
+	case reasonChallenge:
+		m.challenge.Set(float64(now.Unix()))
+	}
 	if path == PathWebhook {
 		m.took.Observe(took.Seconds())
 	}
 }
 
-func (m *metrics) matched(secret int) {
+// matched notes a verified request: by which secret, and when it says it was sent.
+func (m *metrics) matched(secret int, timestamp string, now time.Time) {
 	m.secrets.WithLabelValues(strconv.Itoa(secret)).Inc()
+	if sent, err := strconv.ParseInt(timestamp, 10, 64); err == nil { // it was verified
+		m.offset.Set(now.Sub(time.Unix(sent, 0)).Seconds())
+	}
 }

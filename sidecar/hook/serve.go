@@ -34,7 +34,7 @@ func (d *door) serve(handle handler) gin.HandlerFunc {
 		}
 
 		took := time.Since(began)
-		d.metrics.answered(a, c.FullPath(), took)
+		d.metrics.answered(a, c.FullPath(), took, d.Now())
 		d.record(c, v, a, err, slog.String(zoom.LogRequestID, requestID), slog.Duration(zoom.LogTook, took))
 	}
 }

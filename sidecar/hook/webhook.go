@@ -71,10 +71,11 @@ func (d *door) verify(h http.Header, body []byte) proof {
 		p.err = zoom.ErrMalformed
 		return p
 	}
-	which, err := zoom.Verify(secrets, h.Get(zoom.HeaderSignature), h.Get(zoom.HeaderTimestamp), body, d.Now(), d.Window)
+	now, timestamp := d.Now(), h.Get(zoom.HeaderTimestamp)
+	which, err := zoom.Verify(secrets, h.Get(zoom.HeaderSignature), timestamp, body, now, d.Window)
 	if p.err = err; err == nil {
 		p.secret = secrets[which]
-		d.metrics.matched(which)
+		d.metrics.matched(which, timestamp, now)
 	}
 	return p
 }

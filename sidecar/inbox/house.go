@@ -53,6 +53,11 @@ func (b *Inbox) keepHouse(ctx context.Context) {
 	if stream, err := b.js.Stream(ctx, streamDead); err == nil {
 		b.metrics.deadInbox.Set(float64(stream.CachedInfo().State.Msgs))
 	}
+	if b.dir != nil {
+		if free, err := b.dir.free(b.dir.path); err == nil {
+			b.metrics.free.Set(float64(free))
+		}
+	}
 }
 
 // keepQueue removes what is old, makes room when it gets tight, and counts.

@@ -15,6 +15,7 @@ type metrics struct {
 	dropped   prometheus.Counter
 	backlog   *prometheus.GaugeVec
 	bytes     *prometheus.GaugeVec
+	free      prometheus.Gauge
 	oldest    prometheus.Gauge
 	deadInbox prometheus.Gauge
 	made      prometheus.Gauge
@@ -71,6 +72,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "sidecar_inbox_bytes",
 			Help: "Size on disk by stream, settled events included.",
 		}, []string{"stream"}),
+		free: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_free_bytes",
+			Help: "Free space on the disk of the directory, for this user; 0 where events are in a NATS cluster.",
+		}),
 		oldest: f.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_inbox_oldest_seconds",
 			Help: "Age of the oldest group that has never been settled, 0 for none.",

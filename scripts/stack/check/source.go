@@ -46,6 +46,17 @@ func (s *suite) staticcheck(ctx context.Context) error {
 	return err
 }
 
+// alerts has Prometheus' own checker read the rules and run their unit tests.
+func (s *suite) alerts(ctx context.Context) error {
+	promtool, err := s.promtool(ctx)
+	if err != nil {
+		return err
+	}
+	_, err1 := s.command(ctx, promtool, "check", "rules", "sidecar/monitoring/alerts.yml")
+	_, err2 := s.command(ctx, promtool, "test", "rules", "sidecar/monitoring/alerts_test.yml")
+	return errors.Join(err1, err2)
+}
+
 func (s *suite) shellcheck(ctx context.Context) error {
 	if err := s.need(ctx, "shellcheck"); err != nil {
 		return err

@@ -34,6 +34,7 @@ var steps = []step{
 	{"holes", "a policy that is dropped or opened is noticed by the SQL tests", (*suite).holes},
 	{"postgres-15", "the migrations and SQL tests on PostgreSQL 15", (*suite).postgres15},
 	{"adoption", "the migrations adopt a live project of years, and give it back", (*suite).adoption},
+	{"alerts", "promtool accepts the alert rules, and they fire when they should", (*suite).alerts},
 	{"go", "Go tests, with the race detector", (*suite).goTests},
 	{"chaos", "no event is lost or counted twice while the world breaks", (*suite).chaos},
 	{"fuzz", "a few seconds of each fuzz test", (*suite).fuzz},

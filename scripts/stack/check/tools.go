@@ -91,7 +91,7 @@ func (s *suite) pgtapFiles(ctx context.Context) ([]string, error) {
 	if len(pkgs) == 0 {
 		return nil, errors.New("apt knows no postgresql-*-pgtap: sudo apt-get update, then try again")
 	}
-	if err := s.extractPgtap(ctx, slices.Max(pkgs), own); err != nil {
+	if err := s.extract(ctx, slices.Max(pkgs), "usr/share/postgresql/*/extension", own); err != nil {
 		return nil, err
 	}
 	if files := extensionIn(own); files != nil {
@@ -100,21 +100,37 @@ func (s *suite) pgtapFiles(ctx context.Context) ([]string, error) {
 	return nil, fmt.Errorf("the package %s has no pgTAP in it", slices.Max(pkgs))
 }
 
-// extractPgtap downloads a Debian package and keeps its SQL.
-func (s *suite) extractPgtap(ctx context.Context, pkg, to string) error {
-	tmp, err := os.MkdirTemp(s.tree.Local, "pgtap-")
+// promtool is the path of Prometheus' own checker: one that is installed, or taken
+// out of Debian's package, which would bring a server that runs.
+func (s *suite) promtool(ctx context.Context) (string, error) {
+	if path, err := exec.LookPath("promtool"); err == nil {
+		return path, nil
+	}
+	own := filepath.Join(s.tree.Local, "promtool")
+	if _, err := os.Stat(own); err == nil {
+		return own, nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return "", errors.New("promtool is missing: brew install prometheus")
+	}
+	return own, s.extract(ctx, "prometheus", "usr/bin/promtool", own)
+}
+
+// extract downloads a Debian package and keeps one of its files or directories.
+func (s *suite) extract(ctx context.Context, pkg, what, to string) error {
+	tmp, err := os.MkdirTemp(s.tree.Local, "deb-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	fmt.Println(indent("fetching pgTAP out of the Debian package " + pkg))
+	fmt.Println(indent("fetching " + filepath.Base(to) + " out of the Debian package " + pkg))
 	script := `cd "$1" && apt-get download "$2" && dpkg-deb -x ./*.deb files`
 	if err := s.apt(ctx, []string{"bash", "-c", script, "bash", tmp, pkg}); err != nil {
-		return fmt.Errorf("fetch pgTAP: %w", err)
+		return fmt.Errorf("fetch the package %s: %w", pkg, err)
 	}
-	found, err := filepath.Glob(filepath.Join(tmp, "files/usr/share/postgresql/*/extension"))
+	found, err := filepath.Glob(filepath.Join(tmp, "files", what))
 	if err != nil || len(found) != 1 {
-		return fmt.Errorf("the package %s has no extension in it", pkg)
+		return fmt.Errorf("the package %s has no %s in it", pkg, what)
 	}
 	return os.Rename(found[0], to)
 }
