@@ -28,8 +28,9 @@ func inboxCommand() *cobra.Command {
 	root := &cobra.Command{Use: "inbox", Short: "Look at the files of a stopped sidecar's inbox, and set damaged ones aside", Args: cobra.NoArgs}
 	root.AddCommand(
 		&cobra.Command{
-			Use:   "check",
-			Short: "Say what the inbox in INBOX_DIR holds and what is damaged",
+			Use:     "check",
+			Example: "  INBOX_DIR=/data/inbox sidecar inbox check",
+			Short:   "Say what the inbox in INBOX_DIR holds and what is damaged",
 			Long: `Reads the files of the inbox in INBOX_DIR, without a server, and changes none of
 them. Says for each stream how many events can be read, how many of them are
 settled, and what is missing or unreadable.
@@ -47,8 +48,9 @@ or there is no inbox.`,
 func setAsideCommand() *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
-		Use:   "set-aside",
-		Short: "Put a new inbox in the place of a damaged one, with all events that can be read",
+		Use:     "set-aside",
+		Example: "  INBOX_DIR=/data/inbox sidecar inbox set-aside",
+		Short:   "Put a new inbox in the place of a damaged one, with all events that can be read",
 		Long: `Makes a new inbox with every event of the one in INBOX_DIR that can still be read,
 and puts it in its place. The old directory is kept beside it as
 <dir>.damaged-<time>. Until the new one is whole nothing of the old one changes.

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"zoom-attendance/sidecar/admin"
+	"zoom-attendance/sidecar/explain"
 	"zoom-attendance/sidecar/simulate"
 )
 
@@ -28,7 +29,7 @@ import (
 const (
 	exitFailed   = 1   // it could not start, or had to stop
 	exitSettings = 2   // the settings are not right
-	exitUnknown  = 3   // inbox check could not look, so it cannot tell
+	exitUnknown  = 3   // inbox check could not look, so it cannot tell; explain has nothing to explain
 	exitSignal   = 128 // and the signal's number: ended at once by a second signal
 )
 
@@ -45,18 +46,25 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[settingsError](err); ok {
 		return exitSettings
 	}
-	if errors.Is(err, errCannotTell) {
+	if errors.Is(err, errCannotTell) || errors.Is(err, explain.ErrNothing) {
 		return exitUnknown
 	}
 	return exitFailed
 }
+
+const about = `Turns Zoom's webhooks into attendance in a Supabase project.
+
+Settings come from the environment; .env.example lists them all.
+
+Exit codes: 0 all is well; 1 it could not be done, or had to stop; 2 the settings
+are not right; 3 it cannot be told; 130 and 143 ended at once by a second signal.`
 
 // command is the command line: serve is what happens without a word.
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "sidecar",
 		Short:         "Turns Zoom's webhooks into attendance in a Supabase project",
-		Long:          "Turns Zoom's webhooks into attendance in a Supabase project.\nSettings come from the environment; .env.example lists them all.",
+		Long:          about,
 		Version:       version(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -64,8 +72,13 @@ func command() *cobra.Command {
 		RunE:          serveCommand,
 	}
 	root.AddCommand(
-		&cobra.Command{Use: "serve", Short: "Receive events and carry them on (the default)", Args: cobra.NoArgs, RunE: serveCommand},
+		&cobra.Command{Use: "serve", Short: "Receive events and carry them on (the default)", Args: cobra.NoArgs, RunE: serveCommand,
+			Example: "  set -a && . ./.env && sidecar serve"},
+		&cobra.Command{Use: "version", Short: "Say which commit this is, and which Go built it", Args: cobra.NoArgs,
+			Example: "  sidecar version",
+			Run:     func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "sidecar version", version()) }},
 		inboxCommand(),
+		explainCommand(),
 		simulate.Command(),
 	)
 	root.AddCommand(admin.Commands()...)

@@ -33,6 +33,7 @@ func deadCommand() *cobra.Command {
 		Short: "List, show, replay or drop dead letters: events that could not be applied",
 		Long: `Asks a running sidecar about its dead letters: events that can never be applied
 as they are, each kept with the reason. When the cause is mended, replay them.` + environment,
+		Example:      "  sidecar dead list",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE:         func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -45,18 +46,23 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 			return do(cmd, c, args)
 		}
 	}
-	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails", Args: cobra.NoArgs, RunE: ask(listDead)}
+	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails", Args: cobra.NoArgs, RunE: ask(listDead),
+		Example: "  sidecar dead list --most 20"}
 	list.Flags().Int("most", listDefault, "show so many, up to "+strconv.Itoa(listMost))
 	list.Flags().Uint64("after", 0, "show those behind an id")
 	replay := &cobra.Command{
 		Use:   "replay ID… | --all",
 		Short: "Put them back as fresh events; those that still cannot be applied come back with a new id",
 		RunE:  ask(replayDead),
+		Example: `  sidecar dead replay 17 18
+  sidecar dead replay --all`,
 	}
 	replay.Flags().Bool("all", false, "all there are now")
 	dead.AddCommand(list, replay,
-		&cobra.Command{Use: "show ID", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead)},
-		&cobra.Command{Use: "drop ID…", Short: "Remove them for good", Args: cobra.MinimumNArgs(1), RunE: ask(dropDead)},
+		&cobra.Command{Use: "show ID", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead),
+			Example: "  sidecar dead show 17"},
+		&cobra.Command{Use: "drop ID…", Short: "Remove them for good", Args: cobra.MinimumNArgs(1), RunE: ask(dropDead),
+			Example: "  sidecar dead drop 17 18"},
 	)
 	return dead
 }

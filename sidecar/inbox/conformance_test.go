@@ -442,6 +442,7 @@ func TestTheGaugesTellWhatWaits(t *testing.T) {
 		require.Positive(t, testutil.ToFloat64(b.metrics.bytes.WithLabelValues("events")))
 		require.Positive(t, testutil.ToFloat64(b.metrics.oldest))
 		require.Zero(t, testutil.ToFloat64(b.metrics.deadInbox))
+		require.Equal(t, b.dir != nil, testutil.ToFloat64(b.metrics.free) > 0, "of our own disk, and no other")
 	})
 }
 

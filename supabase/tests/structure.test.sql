@@ -81,8 +81,8 @@ select is_empty(
   'no function may be executed by visitors');
 select is(
   (select string_agg(name, ', ' order by name collate "C") from our_functions where has_function_privilege('authenticated', oid, 'execute') and name not like 'zoom.%'),
-  'public.enter_zoom_meeting, public.zoom_meeting_admission, public.zoom_meeting_people',
-  'users may call the three questions of the meeting room, and nothing else: what the policies ask is out of their reach');
+  'public.enter_zoom_meeting, public.explain_attendance, public.zoom_meeting_admission, public.zoom_meeting_people',
+  'users may call the three questions of the meeting room and ask why attendance is what it is, and nothing else: what the policies ask is out of their reach');
 select is_empty(
   $$ select name from our_functions
      where not exists (select from unnest(proconfig) setting where setting in ('search_path=', 'search_path=""')) $$,

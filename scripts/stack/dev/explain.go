@@ -77,6 +77,10 @@ Ask for the meeting room, as a student's page does:
 
   curl -i {{.Sidecar}}/api/zoom/meetings/{{.Lesson}}/join -H 'Authorization: Bearer {{.StudentToken}}'
 
+Why is somebody marked as they are?
+
+  bin/sidecar explain --meeting 81234567890 --student maria@school.test
+
 What could never be applied, and why:
 
   ADMIN_TOKEN={{.AdminToken}} bin/sidecar dead list

@@ -1,0 +1,114 @@
+package explain
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// answer is explain_attendance's object. What is added to it later is not an
+// error: `--json` shows it all.
+type answer struct {
+	Outcome string `json:"outcome"`
+	Latest  word   `json:"latest"`
+	Meeting struct {
+		Number   word `json:"number"`
+		Title    word `json:"title"`
+		Timezone word `json:"timezone"`
+		Class    *struct {
+			Name word `json:"name"`
+		} `json:"class"`
+	} `json:"meeting"`
+	Student struct {
+		Name     word `json:"name"`
+		Email    word `json:"email"`
+		Enrolled bool `json:"enrolled"`
+	} `json:"student"`
+	Date   word `json:"date"`
+	Policy struct {
+		MinSeconds int `json:"min_seconds"`
+	} `json:"policy"`
+	Runs []struct {
+		StartedAt time.Time  `json:"started_at"`
+		EndedAt   *time.Time `json:"ended_at"`
+	} `json:"runs"`
+	Events []event `json:"events"`
+	Others []other `json:"others"`
+	App    struct {
+		Visits []visit `json:"visits"`
+		Worth  word    `json:"worth"`
+	} `json:"app"`
+	Union      []stay   `json:"union"`
+	Seconds    int      `json:"seconds"`
+	Meetings   []judged `json:"meetings"`
+	Forgotten  bool     `json:"forgotten"`
+	Verdict    word     `json:"verdict"`
+	Rule       word     `json:"rule"`
+	Record     word     `json:"record"`
+	SaidBefore word     `json:"said_before"`
+	Overridden bool     `json:"overridden"`
+	Note       word     `json:"note"`
+}
+
+// event is one that Zoom told of the student.
+type event struct {
+	At          time.Time `json:"at"`
+	Kind        string    `json:"kind"`
+	Connection  word      `json:"connection"`
+	Name        word      `json:"name"`
+	By          string    `json:"by"`
+	Approximate bool      `json:"approximate"`
+	Counted     bool      `json:"counted"`
+	Why         word      `json:"why"`
+}
+
+// other is a connection under the student's name that was not taken for them.
+type other struct {
+	Name word      `json:"name"`
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Why  word      `json:"why"`
+}
+
+// visit is a coming or going that the app saw.
+type visit struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"`
+}
+
+// stay is a time that counts.
+type stay struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// judged is what one of the class's meetings of the day says.
+type judged struct {
+	Number  word `json:"number"`
+	Title   word `json:"title"`
+	Seconds int  `json:"seconds"`
+	Verdict word `json:"verdict"`
+}
+
+// word is text of somebody's, fit to be shown: the characters that a terminal
+// would obey or hide, which anybody's name may hold, are their code.
+type word string
+
+func (w *word) UnmarshalJSON(body []byte) error {
+	var said string // null leaves it empty
+	if err := json.Unmarshal(body, &said); err != nil {
+		return err
+	}
+	var shown strings.Builder
+	for _, r := range said {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			fmt.Fprintf(&shown, `\u%04x`, r)
+		} else {
+			shown.WriteRune(r)
+		}
+	}
+	*w = word(shown.String())
+	return nil
+}

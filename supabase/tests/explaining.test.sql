@@ -1,0 +1,212 @@
+-- Why a student's attendance is what it is: each verdict, each event that counts or does not, and whose word stands.
+begin;
+create extension if not exists pgtap with schema extensions;
+set search_path = public, extensions;
+select plan(74);
+
+-- A class of ten, two of whom have one name; somebody who is not in it; a lesson and an extra one.
+insert into users (id, email, name, role)
+select md5('why ' || name)::uuid, initcap(name) || '@school.test', case name when 'twin' then 'Ana Silva' when 'ana' then 'ana silva ' else initcap(name) || ' Lind' end, 'student'
+from unnest(array['maria', 'ben', 'chen', 'dora', 'ema', 'finn', 'gil', 'hana', 'ana', 'twin', 'visitor']) name;
+insert into classes (id, name) values (md5('why 7b')::uuid, '7b');
+insert into class_students (class_id, student_id)
+select md5('why 7b')::uuid, id from users where id in (select md5('why ' || name)::uuid from unnest(array['maria', 'ben', 'chen', 'dora', 'ema', 'finn', 'gil', 'hana', 'ana', 'twin']) name);
+insert into zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, join_url, class_id) values
+  (md5('why lesson')::uuid, '990000021', 'Mathematics', 'recurring', '2026-03-02T08:00Z', 'https://zoom.test/1', md5('why 7b')::uuid),
+  (md5('why extra')::uuid, '990000022', 'Extra', 'recurring', '2026-03-02T15:00Z', 'https://zoom.test/2', md5('why 7b')::uuid),
+  (md5('why never')::uuid, '990000023', 'Never', 'recurring', '2026-03-02T15:00Z', 'https://zoom.test/3', md5('why 7b')::uuid),
+  (md5('why classless')::uuid, '990000024', 'Assembly', 'recurring', '2026-03-02T15:00Z', 'https://zoom.test/4', null);
+insert into zoom.keys (customer_key, meeting_id, user_id) values ('key-of-gil-for-the-lesson', md5('why lesson')::uuid, md5('why gil')::uuid);
+insert into meeting_registrants (meeting_id, user_id, zoom_registrant_id) values (md5('why lesson')::uuid, md5('why hana')::uuid, 'reg-hana');
+
+-- Zoom tells of somebody: told(kind, 'hh:mm', segment, who …); the app saw(kind, 'hh:mm', who).
+create function pg_temp.told(kind text, at text, segment text default null, who text default null, connection text default null, key text default null,
+  name text default null, registrant text default null, email text default null, instance text default 'first==', meeting text default '990000021',
+  day text default '2026-03-02', policy jsonb default '{}') returns void language sql as $$
+  select public.apply_zoom_events(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+    'kind', kind, 'meeting', meeting, 'instance', instance, 'at', day || 'T' || at || 'Z', 'start', day || 'T08:00:00Z', 'segment', segment,
+    'connection', coalesce(connection, 'C' || segment), 'customer_key', key, 'name', name, 'registrant_id', registrant,
+    'email', coalesce(email, who || '@school.test')))), policy)
+$$;
+create function pg_temp.saw(kind text, at text, who text, policy jsonb default '{}') returns void language sql as $$
+  select public.apply_zoom_events(jsonb_build_array(jsonb_build_object(
+    'kind', kind, 'meeting', '990000021', 'at', '2026-03-02T' || at || 'Z', 'user', md5('why ' || who)::uuid)), policy)
+$$;
+-- What the sidecar is answered: why(who), and one field of it.
+create function pg_temp.why(who text, policy jsonb default '{}', day date default '2026-03-02', meeting text default '990000021') returns jsonb language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"role": "service_role"}', true);
+  return public.explain_attendance(meeting, who || '@school.test', day, policy);
+end $$;
+create function pg_temp.rule(who text, policy jsonb default '{}', day date default '2026-03-02') returns text language sql as $$
+  select pg_temp.why(who, policy, day) ->> 'rule'
+$$;
+create function pg_temp.set_record(who text, says text) returns void language sql as $$
+  insert into attendance_records (student_id, class_id, date, status) values (md5('why ' || who)::uuid, md5('why 7b')::uuid, '2026-03-02', says)
+  on conflict (student_id, class_id, date) do update set status = excluded.status
+$$;
+-- The events in short: kind hh:mm by connection, with why they do not count.
+create function pg_temp.events(who text) returns text language sql as $$
+  select string_agg(concat_ws(' ', e ->> 'kind', to_char((e ->> 'at')::timestamptz at time zone 'UTC', 'HH24:MI'), coalesce(e ->> 'by', '-'), e ->> 'connection',
+    case when e ->> 'why' is not null then format('(%s)', e ->> 'why') end), ', ' order by n)
+  from jsonb_array_elements(pg_temp.why(who) -> 'events') with ordinality t (e, n)
+$$;
+create function pg_temp.spans(who text, field text) returns text language sql as $$
+  select string_agg(to_char((s ->> 'from')::timestamptz at time zone 'UTC', 'HH24:MI-') || to_char((s ->> 'to')::timestamptz at time zone 'UTC', 'HH24:MI'), ' ' order by n)
+  from jsonb_array_elements(pg_temp.why(who) -> field) with ordinality t (s, n)
+$$;
+create function pg_temp.others(who text, policy jsonb default '{}') returns text language sql as $$
+  select string_agg(concat_ws(' ', o ->> 'connection', o ->> 'why'), ' | ' order by n) from jsonb_array_elements(pg_temp.why(who, policy) -> 'others') with ordinality t (o, n)
+$$;
+
+-- Lengths in words.
+select is(zoom.spelt(n), words, words) from (values
+  (0, '0 seconds'), (1, '1 second'), (59, '59 seconds'), (60, '1 minute'), (61, '1 minute 1 second'), (1390, '23 minutes 10 seconds'), (7200, '120 minutes')) as spelt (n, words);
+
+-- What there is not.
+select is(public.explain_attendance('990000021', 'maria@school.test'), '{"outcome": "unknown_meeting"}', 'who is nobody is told of no meeting');
+select is(pg_temp.why('maria', meeting => '1') ->> 'outcome', 'unknown_meeting', 'nobody knows the meeting');
+select is(pg_temp.why('nobody') ->> 'outcome', 'unknown_student', 'nobody knows the student');
+select is(pg_temp.why('maria') ->> 'outcome', 'no_lesson', 'nothing was held');
+select is(pg_temp.why('maria', day => null, meeting => '990000023') - 'meeting' - 'student' - 'policy', '{"outcome": "no_lesson", "date": null, "latest": null}', 'nothing was ever held');
+
+-- The lesson goes on.
+select pg_temp.told('started', '08:00:00');
+select is(pg_temp.rule('maria'), 'nothing yet: they have not come, and the lesson goes on', 'not there yet');
+select pg_temp.told('joined', '08:00:00', '1', 'maria', 'laptop', name => 'Maria');
+select is(pg_temp.rule('maria'), 'nothing yet: they are in and the lesson goes on', 'in');
+select is(pg_temp.events('maria'), 'joined 08:00 email laptop (nothing closed it yet: the lesson is going on)', 'and nothing counts yet');
+select is(pg_temp.why('maria') -> 'seconds', '0', 'not a second');
+select is(pg_temp.why('maria') - '{runs,events,others,app,rule,student,meeting,policy,date}'::text[], '{"outcome": "ok", "seconds": 0, "intervals": [], "union": [], "meetings":
+  [{"number": "990000021", "title": "Mathematics", "seconds": 0, "by_the_app": false, "verdict": null}], "attendance_is_theirs": true, "forgotten": false, "verdict": null, "record": null,
+  "said_before": null, "overridden": false, "note": null}', 'and nothing is written');
+select is(pg_temp.why('MARIA') -> 'student', jsonb_build_object('id', md5('why maria')::uuid, 'name', 'Maria Lind', 'email', 'Maria@school.test', 'enrolled', true), 'an e-mail in any case');
+select is((public.explain_attendance('990000021', upper(md5('why maria')::uuid::text))) ->> 'outcome', 'ok', 'or the id; and the latest lesson');
+select is(pg_temp.why('maria') -> 'meeting', jsonb_build_object('id', md5('why lesson')::uuid, 'number', '990000021', 'title', 'Mathematics', 'timezone', 'UTC',
+  'class', jsonb_build_object('id', md5('why 7b')::uuid, 'name', '7b')), 'the meeting and its class');
+select is(pg_temp.why('maria', '{"min_minutes": 0.5, "app_joins": "count"}') -> 'policy', '{"min_seconds": 30, "app_joins": "count"}', 'the policy that was used');
+select is(pg_temp.why('maria') -> 'runs', '[{"instance": "first==", "started_at": "2026-03-02T08:00:00+00:00", "ended_at": null}]', 'the runs');
+
+-- Two devices, the second of which another covers, and a late leave.
+select pg_temp.told('joined', '08:02:00', '2', 'maria', 'phone');
+select pg_temp.told('left', '08:04:00', '2', 'maria', 'phone');
+select is(pg_temp.rule('maria'), 'partial so far: 2 minutes of 15, and they are in', 'a device was left');
+select pg_temp.told('left', '08:09:00', '1', 'maria', 'laptop');
+select is(pg_temp.events('maria'), 'joined 08:00 email laptop, joined 08:02 email phone (another one of theirs covers it already), '
+  || 'left 08:04 email phone (another one of theirs covers it already), left 08:09 email laptop', 'a second device adds nothing');
+select is(pg_temp.rule('maria'), 'partial: 9 minutes of 15', 'nine minutes');
+select is(pg_temp.why('maria') ->> 'verdict', 'partial', 'are partial');
+select is(pg_temp.why('maria') ->> 'record', 'partial', 'as the record says');
+select is(pg_temp.rule('maria', '{"min_minutes": 9}'), 'present from 9 minutes: 9 minutes', 'under another policy they would be present');
+select is(pg_temp.why('maria', '{"min_minutes": 9}') ->> 'note', 'By what is known now it would be present, but partial was the verdict at the last event of the lesson. The next one brings it up to date.',
+  'which is not what was written');
+select pg_temp.told('joined', '08:08:00', '3', 'maria', 'phone');
+select pg_temp.told('left', '08:10:30', '3', 'maria', 'phone');
+select is(pg_temp.rule('maria'), 'partial: 10 minutes 30 seconds of 15 minutes', 'overlaps count once');
+select is(pg_temp.spans('maria', 'intervals'), '08:00-08:09 08:08-08:10', 'the intervals');
+select is(pg_temp.spans('maria', 'union'), '08:00-08:10', 'are one');
+select pg_temp.told('left', '08:12:00', '9', 'maria', 'tablet');
+select pg_temp.told('left', '08:13:00', '9', 'maria', 'tablet');
+select ok(pg_temp.events('maria') like '%left 08:12 email tablet (a leave without a join), left 08:13 email tablet (they had left already)', 'a leave alone counts nothing');
+
+-- A breakout room and back: one connection, three visits.
+select pg_temp.told('joined', '08:00:00', '20', 'ben', 'ben');
+select pg_temp.told('left', '08:10:00', '20', 'ben', 'ben');
+select pg_temp.told('joined', '08:10:00', '21', 'ben', 'ben');
+select pg_temp.told('left', '08:20:00', '21', 'ben', 'ben');
+select is(pg_temp.rule('ben'), 'present from 15 minutes: 20 minutes', 'breakout rooms are the lesson');
+select is(pg_temp.spans('ben', 'union'), '08:00-08:20', 'without a gap');
+select is(pg_temp.spans('ben', 'intervals'), '08:00-08:10 08:10-08:20', 'of two visits');
+
+-- A key, a registration, and a guest known by name.
+select pg_temp.told('joined', '08:00:00', '30', key => 'key-of-gil-for-the-lesson', name => 'an iPad');
+select pg_temp.told('joined', '08:00:00', '31', registrant => 'reg-hana');
+select pg_temp.told('joined', '08:00:00', '32', name => ' FINN lind');
+select is(pg_temp.events('gil'), 'joined 08:00 key C30 (nothing closed it yet: the lesson is going on)', 'known by a key');
+select is(pg_temp.events('hana'), 'joined 08:00 registration C31 (nothing closed it yet: the lesson is going on)', 'known by a registration');
+select is(pg_temp.events('finn'), null, 'a name alone is nobody');
+select is(pg_temp.others('finn'), 'C32 a name alone is nobody: the app did not see them come during the lesson or in the half hour before', 'which is said');
+select is(pg_temp.others('finn', '{"app_joins": "ignore"}'), 'C32 a name alone is nobody, and what the app sees is not used', 'or why the app does not help');
+select is(pg_temp.why('finn') -> 'app' ->> 'worth', 'the app did not see them', 'nor did the app see him');
+select pg_temp.saw('app_joined', '07:55:00', 'finn');
+select is(pg_temp.events('finn'), 'joined 08:00 name C32 (nothing closed it yet: the lesson is going on)', 'now it is he');
+select is(pg_temp.why('finn') -> 'app', '{"visits": [{"at": "2026-03-02T07:55:00+00:00", "kind": "joined"}], "seconds": 0, "counted": false,
+  "worth": "it is how we know that the guest with their name is them"}', 'by what the app saw');
+select is(pg_temp.others('finn'), null, 'and there is no other');
+
+-- Those who were not taken for them.
+select pg_temp.told('joined', '08:00:00', '40', name => 'Ana Silva');
+select pg_temp.told('joined', '08:00:00', '41', key => 'key-of-nobody-we-know', email => 'x@elsewhere.test', registrant => 'reg-nobody', name => 'Chen Lind');
+select pg_temp.told('joined', '08:00:00', '42', 'ben', name => 'chen lind');
+select pg_temp.told('joined', '08:00:00', '43', key => 'key-of-gil-for-the-lesson', name => 'CHEN LIND');
+select pg_temp.told('joined', '08:00:00', '44', registrant => 'reg-hana', name => 'Chen Lind');
+select pg_temp.told('joined', '08:00:00', '45', name => 'Chen Lind');
+select pg_temp.told('joined', '08:01:00', '45', name => 'Somebody else');
+select pg_temp.told('joined', '08:00:00', '46', name => 'Visitor Lind');
+select is(pg_temp.others('ana'), 'C40 2 students of the class have this name', 'of two with one name it is neither');
+select is(pg_temp.others('chen'), 'C41 the key it showed is none that we gave out for this meeting; its registration is not one of the school''s; its e-mail is nobody''s of the school; '
+  || 'a name alone is nobody: the app did not see them come during the lesson or in the half hour before'
+  || ' | C42 its e-mail is that of Ben Lind | C43 the key it showed is that of Gil Lind | C44 it is registered as Hana Lind | C45 it showed another name later', 'somebody else, and who says so');
+select is(pg_temp.others('visitor'), 'C46 a name is believed only of students who are enrolled in the class', 'a name of another class');
+
+-- The app's word.
+select pg_temp.saw('app_joined', '08:00:00', 'dora', '{"app_joins": "count"}');
+select is(pg_temp.rule('dora', '{"app_joins": "count"}'), 'nothing yet: the app saw them come, and the lesson goes on', 'in, says the app');
+select pg_temp.saw('app_left', '08:07:00', 'dora', '{"app_joins": "count"}');
+select is(pg_temp.rule('dora', '{"app_joins": "count"}'), 'partial: 7 minutes of 15, by the word of the app', 'gone, says the app');
+select is(pg_temp.why('dora', '{"app_joins": "count"}') #> '{app,worth}', '"7 minutes: Zoom saw nothing of them, so the app''s word counts"', 'whose word counts');
+select is(pg_temp.why('dora', '{"app_joins": "ignore"}') #> '{app,worth}', '"nothing: what the app sees is not used"', 'or does not');
+
+-- People outrank us.
+select pg_temp.set_record('hana', 'excused'), pg_temp.set_record('ben', 'absent'), pg_temp.set_record('ema', 'present'), pg_temp.set_record('gil', 'absent');
+select pg_temp.told('ended', '08:45:00');
+select is(pg_temp.rule('ema'), 'absent: the lesson ended and nobody saw them', 'never seen');
+select is(pg_temp.why('ema') - '{runs,events,others,app,rule,student,meeting,policy,date,intervals,union,meetings,seconds}'::text[], '{"outcome": "ok", "attendance_is_theirs": true, "forgotten": false,
+  "verdict": "absent", "record": "present", "said_before": "present", "overridden": true,
+  "note": "Somebody had written present, which is better than absent. People outrank Zoom: what they wrote is only ever raised."}', 'a better word stays');
+select is(pg_temp.why('hana') ->> 'note', 'Somebody had written excused, which only people write: it is never touched.', 'excused stays');
+select is(pg_temp.why('hana') -> 'overridden', 'true', 'in place of ours');
+select is(pg_temp.why('gil') ->> 'note', 'Somebody had written absent, and Zoom saw more than that: it was raised to present.', 'a worse word is raised');
+select is(pg_temp.why('gil') -> 'overridden', 'false', 'to ours');
+select is(pg_temp.rule('gil'), 'present from 15 minutes: 45 minutes', 'the end closes what nobody left');
+select is(pg_temp.why('maria') ->> 'note', null, 'where nobody wrote there is nothing to say');
+select pg_temp.set_record('maria', 'excused');
+select is(pg_temp.why('maria') ->> 'note', 'Somebody wrote excused after it said partial. People outrank Zoom: that stands until Zoom tells something that changes the verdict.', 'a later word stands');
+select is(pg_temp.why('maria') -> 'overridden', 'true', 'in place of ours');
+delete from attendance_records where student_id = md5('why maria')::uuid;
+select is(pg_temp.why('maria') ->> 'note', 'Somebody removed the record after it said partial. That stands until Zoom tells something that changes the verdict.', 'so does a removal');
+
+-- Not enrolled, and no class.
+select pg_temp.told('joined', '08:00:00', '50', 'visitor');
+select is(pg_temp.rule('visitor'), 'not enrolled in the class, so no attendance is kept', 'not of the class');
+select is(pg_temp.why('visitor') -> 'verdict', 'null', 'so there is no verdict');
+select is(pg_temp.why('visitor') -> 'seconds', '2700', 'but she was there');
+select pg_temp.told('joined', '08:00:00', '1', 'maria', meeting => '990000024');
+select is(pg_temp.why('maria', meeting => '990000024') ->> 'rule', 'the meeting belongs to no class, so no attendance is kept', 'no class');
+
+-- Longer than any meeting; after the end; in the same second.
+select pg_temp.told('joined', '08:00:00', '1', 'ben', day => '2026-03-09', instance => 'second==');
+select pg_temp.told('left', '15:00:00', '1', 'ben', day => '2026-03-10', instance => 'second==');
+select pg_temp.told('joined', '08:00:00', '2', 'ben', day => '2026-03-09', instance => 'second==');
+select pg_temp.told('left', '08:00:00', '2', 'ben', day => '2026-03-09', instance => 'second==');
+select pg_temp.told('joined', '09:30:00', '3', 'ben', day => '2026-03-09', instance => 'second==');
+select pg_temp.told('ended', '09:00:00', day => '2026-03-09', instance => 'second==');
+select is((select array_agg(e ->> 'why' order by n) from jsonb_array_elements(pg_temp.why('ben', day => null) -> 'events') with ordinality t (e, n)),
+  array['longer than any meeting lasts', 'it ended in the same second', 'it ended in the same second', 'the lesson had ended by then', 'longer than any meeting lasts'],
+  'nothing of it is believed');
+
+-- Two meetings on one date: the best of them.
+select pg_temp.told('joined', '15:00:00', '1', 'maria', meeting => '990000022', instance => 'extra==');
+select pg_temp.told('ended', '15:20:00', meeting => '990000022', instance => 'extra==');
+select is(pg_temp.rule('maria'), 'present from 15 minutes: 20 minutes, in the best of the 2 meetings of that day', 'the best decides');
+select is(pg_temp.why('maria') -> 'meetings', '[{"number": "990000022", "title": "Extra", "seconds": 1200, "by_the_app": false, "verdict": "present"},
+  {"number": "990000021", "title": "Mathematics", "seconds": 630, "by_the_app": false, "verdict": "partial"}]', 'and both are told');
+select is(pg_temp.why('maria') -> 'seconds', '630', 'the seconds are those of the meeting that was asked for');
+
+-- What was removed cannot be explained.
+select is(zoom.forget('2026-03-05T00:00Z'), 1, 'the lesson is forgotten');
+select is(pg_temp.why('ben') ->> 'verdict', 'present', 'the verdict of then stands');
+select is(pg_temp.rule('ben'), 'what Zoom told of this lesson was removed after the time the school keeps it, so the verdict of then stands', 'and that is all there is to say');
+
+select * from finish();
+rollback;
