@@ -47,7 +47,8 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 		}
 	}
 	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails", Args: cobra.NoArgs, RunE: ask(listDead),
-		Example: "  sidecar dead list --most 20"}
+		Example: `  sidecar dead list --most 20
+  sidecar dead list --json | jq -r '.letters[].reason'`}
 	list.Flags().Int("most", listDefault, "show so many, up to "+strconv.Itoa(listMost))
 	list.Flags().Uint64("after", 0, "show those behind an id")
 	replay := &cobra.Command{
@@ -58,9 +59,12 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
   sidecar dead replay --all`,
 	}
 	replay.Flags().Bool("all", false, "all there are now")
-	dead.AddCommand(list, replay,
-		&cobra.Command{Use: "show ID", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead),
-			Example: "  sidecar dead show 17"},
+	show := &cobra.Command{Use: "show ID", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead),
+		Example: "  sidecar dead show 17"}
+	for _, tells := range []*cobra.Command{list, show} {
+		tells.Flags().Bool("json", false, "print what the sidecar answers, as it is")
+	}
+	dead.AddCommand(list, replay, show,
 		&cobra.Command{Use: "drop ID…", Short: "Remove them for good", Args: cobra.MinimumNArgs(1), RunE: ask(dropDead),
 			Example: "  sidecar dead drop 17 18"},
 	)

@@ -27,8 +27,22 @@ func listDead(cmd *cobra.Command, c *client, _ []string) error {
 	if err := c.ask(cmd.Context(), http.MethodGet, "/dead", query, &page); err != nil {
 		return err
 	}
+	if wantsJSON(cmd) {
+		return printJSON(cmd.OutOrStdout(), page)
+	}
 	printLetters(cmd.OutOrStdout(), page)
 	return nil
+}
+
+func wantsJSON(cmd *cobra.Command) bool {
+	wants, _ := cmd.Flags().GetBool("json")
+	return wants
+}
+
+func printJSON(out io.Writer, answer any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(answer)
 }
 
 func printLetters(out io.Writer, page listView) {
@@ -76,6 +90,9 @@ func showDead(cmd *cobra.Command, c *client, args []string) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
+	if wantsJSON(cmd) {
+		return printJSON(out, l)
+	}
 	fmt.Fprintf(out, "id        %d\nevent     %s\nmeeting   %s\nreason    %s\naccepted  %s\nburied    %s\ntries     %d\nbytes     %d\n\n",
 		l.ID, eventOf(l), printable(l.Meeting), printable(l.Reason), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes)
 	printBody(out, l)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -34,6 +35,26 @@ func TestDeadLettersAreListedWithoutAnythingPersonalAndShownWithAll(t *testing.T
 
 	w.log.await(t, "show dead letter")
 	require.NotContains(t, w.log.String(), private, "one line for each action, never a body")
+}
+
+func TestDeadLettersAreToldToProgramsToo(t *testing.T) {
+	w := newWorld(t, nil)
+	w.set(everything, nil)
+	w.accept(joined("81234567890", 1), private)
+
+	out, err := w.sidecar("dead", "list", "--json")
+	require.NoError(t, err)
+	var page listView
+	require.NoError(t, json.Unmarshal([]byte(out), &page), out)
+	require.Equal(t, 2, page.Total)
+	require.Equal(t, "81234567890", page.Letters[0].Meeting)
+	require.NotContains(t, out, private, "a list names nobody, whoever reads it")
+
+	out, err = w.sidecar("dead", "show", "--json", "1")
+	require.NoError(t, err)
+	var letter letterView
+	require.NoError(t, json.Unmarshal([]byte(out), &letter), out)
+	require.Contains(t, string(letter.Body), "meeting.participant_joined")
 }
 
 func TestALongListGoesOnFromPageToPage(t *testing.T) {
