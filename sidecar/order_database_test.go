@@ -106,16 +106,8 @@ func readRows(ctx context.Context, db *pgxpool.Pool, school simulate.School) (si
 	if err != nil {
 		return simulate.Rows{}, "", fmt.Errorf("read rows: %w", err)
 	}
-	var rows simulate.Rows
-	for _, part := range []struct {
-		body []byte
-		into any
-	}{{status, &rows.Status}, {participants, &rows.Participants}, {records, &rows.Records}} {
-		if err := json.Unmarshal(part.body, part.into); err != nil {
-			return simulate.Rows{}, "", fmt.Errorf("read rows: %w", err)
-		}
-	}
-	return rows, stamp, nil
+	rows, err := simulate.RowsOf(status, participants, records)
+	return rows, stamp, err
 }
 
 // rewrite makes a teacher's change: another status, or no record at all.

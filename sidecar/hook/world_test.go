@@ -1,7 +1,6 @@
 package hook_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/scripts/stack"
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/zoom"
 )
@@ -70,29 +70,11 @@ func secrets(list ...zoom.Secret) func() []zoom.Secret {
 
 var errDiskFull = errors.New("no space left on device")
 
-// logbook collects log lines.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // world is a door and what can be seen of it; addr and client only if it listens.
 type world struct {
 	addr    string
 	inbox   *inbox
-	log     *logbook
+	log     *stack.Said
 	metrics *prometheus.Registry
 	client  *http.Client
 }
@@ -101,7 +83,7 @@ type world struct {
 // that does not listen.
 func build(t *testing.T, changes ...func(*hook.Options)) (*world, http.Handler) {
 	t.Helper()
-	w := &world{inbox: &inbox{}, log: &logbook{}, metrics: prometheus.NewRegistry()}
+	w := &world{inbox: &inbox{}, log: new(stack.Said), metrics: prometheus.NewRegistry()}
 	options := hook.Options{
 		Secrets:    secrets(newest, older),
 		Keeper:     w.inbox,

@@ -1,7 +1,6 @@
 package room_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/scripts/stack"
 	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/supabase"
 	"zoom-attendance/sidecar/zoom"
@@ -55,31 +55,13 @@ func (l *ledger) all() []zoom.Fact {
 	return l.facts
 }
 
-// logbook collects log lines.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 // world is a room that listens and what can be seen of it.
 type world struct {
 	*school
 	url     string
 	handler http.Handler
 	ledger  *ledger
-	log     *logbook
+	log     *stack.Said
 	metrics *prometheus.Registry
 }
 
@@ -99,7 +81,7 @@ func connect(t testing.TB, s *school, changes ...func(*supabase.Options)) *supab
 // open builds a room before a school and lets it listen until the test ends.
 func open(t testing.TB, s *school, changes ...func(*room.Options)) *world {
 	t.Helper()
-	w := &world{school: s, ledger: &ledger{}, log: &logbook{}, metrics: prometheus.NewRegistry()}
+	w := &world{school: s, ledger: &ledger{}, log: new(stack.Said), metrics: prometheus.NewRegistry()}
 	options := room.Options{
 		Recorder: w.ledger, Cookie: cookie, AllowedOrigins: []string{page}, IPHashSalt: "demo-salt",
 		Log:     slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

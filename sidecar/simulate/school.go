@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -95,6 +96,20 @@ type Rows struct {
 	Status       map[string]string // of each meeting, by its id
 	Participants []Participant
 	Records      []Record
+}
+
+// RowsOf reads rows as the database writes them in JSON: an object of each
+// meeting's status by its id, an array of participants, an array of records.
+func RowsOf(status, participants, records []byte) (rows Rows, err error) {
+	for _, part := range []struct {
+		json []byte
+		into any
+	}{{status, &rows.Status}, {participants, &rows.Participants}, {records, &rows.Records}} {
+		if err := json.Unmarshal(part.json, part.into); err != nil {
+			return Rows{}, fmt.Errorf("read the rows: %w", err)
+		}
+	}
+	return rows, nil
 }
 
 // Lines writes the rows one a line, sorted, so that two lots of rows are the

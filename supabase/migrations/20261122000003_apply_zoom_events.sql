@@ -102,6 +102,17 @@ revoke execute on function zoom.seconds from public;
 grant execute on function zoom.seconds to service_role;
 
 
+create function zoom.early() returns interval
+language plpgsql immutable set search_path = '' as $$
+begin
+  return interval '30 minutes';
+end
+$$;
+comment on function zoom.early is 'How long before a run somebody may come through the app for it.';
+revoke execute on function zoom.early from public;
+grant execute on function zoom.early to service_role;
+
+
 create function zoom.local_date(at timestamptz, timezone text) returns date
 language plpgsql stable set search_path = '' as $$
 begin
@@ -382,12 +393,11 @@ begin
   join told on (told.meeting_id, told.user_id, told.at, told.kind) = (kept.meeting_id, kept.user_id, kept.at, kept.kind)
   -- The runs that it may have been for.
   left join zoom.instances run
-    on run.meeting_id = told.meeting_id and told.at >= run.started_at - interval '30 minutes' and told.at <= coalesce(run.ended_at, 'infinity');
+    on run.meeting_id = told.meeting_id and told.at >= run.started_at - zoom.early() and told.at <= coalesce(run.ended_at, 'infinity');
 
   -- The app's row says what its page would have written: the latest visit. Where Zoom's facts are shown instead, it is remembered.
   with word as (
-    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null as is_remembered,
-      memory.row_id is not null and memory.closed_at is null as is_ours,
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours,
       row(null, person.name, person.email, latest.join_time, case latest.kind when 'left' then latest.at end, null, latest.kind)::zoom.said as says
     from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
     join public.users person on person.id = visitor.user_id
@@ -409,7 +419,7 @@ begin
     where memory.row_id = word.row_id and word.is_ours
   ), forgotten as (
     delete from zoom.rows memory using word
-    where memory.row_id = word.row_id and word.is_remembered and not word.is_ours
+    where memory.row_id = word.row_id and not word.is_ours
   ), updated as (
     update public.zoom_participants shown set
       name = (word.says).name, email = (word.says).email, join_time = (word.says).join_time, leave_time = (word.says).leave_time,
@@ -514,7 +524,7 @@ begin
     having bool_and(exists (
       select from zoom.visits visit
       where visit.meeting_id = run.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
-        and visit.at >= run.started_at - interval '30 minutes' and visit.at <= coalesce(run.ended_at, 'infinity'))));
+        and visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity'))));
 end
 $$;
 comment on function zoom.name_of is 'The student whose name a connection last showed: the only one of that name (whatever the case) who is enrolled in the class, and joined on the meeting''s page during the run or in the 30 minutes before; else null. A name alone is nobody.';
@@ -629,7 +639,7 @@ begin
       not place.is_here and exists (
         select from zoom.visits visit
         where visit.meeting_id = seen.meeting_id and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= (
-          select min(run.started_at) - interval '30 minutes' from zoom.instances run
+          select min(run.started_at) - zoom.early() from zoom.instances run
           where run.meeting_id = seen.meeting_id and run.held_on = seen.held_on)
       ) as is_in_app,
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
@@ -800,7 +810,7 @@ begin
     from zoom.instances run
     join zoom.visits visit
       on visit.meeting_id = run.meeting_id and visit.user_id = person.user_id and visit.kind = 'joined'
-      and visit.at >= run.started_at - interval '30 minutes' and visit.at <= coalesce(run.ended_at, 'infinity')
+      and visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
     left join lateral (
       select later.at from zoom.visits later
       where later.meeting_id = visit.meeting_id and later.user_id = visit.user_id and (later.at, later.kind) > (visit.at, visit.kind)
@@ -979,7 +989,7 @@ begin
       select distinct row(run.meeting_id, run.run_id, null, visit.user_id)::zoom.sighting
       from zoom.instances run
       join zoom.visits visit
-        on visit.meeting_id = run.meeting_id and visit.at >= least(run.first_at, run.started_at) - interval '30 minutes'
+        on visit.meeting_id = run.meeting_id and visit.at >= least(run.first_at, run.started_at) - zoom.early()
         and visit.at <= coalesce(run.ended_at, 'infinity')
       where run.run_id = any (stirred));
 

@@ -44,7 +44,7 @@ begin
     delete from zoom.segments seg using due where seg.run_id = due.run_id -- and their marks with them
   ), unvisited as (
     delete from zoom.visits visit using due
-    where visit.meeting_id = due.meeting_id and visit.at between due.started_at - interval '30 minutes' and due.ended_at
+    where visit.meeting_id = due.meeting_id and visit.at between due.started_at - zoom.early() and due.ended_at
   )
   select count(*) into forgotten from noted;
   return forgotten;

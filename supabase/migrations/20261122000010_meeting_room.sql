@@ -6,26 +6,6 @@
 --
 -- Locks: nothing.
 
-create function zoom.sees_meeting(meeting uuid) returns boolean
-language plpgsql stable security definer set search_path = '' as $$
-begin
-  return exists (
-    select from public.zoom_meetings room
-    where room.id = sees_meeting.meeting and (
-      room.host_id = (select zoom.caller())
-      or (select zoom.is_admin())
-      or room.class_id in (select zoom.classes_taught())
-      or case room.target_audience
-        when 'all' then (select zoom.caller()) is not null
-        when 'students' then (select zoom.caller_role()) = 'student'
-        when 'teachers' then (select zoom.caller_role()) = 'teacher'
-        when 'class' then room.class_id in (select zoom.classes_of_family())
-        else false
-      end));
-end
-$$;
-comment on function zoom.sees_meeting is 'Whether this meeting is meant for the caller: the rule of zoom.meetings_seen and of the policy, for one meeting. A test holds the three to each other.';
-
 create function zoom.oversees_meeting(meeting uuid) returns boolean
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -38,6 +18,22 @@ begin
 end
 $$;
 comment on function zoom.oversees_meeting is 'Whether the caller may see who takes part in this meeting: its host, its class''s teacher, an admin.';
+
+create function zoom.sees_meeting(meeting uuid) returns boolean
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return zoom.oversees_meeting(meeting) or exists (
+    select from public.zoom_meetings room
+    where room.id = sees_meeting.meeting and case room.target_audience
+      when 'all' then (select zoom.caller()) is not null
+      when 'students' then (select zoom.caller_role()) = 'student'
+      when 'teachers' then (select zoom.caller_role()) = 'teacher'
+      when 'class' then room.class_id in (select zoom.classes_of_family())
+      else false
+    end);
+end
+$$;
+comment on function zoom.sees_meeting is 'Whether this meeting is meant for the caller: the rule of zoom.meetings_seen and of the policy, for one meeting. A test holds the three to each other.';
 
 create function zoom.admission(meeting uuid, email_domain text) returns text
 language plpgsql stable security definer set search_path = '' as $$

@@ -202,7 +202,7 @@ begin
       select count(*) as all, count(*) filter (where pupil.id = person.user_id) as own, count(*) filter (where exists (
           select from zoom.visits visit
           where visit.meeting_id = person.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
-            and visit.at >= seat.started_at - interval '30 minutes' and visit.at <= coalesce(seat.ended_at, 'infinity'))) as came
+            and visit.at >= seat.started_at - zoom.early() and visit.at <= coalesce(seat.ended_at, 'infinity'))) as came
       from public.class_students enrolled
       join public.users pupil on pupil.id = enrolled.student_id
       where enrolled.class_id = seat.class_id and lower(btrim(pupil.name)) = wanted
@@ -223,10 +223,10 @@ begin
   from zoom.visits visit
   where visit.meeting_id = person.meeting_id and visit.user_id = person.user_id
     and visit.at >= (
-      select min(run.started_at) - interval '30 minutes' from zoom.instances run
+      select min(run.started_at) - zoom.early() from zoom.instances run
       where run.meeting_id = person.meeting_id and run.held_on = person.held_on)
     and visit.at < coalesce((
-      select min(run.started_at) - interval '30 minutes' from zoom.instances run
+      select min(run.started_at) - zoom.early() from zoom.instances run
       where run.meeting_id = person.meeting_id and run.held_on > person.held_on), 'infinity');
   select own.* into stay from zoom.app_stay(person) own;
   return jsonb_build_object(

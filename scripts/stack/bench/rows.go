@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,16 +109,7 @@ func (p *project) rows(ctx context.Context, l lot) (simulate.Rows, error) {
 	if err != nil {
 		return simulate.Rows{}, fmt.Errorf("read the rows: %w", err)
 	}
-	var rows simulate.Rows
-	for _, part := range []struct {
-		body []byte
-		into any
-	}{{status, &rows.Status}, {participants, &rows.Participants}, {records, &rows.Records}} {
-		if err := json.Unmarshal(part.body, part.into); err != nil {
-			return simulate.Rows{}, fmt.Errorf("read the rows: %w", err)
-		}
-	}
-	return rows, nil
+	return simulate.RowsOf(status, participants, records)
 }
 
 // differ says in what two lots of sorted lines differ, a few of them.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -55,16 +54,7 @@ func (w *world) rows(ctx context.Context) (simulate.Rows, error) {
 	if err != nil {
 		return simulate.Rows{}, fmt.Errorf("read the rows: %w", err)
 	}
-	var rows simulate.Rows
-	for _, part := range []struct {
-		body []byte
-		into any
-	}{{status, &rows.Status}, {participants, &rows.Participants}, {records, &rows.Records}} {
-		if err := json.Unmarshal(part.body, part.into); err != nil {
-			return simulate.Rows{}, fmt.Errorf("read the rows: %w", err)
-		}
-	}
-	return rows, nil
+	return simulate.RowsOf(status, participants, records)
 }
 
 // difference is what is missing from got, and what is too much, line by line.
