@@ -53,6 +53,7 @@ func TestEventsComeInWhileOthersAreReplayed(t *testing.T) {
 	w.set(nil, gate)
 	lines := w.watch("/replay?since=2020-01-01T00:00:00Z")
 	lines.next(t)
+	<-w.held // the replay has begun, and knows where it ends
 	for n := range 20 {
 		require.NoError(t, w.inbox.Accept(w.context(), []byte(joined("81234567899", n))))
 	}
