@@ -19,16 +19,17 @@ var arrows = map[string]struct {
 	why string
 }{
 	"sidecar/zoom":     {nil, "the vocabulary is pure: bytes in, values out"},
+	"sidecar/terminal": {nil, "it is how the commands speak, and knows none of them"},
 	"sidecar/visitor":  {[]string{"sidecar/zoom"}, "it is what the public rooms share, and knows none of them"},
 	"sidecar/room":     {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
 	"sidecar/hook":     {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
 	"sidecar/inbox":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/relay":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/supabase": {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/admin":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/simulate": {[]string{"sidecar/zoom"}, "a tool outside the path of an event, and it must not depend on what it checks"},
-	"sidecar/explain":  {[]string{"sidecar/zoom"}, "a tool outside the path of an event: main gives it the project to ask"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/simulate", "sidecar/explain"},
+	"sidecar/admin":    {[]string{"sidecar/zoom", "sidecar/terminal"}, "rooms do not know each other: main wires them"},
+	"sidecar/simulate": {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event, and it must not depend on what it checks"},
+	"sidecar/explain":  {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project to ask"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/simulate", "sidecar/explain", "sidecar/terminal"},
 		"the local stack is never in the production binary"},
 }
 

@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -23,18 +27,46 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		}
 	}
 	look(command())
-	require.Greater(t, seen, 8)
+	require.Greater(t, seen, 12)
 }
 
 func TestVersionIsACommandAndAFlag(t *testing.T) {
-	said := func(word string) string {
-		var out bytes.Buffer
-		c := command()
-		c.SetOut(&out)
-		c.SetArgs([]string{word})
-		require.NoError(t, c.Execute())
-		return out.String()
+	require.Equal(t, said(t, "--version"), said(t, "version"))
+	require.Contains(t, said(t, "version"), "go1.")
+
+	var b build
+	require.NoError(t, json.Unmarshal([]byte(said(t, "version", "--json")), &b))
+	require.NotEmpty(t, b.Version)
+	require.Contains(t, said(t, "version"), b.Version)
+}
+
+// A shell is offered the commands and what they take, and no file of the working
+// directory, since nothing takes one.
+func TestShellsCompleteWhatIsTyped(t *testing.T) {
+	for _, shell := range shells {
+		require.Contains(t, said(t, "completion", shell), "sidecar", shell)
 	}
-	require.Equal(t, said("--version"), said("version"))
-	require.Contains(t, said("version"), "go1.")
+	require.Contains(t, said(t, "__complete", "inb"), "inbox\tLook at the files")
+	for _, words := range [][]string{{"explain", "--meeting", ""}, {"replay", "--since", ""}, {"dead", "list", ""}} {
+		require.Contains(t, said(t, append([]string{"__complete"}, words...)...), ":4\n", "%v: no files", words)
+	}
+}
+
+func TestTheHelpSaysWhatEveryExitCodeMeans(t *testing.T) {
+	help := said(t, "help")
+	for _, code := range []int{0, exitFailed, exitSettings, exitUnknown, exitSignal + int(syscall.SIGINT), exitSignal + int(syscall.SIGTERM)} {
+		require.Regexp(t, fmt.Sprintf(`\b%d\b`, code), help)
+	}
+}
+
+// said is what the command line says to some words.
+func said(t *testing.T, words ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	c := command()
+	c.SetOut(&out)
+	c.SetErr(io.Discard)
+	c.SetArgs(words)
+	require.NoError(t, c.Execute())
+	return out.String()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/terminal"
 )
 
 // What the inbox commands end with, besides the inbox's own errors.
@@ -26,23 +27,30 @@ var (
 // inboxCommand is for the files of an inbox that no sidecar has open.
 func inboxCommand() *cobra.Command {
 	root := &cobra.Command{Use: "inbox", Short: "Look at the files of a stopped sidecar's inbox, and set damaged ones aside", Args: cobra.NoArgs}
-	root.AddCommand(
-		&cobra.Command{
-			Use:     "check",
-			Example: "  INBOX_DIR=/data/inbox sidecar inbox check",
-			Short:   "Say what the inbox in INBOX_DIR holds and what is damaged",
-			Long: `Reads the files of the inbox in INBOX_DIR, without a server, and changes none of
+	root.AddCommand(checkCommand(), setAsideCommand())
+	return root
+}
+
+func checkCommand() *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use: "check",
+		Example: `  INBOX_DIR=/data/inbox sidecar inbox check
+  INBOX_DIR=/data/inbox sidecar inbox check --json | jq .damaged`,
+		Short: "Say what the inbox in INBOX_DIR holds and what is damaged",
+		Long: `Reads the files of the inbox in INBOX_DIR, without a server, and changes none of
 them. Says for each stream how many events can be read, how many of them are
 settled, and what is missing or unreadable.
 
-Exit code 0: sound. 1: damaged. 3: it could not look, because a sidecar is running
-or there is no inbox.`,
-			Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error { return checkInbox(cmd.Context(), cmd.OutOrStdout()) },
+Exit code 0: sound. 1: damaged. 2: the settings are not right. 3: it could not look,
+because a sidecar is running or there is no inbox.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return checkInbox(cmd.Context(), cmd.OutOrStdout(), asJSON)
 		},
-		setAsideCommand(),
-	)
-	return root
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print it for programs")
+	return command
 }
 
 func setAsideCommand() *cobra.Command {
@@ -65,14 +73,14 @@ applied already change nothing.`,
 			if !yes {
 				agree = func() error { return ask(cmd.InOrStdin(), cmd.OutOrStdout()) }
 			}
-			return setInboxAside(cmd.Context(), cmd.OutOrStdout(), agree)
+			return setInboxAside(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), agree)
 		},
 	}
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return command
 }
 
-func checkInbox(ctx context.Context, out io.Writer) error {
+func checkInbox(ctx context.Context, out io.Writer, asJSON bool) error {
 	c, err := readInboxConfig(os.Environ())
 	if err != nil {
 		return err
@@ -80,6 +88,12 @@ func checkInbox(ctx context.Context, out io.Writer) error {
 	report, err := inbox.Inspect(ctx, c.InboxDir)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errCannotTell, err)
+	}
+	if asJSON {
+		if err := showJSON(out, report); err != nil || !report.Damaged() {
+			return err
+		}
+		return errDamaged
 	}
 	show(out, report)
 	if !report.Damaged() {
@@ -91,22 +105,25 @@ func checkInbox(ctx context.Context, out io.Writer) error {
 	return errDamaged
 }
 
-func setInboxAside(ctx context.Context, out io.Writer, agree func() error) error {
+func setInboxAside(ctx context.Context, out, progress io.Writer, agree func() error) error {
 	c, err := readInboxConfig(os.Environ())
 	if err != nil {
 		return err
 	}
 	options := inbox.Options{Dir: c.InboxDir, MaxBytes: c.InboxMaxBytes, Retention: c.InboxRetention, Log: c.logger()}
+	var bar *terminal.Bar
 	done, err := inbox.SetAside(ctx, options, time.Now(), func(r inbox.Report) error {
 		show(out, r)
+		bar = terminal.NewBar(progress, r.Events())
 		if !r.Damaged() {
 			_, _ = fmt.Fprintln(out, "\nNothing is damaged as far as the files tell. All of it would be brought over.")
 		}
 		return agree()
-	})
+	}, func(events int) { bar.Set(events) })
 	if err != nil {
 		return err
 	}
+	bar.Done()
 	_, _ = fmt.Fprintf(out, "\nBrought over: %d waiting events, %d settled ones, %d dead letters.\nThe old inbox is kept as it was in %s\n"+
 		"The sidecar can be started.\n", done.Waiting, done.Settled, done.Dead, done.OldDir)
 	return nil
@@ -129,6 +146,14 @@ func readInboxConfig(environ []string) (Config, error) {
 		return Config{}, errCluster
 	}
 	return c, nil
+}
+
+// showJSON prints what an inbox holds for programs.
+func showJSON(out io.Writer, r inbox.Report) error {
+	return terminal.PrintJSON(out, struct {
+		Damaged bool `json:"damaged"`
+		inbox.Report
+	}{r.Damaged(), r})
 }
 
 // show prints what an inbox holds.

@@ -54,6 +54,12 @@ func TestADamagedInboxIsSetAside(t *testing.T) {
 	require.Zero(t, code, said)
 	require.Contains(t, said, "sound")
 	require.Contains(t, said, "3 groups: 3 events waiting")
+	said, code = p.offline(ctx, t, "", "inbox", "check", "--json")
+	require.Zero(t, code, said)
+	require.JSONEq(t, `{"damaged": false, "dir": "`+dir+`", "streams": [
+		{"name": "ZOOM_EVENTS", "groups": 3, "waiting": 3, "settled": 0, "dead": 0},
+		{"name": "ZOOM_LATER", "groups": 0, "waiting": 0, "settled": 0, "dead": 0},
+		{"name": "ZOOM_DEAD", "groups": 0, "waiting": 0, "settled": 0, "dead": 0}]}`, said)
 
 	spoilFirst(t, dir)
 	said, code = p.offline(ctx, t, "", "inbox", "check")
@@ -69,6 +75,7 @@ func TestADamagedInboxIsSetAside(t *testing.T) {
 	require.Contains(t, said, "nothing was changed")
 	said, code = p.offline(ctx, t, "yes\n", "inbox", "set-aside")
 	require.Zero(t, code, said)
+	require.Contains(t, said, "2 of 2\n", "how far it is")
 	require.Contains(t, said, "Brought over: 2 waiting events")
 	old, err := filepath.Glob(dir + ".damaged-*")
 	require.NoError(t, err)

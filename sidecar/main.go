@@ -74,14 +74,14 @@ func command() *cobra.Command {
 	root.AddCommand(
 		&cobra.Command{Use: "serve", Short: "Receive events and carry them on (the default)", Args: cobra.NoArgs, RunE: serveCommand,
 			Example: "  set -a && . ./.env && sidecar serve"},
-		&cobra.Command{Use: "version", Short: "Say which commit this is, and which Go built it", Args: cobra.NoArgs,
-			Example: "  sidecar version",
-			Run:     func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "sidecar version", version()) }},
+		versionCommand(),
 		inboxCommand(),
 		explainCommand(),
 		simulate.Command(),
+		completionCommand(),
 	)
 	root.AddCommand(admin.Commands()...)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // nothing takes a file
 	return root
 }
 

@@ -46,6 +46,11 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 			return do(cmd, c, args)
 		}
 	}
+	letters := func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		c := newClient(*admin, zoom.Secret(os.Getenv("ADMIN_TOKEN")))
+		defer c.close()
+		return completeLetters(cmd, c, args), cobra.ShellCompDirectiveNoFileComp
+	}
 	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails", Args: cobra.NoArgs, RunE: ask(listDead),
 		Example: `  sidecar dead list --most 20
   sidecar dead list --json | jq -r '.letters[].reason'`}
@@ -57,16 +62,17 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 		RunE:  ask(replayDead),
 		Example: `  sidecar dead replay 17 18
   sidecar dead replay --all`,
+		ValidArgsFunction: letters,
 	}
 	replay.Flags().Bool("all", false, "all there are now")
 	show := &cobra.Command{Use: "show ID", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead),
-		Example: "  sidecar dead show 17"}
+		Example: "  sidecar dead show 17", ValidArgsFunction: letters}
 	for _, tells := range []*cobra.Command{list, show} {
 		tells.Flags().Bool("json", false, "print what the sidecar answers, as it is")
 	}
 	dead.AddCommand(list, replay, show,
 		&cobra.Command{Use: "drop ID…", Short: "Remove them for good", Args: cobra.MinimumNArgs(1), RunE: ask(dropDead),
-			Example: "  sidecar dead drop 17 18"},
+			Example: "  sidecar dead drop 17 18", ValidArgsFunction: letters},
 	)
 	return dead
 }
@@ -84,10 +90,17 @@ was broken off run it again.
 TIME must lie before the backup by as long as events may have waited then: an hour
 covers those whose meeting was not known yet, an outage of the database adds its length.` + environment,
 		Example: `  sidecar replay --since 2026-03-02T08:00:00Z --dry-run    how many would it be?
+  sidecar replay --since 36h --dry-run --json | jq .events
   sidecar replay --since 36h                               since 36 hours ago
   sidecar replay --since 36h --meeting 81234567890 --yes   one meeting's, without a question`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
+		PreRunE: func(*cobra.Command, []string) error {
+			if o.asJSON && !o.dryRun {
+				return errors.New("--json goes with --dry-run")
+			}
+			return nil
+		},
 	}
 	admin := adminFlag(replay)
 	replay.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -99,6 +112,7 @@ covers those whose meeting was not known yet, an outage of the database adds its
 	f.StringVar(&o.since, "since", "", "a time such as 2026-03-02T08:00:00Z, or how long ago: 36h")
 	f.StringVar(&o.meeting, "meeting", "", "Zoom's number of a meeting; of all, if left out")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only count")
+	f.BoolVar(&o.asJSON, "json", false, "print the count as the sidecar answers it, with --dry-run")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	_ = replay.MarkFlagRequired("since")
 	return replay

@@ -9,12 +9,19 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/spf13/cobra"
+
+	"zoom-attendance/sidecar/terminal"
 )
+
+// completionWait is how long a shell waits for what it may offer.
+const completionWait = 2 * time.Second
 
 func listDead(cmd *cobra.Command, c *client, _ []string) error {
 	most, _ := cmd.Flags().GetInt("most")
@@ -28,7 +35,7 @@ func listDead(cmd *cobra.Command, c *client, _ []string) error {
 		return err
 	}
 	if wantsJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), page)
+		return terminal.PrintJSON(cmd.OutOrStdout(), page)
 	}
 	printLetters(cmd.OutOrStdout(), page)
 	return nil
@@ -39,18 +46,12 @@ func wantsJSON(cmd *cobra.Command) bool {
 	return wants
 }
 
-func printJSON(out io.Writer, answer any) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(answer)
-}
-
 func printLetters(out io.Writer, page listView) {
 	if len(page.Letters) > 0 {
 		table := tablewriter.NewWriter(out)
 		table.Header("id", "event", "meeting", "accepted", "buried", "tries", "bytes", "reason")
 		for _, l := range page.Letters {
-			_ = table.Append(l.ID, eventOf(l), printable(l.Meeting), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes, printable(l.Reason))
+			_ = table.Append(l.ID, eventOf(l), terminal.Harmless(l.Meeting), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes, terminal.Harmless(l.Reason))
 		}
 		_ = table.Render()
 	}
@@ -68,9 +69,9 @@ func eventOf(l letterView) string {
 	case l.Event == "":
 		return "(unknown)"
 	case l.Kind == "":
-		return printable(l.Event) + " (incomplete)"
+		return terminal.Harmless(l.Event) + " (incomplete)"
 	}
-	return printable(l.Event)
+	return terminal.Harmless(l.Event)
 }
 
 func moment(t time.Time) string {
@@ -91,10 +92,10 @@ func showDead(cmd *cobra.Command, c *client, args []string) error {
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
-		return printJSON(out, l)
+		return terminal.PrintJSON(out, l)
 	}
 	fmt.Fprintf(out, "id        %d\nevent     %s\nmeeting   %s\nreason    %s\naccepted  %s\nburied    %s\ntries     %d\nbytes     %d\n\n",
-		l.ID, eventOf(l), printable(l.Meeting), printable(l.Reason), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes)
+		l.ID, eventOf(l), terminal.Harmless(l.Meeting), terminal.Harmless(l.Reason), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes)
 	printBody(out, l)
 	return nil
 }
@@ -106,7 +107,9 @@ func printBody(out io.Writer, l letterView) {
 		fmt.Fprintf(out, "%q\n", l.Raw)
 		return
 	}
-	fmt.Fprintln(out, printable(pretty.String()))
+	for line := range strings.Lines(pretty.String()) { // within JSON's text no line ends
+		fmt.Fprintln(out, terminal.Harmless(strings.TrimSuffix(line, "\n")))
+	}
 }
 
 func letterPath(id uint64) string { return "/dead/" + strconv.FormatUint(id, 10) }
@@ -129,9 +132,9 @@ func replayAllDead(cmd *cobra.Command, c *client) error {
 	if err := c.ask(cmd.Context(), http.MethodGet, "/dead", url.Values{"most": {"1"}}, &page); err != nil {
 		return err
 	}
-	bar := newBar(cmd.ErrOrStderr(), page.Total)
-	last, err := c.watch(cmd.Context(), "/dead/replay", nil, bar.set)
-	bar.done()
+	bar := terminal.NewBar(cmd.ErrOrStderr(), page.Total)
+	last, err := c.watch(cmd.Context(), "/dead/replay", nil, bar.Set)
+	bar.Done()
 	fmt.Fprintf(cmd.OutOrStdout(), "%d dead letters put back; those that still cannot be applied come back with a new id\n", last.Done)
 	return err
 }
@@ -140,6 +143,23 @@ func dropDead(cmd *cobra.Command, c *client, args []string) error {
 	return eachLetter(cmd, args, "dropped", func(ctx context.Context, id uint64) error {
 		return c.ask(ctx, http.MethodDelete, letterPath(id), nil, &struct{}{})
 	})
+}
+
+// completeLetters offers a shell the ids of dead letters, each with what it is. A
+// sidecar that does not answer at once offers none.
+func completeLetters(cmd *cobra.Command, c *client, args []string) (offers []cobra.Completion) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
+	defer cancel()
+	var page listView
+	if c.ask(ctx, http.MethodGet, "/dead", url.Values{"most": {"50"}}, &page) != nil {
+		return nil
+	}
+	for _, l := range page.Letters {
+		if id := strconv.FormatUint(l.ID, 10); !slices.Contains(args, id) {
+			offers = append(offers, cobra.CompletionWithDesc(id, eventOf(l)+", "+terminal.Harmless(l.Reason)))
+		}
+	}
+	return offers
 }
 
 // eachLetter does something with each, and goes on when one is not there.

@@ -7,12 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
+
+	"zoom-attendance/sidecar/terminal"
 )
 
 var (
@@ -23,6 +23,7 @@ var (
 type replayOptions struct {
 	since, meeting string
 	dryRun, yes    bool
+	asJSON         bool
 }
 
 // replaySince counts, asks, replays, and shows how far it is.
@@ -37,7 +38,13 @@ func replaySince(cmd *cobra.Command, c *client, o replayOptions) error {
 	if err := c.ask(cmd.Context(), http.MethodGet, "/replay", query, &kept); err != nil {
 		return err
 	}
-	printKept(cmd.OutOrStdout(), kept, since)
+	if o.asJSON {
+		if err := terminal.PrintJSON(cmd.OutOrStdout(), kept); err != nil {
+			return err
+		}
+	} else {
+		printKept(cmd.OutOrStdout(), kept, since)
+	}
 	if o.dryRun || kept.Events == 0 {
 		return nil
 	}
@@ -46,9 +53,9 @@ func replaySince(cmd *cobra.Command, c *client, o replayOptions) error {
 			return err
 		}
 	}
-	bar := newBar(cmd.ErrOrStderr(), kept.Events)
-	last, err := c.watch(cmd.Context(), "/replay", query, bar.set)
-	bar.done()
+	bar := terminal.NewBar(cmd.ErrOrStderr(), kept.Events)
+	last, err := c.watch(cmd.Context(), "/replay", query, bar.Set)
+	bar.Done()
 	fmt.Fprintf(cmd.OutOrStdout(), "%d events were handed on again\n", last.Done)
 	if err == nil && last.Missing > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "%d groups of events could not be read, or were removed meanwhile for their age or for want of room\n", last.Missing)
@@ -80,8 +87,7 @@ func printKept(out io.Writer, kept keptView, since time.Time) {
 
 // confirm asks whether to go on.
 func confirm(in io.Reader, out io.Writer) error {
-	file, ok := in.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !terminal.Is(in) {
 		return errNoAnswer
 	}
 	fmt.Fprint(out, "Apply them again? [y/N] ")

@@ -57,6 +57,17 @@ func TestDeadLettersAreToldToProgramsToo(t *testing.T) {
 	require.Contains(t, string(letter.Body), "meeting.participant_joined")
 }
 
+func TestAShellIsOfferedTheIds(t *testing.T) {
+	w := newWorld(t, nil)
+	w.set(everything, nil)
+	w.accept(joined("81234567890", 1), joined("81234567890", 2))
+	out, err := w.sidecar("dead", "__complete", "drop", "1", "")
+	require.NoError(t, err)
+	require.Contains(t, out, "2\tmeeting.participant_joined, refused by the database")
+	require.NotContains(t, out, "1\t", "it is there already")
+	require.NotContains(t, out, private)
+}
+
 func TestALongListGoesOnFromPageToPage(t *testing.T) {
 	w := newWorld(t, nil)
 	w.set(everything, nil)

@@ -22,6 +22,11 @@ func TestWhatWasAcceptedSinceIsAppliedAgain(t *testing.T) {
 	out, err := w.sidecar("replay", "--since", "1h", "--dry-run")
 	require.NoError(t, err)
 	require.Contains(t, out, "3 events were accepted since")
+	out, err = w.sidecar("replay", "--since", "1h", "--dry-run", "--json")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"events": 3, "missing": 0}`, out)
+	_, err = w.sidecar("replay", "--since", "1h", "--yes", "--json")
+	require.ErrorContains(t, err, "--json goes with --dry-run")
 	require.Empty(t, w.applied)
 
 	for range 2 { // safe to run twice

@@ -2,10 +2,9 @@ package explain
 
 import (
 	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
-	"unicode"
+
+	"zoom-attendance/sidecar/terminal"
 )
 
 // answer is explain_attendance's object. What is added to it later is not an
@@ -92,8 +91,7 @@ type judged struct {
 	Verdict word `json:"verdict"`
 }
 
-// word is text of somebody's, fit to be shown: the characters that a terminal
-// would obey or hide, which anybody's name may hold, are their code.
+// word is text of somebody's, fit to be shown.
 type word string
 
 func (w *word) UnmarshalJSON(body []byte) error {
@@ -101,14 +99,6 @@ func (w *word) UnmarshalJSON(body []byte) error {
 	if err := json.Unmarshal(body, &said); err != nil {
 		return err
 	}
-	var shown strings.Builder
-	for _, r := range said {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			fmt.Fprintf(&shown, `\u%04x`, r)
-		} else {
-			shown.WriteRune(r)
-		}
-	}
-	*w = word(shown.String())
+	*w = word(terminal.Harmless(said))
 	return nil
 }

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
+
+	"zoom-attendance/sidecar/terminal"
 )
 
 // ErrNothing says that there is nothing to explain: no such meeting, no such
@@ -107,7 +107,7 @@ func run(ctx context.Context, out io.Writer, project Project, q Question, asJSON
 	if err := a.nothing(q); err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, a.text(a.zone(project.Timezone()), inColour(out)))
+	_, err = io.WriteString(out, a.text(a.zone(project.Timezone()), terminal.Colours(out)))
 	return err
 }
 
@@ -140,10 +140,4 @@ func (a answer) zone(name string) *time.Location {
 		return time.UTC
 	}
 	return zone
-}
-
-// inColour tells whether to use colours: on a terminal, unless NO_COLOR is set.
-func inColour(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))
 }

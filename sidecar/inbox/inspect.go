@@ -13,19 +13,19 @@ import (
 
 // Report is what the files of an inbox hold.
 type Report struct {
-	Dir     string
-	Streams []StreamReport
+	Dir     string         `json:"dir"`
+	Streams []StreamReport `json:"streams"`
 }
 
 // StreamReport is what the files of one stream hold. A group is one or more
 // events that were kept together.
 type StreamReport struct {
-	Name    string
-	Groups  int      // that can be read
-	Waiting int      // events in them that are not settled, as far as can be told
-	Settled int      // events in them that are, and stay for the retention
-	Dead    int      // dead letters
-	Damage  []string // what is missing or cannot be read
+	Name    string   `json:"name"`
+	Groups  int      `json:"groups"`           // that can be read
+	Waiting int      `json:"waiting"`          // events in them that are not settled, as far as can be told
+	Settled int      `json:"settled"`          // events in them that are, and stay for the retention
+	Dead    int      `json:"dead"`             // dead letters
+	Damage  []string `json:"damage,omitempty"` // what is missing or cannot be read
 }
 
 // Damaged reports whether anything is missing or cannot be read.
@@ -36,6 +36,14 @@ func (r Report) Damaged() bool {
 		}
 	}
 	return false
+}
+
+// Events counts those that can be read, dead letters included.
+func (r Report) Events() (all int) {
+	for _, s := range r.Streams {
+		all += s.Waiting + s.Settled + s.Dead
+	}
+	return all
 }
 
 // Inspect looks at the files of an inbox and changes none of them; no server

@@ -29,9 +29,10 @@ type Rescued struct {
 // stays for another retention. The old directory is kept, as it was, beside it.
 //
 // agree is told what is damaged before anything is changed; its error ends it.
+// moved is told how many events are in the new inbox by now.
 // Until the new inbox is whole the old one is in its place, and locked; then the
 // two change places. On an error the old one is where it was.
-func SetAside(ctx context.Context, o Options, at time.Time, agree func(Report) error) (done Rescued, err error) {
+func SetAside(ctx context.Context, o Options, at time.Time, agree func(Report) error, moved func(events int)) (done Rescued, err error) {
 	o = o.withDefaults()
 	if real, err := filepath.EvalSymlinks(o.Dir); err == nil {
 		o.Dir = real // so that the directory moves, not a link to it
@@ -55,7 +56,7 @@ func SetAside(ctx context.Context, o Options, at time.Time, agree func(Report) e
 	stamp := at.UTC().Format("20060102T150405Z")
 	fresh := o
 	fresh.Dir = o.Dir + ".new-" + stamp
-	if done, err = bringOver(ctx, fresh, all); err != nil {
+	if done, err = bringOver(ctx, fresh, all, moved); err != nil {
 		_ = os.RemoveAll(fresh.Dir)
 		return Rescued{}, fmt.Errorf("bring over what can be read: %w; %s is as it was", err, o.Dir)
 	}
@@ -68,8 +69,9 @@ func SetAside(ctx context.Context, o Options, at time.Time, agree func(Report) e
 
 // bringOver fills a new inbox. The settled events go first, so that all that is
 // in it then can be settled, and the inbox is opened anew for the others.
-func bringOver(ctx context.Context, o Options, all []stored) (done Rescued, err error) {
-	err = withInbox(ctx, o, func(b *Inbox) error {
+func bringOver(ctx context.Context, o Options, all []stored, moved func(events int)) (Rescued, error) {
+	done := haul{tell: moved}
+	err := withInbox(ctx, o, func(b *Inbox) error {
 		for _, q := range b.queues() {
 			if err := b.bringSettled(ctx, q, all, &done); err != nil {
 				return err
@@ -78,9 +80,9 @@ func bringOver(ctx context.Context, o Options, all []stored) (done Rescued, err 
 		return nil
 	})
 	if err != nil {
-		return done, err
+		return done.Rescued, err
 	}
-	return done, withInbox(ctx, o, func(b *Inbox) error {
+	err = withInbox(ctx, o, func(b *Inbox) error {
 		for _, q := range b.queues() {
 			if err := b.bringWaiting(ctx, q, all, &done); err != nil {
 				return err
@@ -88,6 +90,19 @@ func bringOver(ctx context.Context, o Options, all []stored) (done Rescued, err 
 		}
 		return b.bringDead(ctx, all, &done)
 	})
+	return done.Rescued, err
+}
+
+// haul is what was brought over so far.
+type haul struct {
+	Rescued
+	tell func(events int)
+}
+
+// add counts n more of one kind.
+func (h *haul) add(kind *int, n int) {
+	*kind += n
+	h.tell(h.Waiting + h.Settled + h.Dead)
 }
 
 func withInbox(ctx context.Context, o Options, do func(*Inbox) error) error {
@@ -110,10 +125,10 @@ func storedOf(all []stored, name string) (s stored) {
 }
 
 // bringSettled brings over the settled groups of a queue and settles them.
-func (b *Inbox) bringSettled(ctx context.Context, q *queue, all []stored, done *Rescued) error {
+func (b *Inbox) bringSettled(ctx context.Context, q *queue, all []stored, done *haul) error {
 	s := storedOf(all, q.name)
 	c := &cart{queue: q, unloaded: func(n int) error {
-		done.Settled += n
+		done.add(&done.Settled, n)
 		return b.settleNext(ctx, n)
 	}}
 	_, err := s.each(ctx, func(r record) error {
@@ -150,16 +165,16 @@ func (b *Inbox) settleNext(ctx context.Context, n int) error {
 }
 
 // bringWaiting brings over the groups of a queue that are not settled.
-func (b *Inbox) bringWaiting(ctx context.Context, q *queue, all []stored, done *Rescued) error {
+func (b *Inbox) bringWaiting(ctx context.Context, q *queue, all []stored, done *haul) error {
 	s := storedOf(all, q.name)
-	c := &cart{queue: q, unloaded: func(n int) error { done.Waiting += n; return nil }}
+	c := &cart{queue: q, unloaded: func(n int) error { done.add(&done.Waiting, n); return nil }}
 	_, err := s.each(ctx, func(r record) error {
 		if s.settled.settled(r.seq) {
 			return nil
 		}
 		events, err := readGroup(r.header, r.data)
 		if err != nil { // of a later version: as it is
-			done.Waiting++
+			done.add(&done.Waiting, 1)
 			return q.store(ctx, &nats.Msg{Subject: q.subject, Header: r.header, Data: r.data})
 		}
 		return c.load(ctx, events, r.header)
@@ -171,9 +186,9 @@ func (b *Inbox) bringWaiting(ctx context.Context, q *queue, all []stored, done *
 }
 
 // bringDead brings over the dead letters as they are.
-func (b *Inbox) bringDead(ctx context.Context, all []stored, done *Rescued) error {
+func (b *Inbox) bringDead(ctx context.Context, all []stored, done *haul) error {
 	_, err := storedOf(all, streamDead).each(ctx, func(r record) error {
-		done.Dead++
+		done.add(&done.Dead, 1)
 		return b.keepDead(ctx, &nats.Msg{Subject: subjectDead, Header: r.header, Data: r.data})
 	})
 	return err

@@ -18,6 +18,8 @@ var rescueAt = time.Date(2026, 3, 2, 9, 30, 0, 0, time.FixedZone("", 3600))
 
 func agree(Report) error { return nil }
 
+func uncounted(int) {}
+
 // inBlock counts the events in a block.
 func inBlock(t *testing.T, path string) (n int) {
 	t.Helper()
@@ -127,7 +129,7 @@ func TestOfADamagedInboxOnlyWhatCannotBeReadIsLost(t *testing.T) {
 				require.Equal(t, all-lost, report.Streams[0].Waiting+report.Streams[0].Settled, "%+v", report)
 				before := tree(t, o.Dir)
 
-				done, err := SetAside(testContext(t), o, rescueAt, agree)
+				done, err := SetAside(testContext(t), o, rescueAt, agree, uncounted)
 				require.NoError(t, err)
 				require.Equal(t, filepath.Clean(o.Dir)+".damaged-20260302T083000Z", done.OldDir)
 				require.Equal(t, before, tree(t, done.OldDir), "the old one is kept as it was")
@@ -179,9 +181,11 @@ func TestWhatIsBroughtOverIsAsItWas(t *testing.T) {
 	}
 	shut(t, b)
 
-	done, err := SetAside(testContext(t), o, rescueAt, agree)
+	moved := 0
+	done, err := SetAside(testContext(t), o, rescueAt, agree, func(events int) { moved = events })
 	require.NoError(t, err)
 	require.Equal(t, Rescued{OldDir: done.OldDir, Waiting: 2, Settled: 3, Dead: 1}, done)
+	require.Equal(t, 6, moved)
 	_, all, err := inspect(testContext(t), o.Dir)
 	require.NoError(t, err)
 	putOff := 0
@@ -288,7 +292,7 @@ func TestWhatIsNotThereOrInUseIsNotLookedAt(t *testing.T) {
 	b := open(t, o)
 	_, err = Inspect(testContext(t), o.Dir)
 	require.ErrorIs(t, err, ErrLocked)
-	_, err = SetAside(testContext(t), o, rescueAt, agree)
+	_, err = SetAside(testContext(t), o, rescueAt, agree, uncounted)
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, b.Ready(), "the sidecar is not disturbed")
 }
@@ -309,7 +313,7 @@ func TestSettingAsideThatFailsLeavesAllAsItWas(t *testing.T) {
 			require.NoError(t, os.Rename(o.Dir, filepath.Join(parent, "inbox")))
 			o.Dir = filepath.Join(parent, "inbox")
 			before := tree(t, o.Dir)
-			_, err := SetAside(c.ctx, o, rescueAt, c.agree)
+			_, err := SetAside(c.ctx, o, rescueAt, c.agree, uncounted)
 			require.ErrorIs(t, err, c.err)
 			require.Equal(t, before, tree(t, o.Dir))
 			entries, err := os.ReadDir(parent)

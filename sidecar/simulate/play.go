@@ -41,10 +41,10 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 	slices.SortStableFunc(events, func(a, b Event) int { return a.At.Compare(b.At) })
 	fmt.Fprintf(out, "%d lesson(s) of %s, %d events, seed %d\n", len(stages), s.Duration, len(events), s.Seed)
 
-	bar := newProgress(progress, len(events))
+	bar := newSending(progress, len(events))
 	sender := Sender{URL: strings.TrimRight(s.url, "/") + "/api/zoom/webhook", Secret: s.secret, Senders: s.senders, Speed: s.speed, Progress: bar.step}
 	delivery, err := sender.Send(ctx, events)
-	bar.done()
+	bar.Done()
 	if err != nil {
 		return err
 	}

@@ -3,55 +3,30 @@ package simulate
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/olekukonko/tablewriter"
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+
+	"zoom-attendance/sidecar/terminal"
 )
 
-// progress shows how many events are done, what time it is in the lesson, and
-// how many are in the room (on two devices, twice): a bar on a terminal, else a
-// line for every tenth part.
-type progress struct {
-	out   io.Writer
-	bar   *progressbar.ProgressBar // nil without a terminal
-	total int
-	count atomic.Int64
-	here  atomic.Int64
+// sending shows how many events are sent, what time it is in the lesson, and how
+// many are in the room (on two devices, twice).
+type sending struct {
+	*terminal.Bar
+	here atomic.Int64
 }
 
-func newProgress(out io.Writer, total int) *progress {
-	p := &progress{out: out, total: total}
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("sending"), progressbar.OptionSetWidth(30),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-	}
-	return p
+func newSending(out io.Writer, total int) *sending {
+	return &sending{Bar: terminal.NewBar(out, total)}
 }
 
 // step counts one event. It may be called by many at once.
-func (p *progress) step(event Event) {
-	done := int(p.count.Add(1))
-	scene := fmt.Sprintf("%s  %3d here", event.At.UTC().Format("15:04"), p.here.Add(int64(event.comes)))
-	switch tenth := max(p.total/10, 1); {
-	case p.bar != nil:
-		p.bar.Describe(scene)
-		_ = p.bar.Add(1) // a bar that cannot be drawn is no reason to stop
-	case done%tenth == 0:
-		fmt.Fprintf(p.out, "%s  %d of %d sent\n", scene, done, p.total)
-	}
-}
-
-func (p *progress) done() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
-	}
+func (s *sending) step(event Event) {
+	s.Add(fmt.Sprintf("%s  %3d here", event.At.UTC().Format("15:04"), s.here.Add(int64(event.comes))))
 }
 
 // printAttendance shows the people of a lesson as the rows have them, or what
