@@ -104,6 +104,30 @@ func TestEveryLinkOfTheDocumentsLeadsSomewhere(t *testing.T) {
 	require.Greater(t, seen, 50)
 }
 
+// GitHub leaves out what a row has beyond the first one's cells, and says nothing.
+func TestEveryRowOfATableHasItsCells(t *testing.T) {
+	seen := 0
+	for _, p := range pages(t) {
+		cells := 0 // of the table we are in
+		for line := range strings.Lines(p.prose()) {
+			row := strings.TrimSpace(line)
+			if !strings.HasPrefix(row, "|") {
+				cells = 0
+				continue
+			}
+			here := strings.Count(row, "|") - strings.Count(row, `\|`)
+			if cells == 0 {
+				cells = here
+			}
+			seen++
+			if here != cells || !strings.HasSuffix(row, "|") {
+				t.Errorf("%s: %d cells, and not %d: %s", p.path, here-1, cells-1, row)
+			}
+		}
+	}
+	require.Greater(t, seen, 100)
+}
+
 // Whoever looks for a page finds it from the first one.
 func TestEveryDocumentIsReachedFromTheReadme(t *testing.T) {
 	all := pages(t)
