@@ -35,7 +35,7 @@ before it syncs its log. PostgreSQL syncs, as does the inbox. After each round t
 of the route, and of large: counted).`
 
 // write shows the table on the terminal and writes it, and the picture, for the
-// README.
+// page how-fast.md.
 func (b *bench) write() error {
 	fmt.Println()
 	terminal := tablewriter.NewTable(os.Stdout, tablewriter.WithHeaderAutoFormat(tw.Off))
@@ -52,7 +52,7 @@ func (b *bench) write() error {
 		return err
 	}
 	path := filepath.Join(b.tree.Local, "bench.md")
-	fmt.Println("\nThe same for the README: " + path)
+	fmt.Println("\nThe same in Markdown, for sidecar/operating/how-fast.md: " + path)
 	if err := os.WriteFile(path, []byte(text.String()+"\n"+legend+"\n"+where+"\n"), 0o644); err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ and the event is a dead letter.
 Lost: answered 200, and not there. Twice: a fact that nobody sent, or a row that differs from the independent model.
 Longest delay: from the answer 200 to the commit, the time of the fault included. Longest answer: until a 200.`
 
-// writeTables shows the results on the terminal and writes them for the README.
+// writeTables shows the results on the terminal and writes them for the page
+// what-happens-when.md.
 func writeTables(dir string, results []result) error {
 	fmt.Println()
 	terminal := tablewriter.NewTable(os.Stdout, tablewriter.WithHeaderAutoFormat(tw.Off))
@@ -33,7 +34,7 @@ func writeTables(dir string, results []result) error {
 		return err
 	}
 	path := filepath.Join(dir, "chaos.md")
-	fmt.Println("\nThe same for the README: " + path)
+	fmt.Println("\nThe same in Markdown, for sidecar/operating/what-happens-when.md: " + path)
 	return os.WriteFile(path, []byte(text.String()+"\n"+legend+"\n"), 0o644)
 }
 
