@@ -32,13 +32,17 @@ func newCrowd(most int, reg prometheus.Registerer) *crowd {
 }
 
 // changed is told of every connection that comes, begins or ends a request, and
-// goes.
+// goes. What one does that was closed a moment ago is told late, and is not to
+// push out another.
 func (c *crowd) changed(conn net.Conn, state http.ConnState) {
-	if state == http.StateClosed || state == http.StateHijacked {
+	switch state {
+	case http.StateNew:
+		if c.quiet.Add(conn, struct{}{}) {
+			c.closed.Inc()
+		}
+	case http.StateActive, http.StateIdle:
+		c.quiet.Get(conn)
+	case http.StateClosed, http.StateHijacked:
 		c.quiet.Remove(conn)
-		return
-	}
-	if c.quiet.Add(conn, struct{}{}) {
-		c.closed.Inc()
 	}
 }

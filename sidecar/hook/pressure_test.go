@@ -226,7 +226,7 @@ type brokenOff struct{}
 func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // crowded opens a door for so many connections at once.
-func crowded(t *testing.T, most int) (w *world, closed func() float64) {
+func crowded(t *testing.T, most int) (w *world, idle chan net.Conn, closed func() float64) {
 	t.Helper()
 	w, handler := build(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -234,13 +234,20 @@ func crowded(t *testing.T, most int) (w *world, closed func() float64) {
 	w.addr, w.client = listener.Addr().String(), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	metrics := prometheus.NewRegistry()
 	server := hook.Server("", handler, hook.ServerOptions{MaxConnections: most, Metrics: metrics})
+	idle = make(chan net.Conn, 1000)
+	noted := server.ConnState
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		if noted(conn, state); state == http.StateIdle {
+			idle <- conn
+		}
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		require.NoError(t, server.Close())
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
-	return w, func() float64 {
+	return w, idle, func() float64 {
 		problems, err := testutil.GatherAndLint(metrics)
 		require.NoError(t, err)
 		require.Empty(t, problems)
@@ -254,19 +261,21 @@ func crowded(t *testing.T, most int) (w *world, closed func() float64) {
 type visitor struct {
 	net.Conn
 	answers *bufio.Reader
+	idle    <-chan net.Conn
 }
 
-func (w *world) visitor(t *testing.T) *visitor {
+func (w *world) visitor(t *testing.T, idle <-chan net.Conn) *visitor {
 	t.Helper()
 	conn, err := net.Dial("tcp", w.addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	v := &visitor{conn, bufio.NewReader(conn)}
+	v := &visitor{conn, bufio.NewReader(conn), idle}
 	require.NoError(t, v.ask())
 	return v
 }
 
-// ask makes a request and reads its answer.
+// ask makes a request, reads its answer, and waits until the server has noted that
+// it ended.
 func (v *visitor) ask() error {
 	if _, err := io.WriteString(v, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
 		return err
@@ -276,15 +285,16 @@ func (v *visitor) ask() error {
 		return err
 	}
 	_, err = io.Copy(io.Discard, response.Body)
+	<-v.idle
 	return errors.Join(err, response.Body.Close())
 }
 
 func TestOneConnectionTooManyClosesTheLongestQuiet(t *testing.T) {
-	w, closed := crowded(t, 3)
-	first, second, third := w.visitor(t), w.visitor(t), w.visitor(t)
+	w, idle, closed := crowded(t, 3)
+	first, second, third := w.visitor(t, idle), w.visitor(t, idle), w.visitor(t, idle)
 	require.NoError(t, first.ask(), "now the second is the longest quiet")
 	require.Zero(t, closed())
-	w.visitor(t)
+	w.visitor(t, idle)
 	_, err := second.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 	require.NoError(t, first.ask())
@@ -293,7 +303,7 @@ func TestOneConnectionTooManyClosesTheLongestQuiet(t *testing.T) {
 }
 
 func TestStrangersWhoStayKeepNoEventOut(t *testing.T) {
-	w, _ := crowded(t, 50)
+	w, _, _ := crowded(t, 50)
 	for _, start := range []string{"", "POST /api/zoom/webhook HTTP/1.1\r\nX-Slow", "POST /api/zoom/webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"} {
 		for range 100 {
 			conn, err := net.Dial("tcp", w.addr)
