@@ -60,6 +60,7 @@ var byCode = []struct {
 	{CodeNotJSON, weather("something between us and the project answered in its place")},
 	{CodeRedirect, us(checkURL)},
 	{CodeUnexpected, us(checkAge)},
+	{CodeSilence, weather("PostgREST lost its database in the middle of the call")},
 	{CodeUnencodable, data("a fact that cannot be written as JSON")},
 
 	{"PGRST00", weather("PostgREST has no database connection")},

@@ -19,6 +19,7 @@ const (
 	CodeRedirect    = "redirect"          // a 3xx; the address is not the project's
 	CodeUnexpected  = "unexpected_answer" // JSON, but not what this binary's function answers
 	CodeUnencodable = "unencodable"       // a fact that JSON cannot hold; nothing was sent
+	CodeSilence     = "silence"           // PostgREST's error without a word: PostgreSQL was gone in mid-call
 )
 
 // maxRetryAfter bounds what a server may ask us to wait.
@@ -47,7 +48,7 @@ type Error struct {
 func answered(resp *http.Response, body []byte) *Error {
 	var said struct{ Code, Message, Details, Hint any }
 	_ = json.Unmarshal(body, &said) // a gateway may answer in HTML; the status says enough
-	return &Error{
+	e := &Error{
 		Status:     resp.StatusCode,
 		Code:       code(text(said.Code)),
 		Message:    text(said.Message),
@@ -55,6 +56,11 @@ func answered(resp *http.Response, body []byte) *Error {
 		Hint:       text(said.Hint),
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
+	// PostgREST 12: 400 {"code":"","details":null,"hint":null,"message":""}
+	if said.Code == "" && e.Message == "" {
+		e.Code = CodeSilence
+	}
+	return e
 }
 
 // text is the string in a JSON value. PostgREST's hint and details may be null

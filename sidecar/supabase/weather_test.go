@@ -142,6 +142,7 @@ func TestOneSpoiledExchange(t *testing.T) {
 		{"an answer beyond all bounds", answer(200, "application/json", `["applied"]`+strings.Repeat(" ", 17<<20)), supabase.CodeUnexpected, supabase.Us, false, 0, zoom.Applied},
 		{"a redirect is not followed", answer(307, "text/plain", "", "Location", "/rest/v1/elsewhere"), supabase.CodeRedirect, supabase.Us, false, 0, zoom.Applied},
 		{"a redirect to another method is not followed", answer(302, "text/plain", "", "Location", "https://login.test/"), supabase.CodeRedirect, supabase.Us, false, 0, zoom.Applied},
+		{"a 400 without a word is PostgREST's, whose database was gone in mid-call", answer(400, "application/json; charset=utf-8", `{"code":"","details":null,"hint":null,"message":""}`), "silence", supabase.Weather, false, 0, zoom.Applied},
 		{"a 400 of a gateway blames no event", answer(400, "text/html", html), "http_400", supabase.Us, false, 0, zoom.Applied},
 		{"a body too large for the gateway", answer(413, "text/html", html), "http_413", supabase.Data, false, 0, zoom.Applied},
 		{"a code of no known shape is not shown", answer(400, "application/json", `{"code":"pupil@school.test"}`), "http_400", supabase.Us, false, 0, zoom.Applied},
