@@ -88,11 +88,13 @@ func TestAlerts(t *testing.T) {
 		"of two sidecars one sends it": func(t *testing.T) {
 			b := newBoard()
 			one, other := start(t, b), start(t, b)
+			one.receiver.slow, other.receiver.slow = 9*time.Second, 9*time.Second
 			stuck(one, other)
+			stay(1, one, other)
 			require.Len(t, append(one.receiver.told(), other.receiver.told()...), 1)
 			stay(3*hour, one, other)
 			settle(one, other)
-			pass(11)
+			pass(12)
 			require.Equal(t, []string{"not_settling resolved"}, append(one.receiver.told(), other.receiver.told()...))
 		},
 		"one finds it and has nobody to tell, the other one tells it": func(t *testing.T) {
@@ -118,6 +120,9 @@ func TestAlerts(t *testing.T) {
 			require.Equal(t, []string{"not_settling firing"}, other.receiver.told())
 			stay(hour, one, other)
 			require.Empty(t, one.receiver.told(), "and not again")
+			stay(day, one, other)
+			require.Equal(t, []string{"not_settling firing"}, one.receiver.told(), "but once a day")
+			other.receiver.told()
 			b.set(func() { b.away = nil })
 			settle(one, other)
 			require.Equal(t, []string{"not_settling resolved"}, one.receiver.told())
@@ -268,6 +273,16 @@ func TestDelivery(t *testing.T) {
 			s.stop()
 			require.Equal(t, before, time.Now())
 			require.Zero(t, s.logged("could not be delivered"), "it is not the receiver's fault")
+		},
+		"it waits for what it started": func(t *testing.T) {
+			b := newBoard()
+			s := start(t, b)
+			s.receiver.slow = 3 * time.Second
+			s.oldest.Set(600)
+			stay(5, s)
+			before := time.Now()
+			s.stop()
+			require.Equal(t, before.Add(3*time.Second), time.Now())
 		},
 		"a receiver that never answers holds up nothing": func(t *testing.T) {
 			b := newBoard()

@@ -394,6 +394,14 @@ func TestTheOldSecret(t *testing.T) {
 			pass(5*hour, func() { s.verified("1", time.Second); s.verified("0", time.Second) })
 			require.Empty(t, s.names())
 		},
+		"one match of the new one begins the hour anew": func(t *testing.T) {
+			b := newBoard()
+			s := start(t, b)
+			pass(hour-1, func() { s.verified("1", time.Second) })
+			s.verified("0", time.Second)
+			pass(hour-1, func() { s.verified("1", time.Second) })
+			require.Empty(t, s.names())
+		},
 		"a few repeats of old requests over a night": func(t *testing.T) {
 			b := newBoard()
 			s := start(t, b)

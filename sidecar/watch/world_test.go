@@ -56,6 +56,8 @@ func newCounts() *counts {
 	}
 	r.MustRegister(c.stale)
 	c.answer.Set(1)
+	c.event.Set(float64(time.Now().Unix())) // before the first: the start
+	c.challenge.Set(float64(time.Now().Unix()))
 	return c
 }
 
@@ -210,6 +212,7 @@ func (b *board) Call(_ context.Context, function string, args, into any) error {
 // receiver takes alerts, and answers as the test wants.
 type receiver struct {
 	t      *testing.T
+	slow   time.Duration // before it answers
 	mu     sync.Mutex
 	answer func(n int) (status int, err error)
 	got    []map[string]any
@@ -219,6 +222,7 @@ type receiver struct {
 }
 
 func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
+	time.Sleep(r.slow)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	body, err := io.ReadAll(request.Body)
