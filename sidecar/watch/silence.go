@@ -13,7 +13,8 @@ const several = 3
 // fewNamed is how many of these are named.
 const fewNamed = 5
 
-const checkSubscription = "On the Zoom app's feature page, look whether the event subscription is on, and validate the endpoint. After several failures Zoom switches it off without a word."
+const checkSubscription = "On the Zoom app's feature page, look whether the event subscription is on, and validate the endpoint: after several failures Zoom switches it off without a word. " +
+	"If the sidecar's log says wrong_signature, compare the secret token there with ZOOM_WEBHOOK_SECRET."
 
 // silence judges what all sidecars saw of Zoom.
 type silence struct {
@@ -65,7 +66,7 @@ func (s silence) zoom(seen seenByAll, was *mark) (verdict, finding) {
 	if seen.EventAt != nil {
 		last = fmt.Sprintf("Its last event came at %s.", clockTime(*seen.EventAt))
 	}
-	f.says = fmt.Sprintf("Zoom tells nothing: %d of the %d lessons that should be running are silent. %s", seen.Lessons.Silent, seen.Lessons.Due, last)
+	f.says = fmt.Sprintf("Zoom tells nothing: %s that should be running are silent. %s", seen.Lessons.silentOnes(), last)
 	if unheard >= several {
 		return wrong, f
 	}
@@ -97,8 +98,8 @@ func (s silence) lessons(seen seenByAll, zoomIsSilent bool, marked func(key stri
 		for _, lesson := range seen.Lessons.First[:min(fewNamed, len(seen.Lessons.First))] {
 			few = append(few, lesson.Meeting)
 		}
-		together.says = fmt.Sprintf("Zoom has told nothing of %d of the %d lessons that should be running: meetings %s%s.",
-			count, seen.Lessons.Due, strings.Join(few, ", "), andMore(count-len(few)))
+		together.says = fmt.Sprintf("Zoom has told nothing of %s that should be running: meetings %s%s.",
+			seen.Lessons.silentOnes(), strings.Join(few, ", "), andMore(count-len(few)))
 		together.remedy = "Zoom does tell of other meetings. Ask whether these are held; if they are, look at the numbers in the app, and whether their hosts are in the account, or among the users, that the subscription is for."
 		found.add(wrong, together)
 	default:
@@ -128,6 +129,14 @@ func (l lesson) finding() finding {
 		says:    fmt.Sprintf("Meeting %s should be running since %s, and Zoom has told nothing of it.", l.Meeting, clockTime(l.Start)),
 		remedy:  "Ask whether the lesson is held. If it is: is this the number of the meeting that was opened, and is its host in the account, or among the users, that the subscription is for? If no other meeting is heard of either, look whether the subscription is on.",
 	}
+}
+
+// silentOnes says how many there are.
+func (l lessons) silentOnes() string {
+	if l.Silent == l.Due && l.Due > 1 {
+		return fmt.Sprintf("all %d lessons", l.Due)
+	}
+	return fmt.Sprintf("%d of the %d lessons", l.Silent, l.Due)
 }
 
 func andMore(n int) string {

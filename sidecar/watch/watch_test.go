@@ -220,6 +220,7 @@ func TestLessons(t *testing.T) {
 			one.kept()
 			pass(2)
 			require.Equal(t, []string{"lesson_silent"}, other.names())
+			require.Equal(t, "Zoom has told nothing of all 3 lessons that should be running: meetings 81234567891, 81234567892, 81234567893.", other.Marks()[0].Says)
 		},
 		"while a sidecar is behind nobody can tell, and a mark stays": func(t *testing.T) {
 			b := newBoard()
