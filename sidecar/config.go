@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -112,6 +113,10 @@ type Config struct {
 	// AdminToken is what requests there must carry. Without one the address must
 	// be the machine's own, and only metrics are served.
 	AdminToken zoom.Secret `env:"ADMIN_TOKEN"`
+	// AlertURL is where what the watch finds wrong is sent. Left out, nowhere.
+	AlertURL zoom.Secret `env:"ALERT_URL"`
+	// AlertSecret signs it: base64, with or without "whsec_" before it.
+	AlertSecret zoom.Secret `env:"ALERT_SECRET"`
 	// ShutdownTimeout is how long stopping may take, from the signal to the
 	// end: answering, settling and closing together.
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"40s"`
@@ -226,6 +231,10 @@ func (c Config) faults() (faults []string) {
 	check(isListenAddr(c.AdminAddr), "ADMIN_ADDR is not host:port, such as 127.0.0.1:9090")
 	check(c.IPHashSalt == "" || len(c.IPHashSalt) >= minSalt, "IP_HASH_SALT is shorter than 16 characters: who guesses it can tell the addresses (openssl rand -hex 16 makes one)")
 	check(c.adminFault() == "", c.adminFault())
+	check(c.AlertURL == "" || isAlertURL(string(c.AlertURL)), "ALERT_URL is not an address such as https://hooks.school.example/zoom (http:// only on this machine)")
+	check(c.AlertURL != "" || c.AlertSecret == "", "ALERT_URL is missing, but there is an ALERT_SECRET: both, or none")
+	check(c.AlertURL == "" || c.AlertSecret != "", "ALERT_SECRET is missing, but there is an ALERT_URL: both, or none (echo whsec_$(openssl rand -base64 32) makes one)")
+	check(c.AlertSecret == "" || isAlertSecret(string(c.AlertSecret)), "ALERT_SECRET is not base64 of 24 bytes at least (echo whsec_$(openssl rand -base64 32) makes one)")
 	check(c.MaxConnections >= 16 && c.MaxConnections <= 1<<20, "MAX_CONNECTIONS is not from 16 to 1048576")
 	check(c.MaxHeaderBytes >= 4<<10 && c.MaxHeaderBytes <= 1<<20, "MAX_HEADER_BYTES is not from 4096 (4 KiB) to 1048576 (1 MiB)")
 	check(c.MaxBodyBytes >= 64<<10 && c.MaxBodyBytes <= 1<<20, "MAX_BODY_BYTES is not from 65536 (64 KiB) to 1048576 (1 MiB)")
@@ -275,6 +284,20 @@ func (c Config) logger() *slog.Logger {
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+}
+
+// isAlertURL wants TLS where somebody could listen.
+func isAlertURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(net.JoinHostPort(u.Hostname(), "0")))
+}
+
+// minAlertSecret is how many bytes Standard Webhooks wants at least.
+const minAlertSecret = 24
+
+func isAlertSecret(s string) bool {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "whsec_"))
+	return err == nil && len(key) >= minAlertSecret
 }
 
 func isZone(name string) bool {

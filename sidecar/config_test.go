@@ -74,6 +74,7 @@ func TestConfigRefuses(t *testing.T) {
 		"failures without end":                    {"FAILURE_REFILL=0s", "FAILURE_REFILL"},
 		"no failing client remembered":            {"MAX_FAILING_CLIENTS=0", "MAX_FAILING_CLIENTS"},
 		"no time to stop in":                      {"SHUTDOWN_TIMEOUT=0s", "SHUTDOWN_TIMEOUT"},
+		"alerts that nobody signs":                {"ALERT_URL=https://hooks.school.test/invented", "ALERT_SECRET"},
 		"an unknown log level":                    {"LOG_LEVEL=loud", "LOG_LEVEL"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -87,8 +88,36 @@ func TestConfigRefuses(t *testing.T) {
 	}
 }
 
+func TestAlertsAreSignedAndNobodyListens(t *testing.T) {
+	const secret = "ALERT_SECRET=whsec_aW52ZW50ZWQtaW52ZW50ZWQtaW52ZW50ZWQ="
+	for setting, names := range map[string]string{
+		"ALERT_URL=https://hooks.school.test/invented": "",
+		"ALERT_URL=http://127.0.0.1:9093/invented":     "",
+		"ALERT_URL=http://[::1]:9093/":                 "",
+		"ALERT_URL=http://localhost:9093":              "",
+		"ALERT_URL=http://10.0.0.7/invented":           "ALERT_URL",
+		"ALERT_URL=http://127.0.0.1.school.test/":      "ALERT_URL",
+		"ALERT_URL=hooks.school.test/invented":         "ALERT_URL",
+		"ALERT_URL=https:///invented":                  "ALERT_URL",
+		"LOG_LEVEL=info":                               "ALERT_URL", // a secret alone
+	} {
+		_, err := readConfig(append(enough[:len(enough):len(enough)], secret, setting))
+		if names == "" {
+			require.NoError(t, err, setting)
+			continue
+		}
+		require.ErrorContains(t, err, names, setting)
+		require.NotContains(t, err.Error(), "invented")
+	}
+	for _, weak := range []string{"invented, not base64", "whsec_aW52ZW50ZWQ=", "aW52ZW50ZWQtaW52ZW50ZWQtaW52"} {
+		_, err := readConfig(append(enough[:len(enough):len(enough)], "ALERT_URL=https://hooks.school.test/", "ALERT_SECRET="+weak))
+		require.ErrorContains(t, err, "ALERT_SECRET", weak)
+	}
+}
+
 func TestConfigNeverPrintsASecret(t *testing.T) {
-	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented-and-long-enough", "ZOOM_SDK_KEY=key", "ZOOM_SDK_SECRET=invented"))
+	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented-and-long-enough", "ZOOM_SDK_KEY=key", "ZOOM_SDK_SECRET=invented",
+		"ALERT_URL=https://hooks.school.test/invented", "ALERT_SECRET=aW52ZW50ZWQtaW52ZW50ZWQtaW52ZW50ZWQ="))
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		require.NotContains(t, fmt.Sprintf(verb, c), "invented", verb)

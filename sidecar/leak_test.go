@@ -46,11 +46,13 @@ const (
 	markBody       = "mark-body-e6c4"
 	markUserAgent  = "mark-agent-71c2"
 	markLegacy     = "mark-legacy-token-3aa1"
+	markAlertPath  = "mark-alert-path-52fb"
 )
 
 var marks = []string{
 	markSecret, markOldSecret, markSalt, markToken, markEmail, "mark-school", markName, "Marka", markTopic, markRegistrant, markCustomer, markZoomUser,
 	markAccount, markSegment, markUUID, markPhone, markPlain, markClient, markOwnIP, markBody, markUserAgent, markLegacy,
+	markAlertPath, alertSecret, strings.TrimPrefix(alertSecret, "whsec_"), "mark-alert-secret",
 }
 
 // marked is an event in which everything is marked.
@@ -154,6 +156,10 @@ func echo(t *testing.T, project, key string) (address string, done <-chan struct
 	var calls atomic.Int64
 	all := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/watch_zoom") { // it asks once a minute
+			forward.ServeHTTP(w, r)
+			return
+		}
 		n := int(calls.Add(1)) - 1
 		if n == len(names) {
 			close(all)
@@ -182,10 +188,13 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	project := stacktest.NewProject(t)
 	meetingOfMarks(ctx, t, project)
 	poisonous(ctx, t, project)
+	silentLesson(ctx, t, project)
+	listener, alerts := receiveAlerts(t)
 	address, refused := echo(t, project.URL, project.SecretKey)
 	w := &witness{process: buildSidecar(ctx, t, address, project.SecretKey)}
 	w.env = append(w.env, "LOG_LEVEL=debug", "ZOOM_WEBHOOK_SECRET="+markSecret+","+markOldSecret, "IP_HASH_SALT="+markSalt,
-		"ADMIN_TOKEN="+markToken, "TRUSTED_PROXIES=127.0.0.1", "MAX_BODY_BYTES=65536", "MAX_BODY_MEMORY=1048576")
+		"ADMIN_TOKEN="+markToken, "TRUSTED_PROXIES=127.0.0.1", "MAX_BODY_BYTES=65536", "MAX_BODY_MEMORY=1048576",
+		"ALERT_URL="+listener+"/refuse/no_challenge/"+markAlertPath+"?token="+markBody, "ALERT_SECRET="+alertSecret)
 	w.start(ctx, t)
 	good := signedBy(markSecret, 0)
 	joined := marked(zoom.EventParticipantJoined, "81234567890", markName)
@@ -200,6 +209,12 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatalf("the database was not asked often enough:\n%s", w.said())
 	}
+
+	// To whom the watch tells: one alert arrives, another one is refused.
+	alert := awaitAlert(ctx, t, w.process, alerts)
+	require.Equal(t, "lesson_silent", alert["name"])
+	require.Equal(t, "81234567899", alert["meeting"])
+	w.hears(ctx, t, 1, "could not be delivered")
 
 	// At the door.
 	for sentence, c := range map[string]struct {
@@ -257,6 +272,7 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	requireSilent(t, "the log", said, w.known)
 	requireSilent(t, "the metrics", metrics, w.known)
 	requireSilent(t, "an answer", w.heard.String(), w.known)
+	requireSilent(t, "an alert", fmt.Sprint(alert), w.known)
 }
 
 // requireSilent looks for the marks as they are, and as encodings write them.
@@ -293,6 +309,17 @@ func meetingOfMarks(ctx context.Context, t *testing.T, project *stacktest.Projec
 		)
 		insert into public.zoom_meetings (zoom_meeting_id, host_id, title, start_time, join_url)
 		select '81234567890', id, '`+markTopic+`', '2026-03-02T08:00:00Z', 'https://zoom.test/j' from host`)
+	require.NoError(t, err)
+}
+
+// silentLesson has the watch find a lesson that should be running, and no challenge.
+func silentLesson(ctx context.Context, t *testing.T, project *stacktest.Project) {
+	_, err := project.DB().Exec(ctx, `
+		with watch as (
+			insert into zoom.watch (began_at, unbroken_since) values (now() - interval '100 hours', now() - interval '1 hour')
+		)
+		insert into public.zoom_meetings (zoom_meeting_id, host_id, title, start_time, join_url, created_at)
+		select '81234567899', id, '`+markTopic+`', now() - interval '20 minutes', 'https://zoom.test/j', now() - interval '1 day' from public.users`)
 	require.NoError(t, err)
 }
 

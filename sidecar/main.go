@@ -9,6 +9,8 @@
 //
 //	page ──GET, POST──▶ room ──▶ supabase, as the user ──▶ rpc/enter_zoom_meeting and its like
 //
+// Beside them watch looks out for what nobody would notice: that Zoom is silent.
+//
 // main wires the rooms, waits for a signal, and closes them in the order in
 // which an event goes through them.
 package main

@@ -22,6 +22,7 @@ import (
 	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/supabase"
+	"zoom-attendance/sidecar/watch"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -72,6 +73,13 @@ func serve(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	lookout, err := watch.New(watch.Options{
+		Project: project, Counts: metrics, Window: c.SignatureWindow,
+		AlertURL: c.AlertURL, AlertSecret: c.AlertSecret, Version: version(), Log: log, Metrics: metrics,
+	})
+	if err != nil {
+		return err
+	}
 	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), front(meetings, door), hook.ServerOptions{
 		MaxConnections: c.MaxConnections, MaxHeaderBytes: c.MaxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, IdleTimeout: c.IdleTimeout, Log: log, Metrics: metrics,
@@ -96,6 +104,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	group.Go(func() error { return kept.Run(working) })
 	group.Go(func() error { return carrier.Run(working) })
 	group.Go(func() error { return secrets.run(working) })
+	group.Go(func() error { return lookout.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopWorking()

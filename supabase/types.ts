@@ -503,6 +503,7 @@ export type Database = {
       apply_zoom_events: { Args: { events: Json; policy?: Json }; Returns: Json };
       enter_zoom_meeting: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       explain_attendance: { Args: { date?: string; meeting: string; policy?: Json; student: string }; Returns: Json };
+      watch_zoom: { Args: { saw?: Json }; Returns: Json };
       zoom_meeting_admission: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       zoom_meeting_people: { Args: { meeting: string }; Returns: Json };
     };

@@ -388,6 +388,26 @@ func TestTheTimesOfEventsAndChallengesAreKnownAndHowFarTheClocksDiffer(t *testin
 	require.EqualValues(t, at.Unix(), challenge())
 }
 
+func TestWhatZoomSignedAndCameOutsideTheWindowIsCounted(t *testing.T) {
+	at := now
+	w := open(t, func(o *hook.Options) { o.Now = func() time.Time { return at } })
+	for sentence, c := range map[string]struct {
+		off    time.Duration
+		secret zoom.Secret
+		counts float64
+	}{
+		"within the window":                    {9 * time.Minute, newest, 0},
+		"our clock is ahead":                   {11 * time.Minute, newest, 1},
+		"our clock is behind":                  {-11 * time.Minute, older, 1},
+		"somebody else signed it, and not now": {11 * time.Minute, "somebody-else", 0},
+	} {
+		before := w.series(t, "sidecar_hook_stale_signed_total", nil)
+		at = now.Add(c.off)
+		w.knock(t, joinedBody, signed(c.secret))
+		require.InDelta(t, c.counts, w.series(t, "sidecar_hook_stale_signed_total", nil)-before, 0, sentence)
+	}
+}
+
 func TestMatchesAreCountedBySecret(t *testing.T) {
 	w := open(t)
 	w.knock(t, joinedBody, signed(newest))

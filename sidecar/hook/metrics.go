@@ -19,6 +19,7 @@ type metrics struct {
 	kept      prometheus.Gauge
 	challenge prometheus.Gauge
 	offset    prometheus.Gauge
+	late      prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, secrets int, now time.Time) *metrics {
@@ -48,6 +49,10 @@ func newMetrics(reg prometheus.Registerer, secrets int, now time.Time) *metrics 
 		offset: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_hook_clock_offset_seconds",
 			Help: "Our clock less the timestamp of the last verified request: how long it was on its way, and how far the clocks differ.",
+		}),
+		late: factory.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_hook_stale_signed_total",
+			Help: "Requests refused by their timestamp alone: one of our secrets signed them, so a clock is wrong, or somebody sends again what they recorded.",
 		}),
 	}
 	m.kept.Set(float64(now.Unix()))

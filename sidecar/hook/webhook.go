@@ -2,8 +2,11 @@ package hook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -72,12 +75,27 @@ func (d *door) verify(h http.Header, body []byte) proof {
 		return p
 	}
 	now, timestamp := d.Now(), h.Get(zoom.HeaderTimestamp)
-	which, err := zoom.Verify(secrets, h.Get(zoom.HeaderSignature), timestamp, body, now, d.Window)
+	signature := h.Get(zoom.HeaderSignature)
+	which, err := zoom.Verify(secrets, signature, timestamp, body, now, d.Window)
 	if p.err = err; err == nil {
 		p.secret = secrets[which]
 		d.metrics.matched(which, timestamp, now)
 	}
+	if errors.Is(err, zoom.ErrStale) && signedThen(secrets, signature, timestamp, body) {
+		d.metrics.late.Inc()
+	}
 	return p
+}
+
+// signedThen says whether a request would have been verified at the time that it
+// names. It is refused all the same; that our clock is wrong can be told by it.
+func signedThen(secrets []zoom.Secret, signature, timestamp string, body []byte) bool {
+	sent, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil {
+		return false
+	}
+	_, err = zoom.Verify(secrets, signature, timestamp, body, time.Unix(sent, 0), 0)
+	return err == nil
 }
 
 // challenge proves to Zoom that the endpoint is ours: with the secret that signed

@@ -24,11 +24,21 @@ func (c *Client) CallAs(ctx context.Context, token zoom.Secret, function string,
 	if token == "" {
 		return errNobody // it would be made as ourselves
 	}
+	return c.function(ctx, token, function, args, into)
+}
+
+// Call calls a function of the database as ourselves, and is [Client.CallAs] in
+// all else.
+func (c *Client) Call(ctx context.Context, function string, args, into any) error {
+	return c.function(ctx, "", function, args, into)
+}
+
+func (c *Client) function(ctx context.Context, user zoom.Secret, function string, args, into any) error {
 	arguments, err := json.Marshal(args)
 	if err != nil {
 		return &Error{Operation: function, Code: CodeUnencodable, Err: err}
 	}
-	return c.callAs(ctx, token, function, func(p *supabasego.Client) ([]byte, int64, error) {
+	return c.callAs(ctx, user, function, func(p *supabasego.Client) ([]byte, int64, error) {
 		return p.From("rpc/"+function).Insert(json.RawMessage(arguments), false, "", noReturn, "").Execute()
 	}, func(body []byte) error {
 		answer := json.NewDecoder(bytes.NewReader(body))

@@ -136,6 +136,23 @@ func TestACallAsNobodyIsNotMadeAsOurselves(t *testing.T) {
 	require.Zero(t, s.calls.Load())
 }
 
+func TestACallAsOurselvesIsTheServiceRoles(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	ask := func(key string) (answer map[string]any, err error) {
+		c := connect(t, p, func(o *supabase.Options) { o.Key = zoom.Secret(key) })
+		return answer, c.Call(t.Context(), "watch_zoom", struct{}{}, &answer)
+	}
+	for _, key := range []string{p.SecretKey, p.ServiceRoleKey} {
+		answer, err := ask(key)
+		require.NoError(t, err)
+		require.Contains(t, answer, "lessons")
+	}
+	_, err := ask(p.AnonKey)
+	require.Equal(t, supabase.Us, blame(t, err))
+	require.ErrorContains(t, err, "42501")
+}
+
 func TestAnAnswerOfAnotherShapeBlamesUs(t *testing.T) {
 	t.Parallel()
 	p := withMirror(t)

@@ -32,5 +32,7 @@ const (
 	LogAction    = "action"     // what an operator did
 	LogLetters   = "letters"    // ids of dead letters
 	LogSince     = "since"      // a time that somebody asked for
+	LogMark      = "mark"       // what the watch found wrong, such as no_challenge
+	LogRemedy    = "remedy"     // what to do about it
 	LogLine      = "line"       // what the embedded NATS server said
 )
