@@ -78,6 +78,7 @@ func command() *cobra.Command {
 			Example: "  sidecar version",
 			Run:     func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "sidecar version", version()) }},
 		inboxCommand(),
+		doctorCommand(),
 		explainCommand(),
 		simulate.Command(),
 	)

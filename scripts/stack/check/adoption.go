@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/sidecar/doctor"
 )
 
 var (
@@ -105,10 +107,30 @@ func (s *suite) adopt(ctx context.Context, p *oldProject) error {
 		p.tryAll(ctx, chores, true),
 		p.visitorsSeeNothing(ctx),
 		p.tellsWhatToLookAt(ctx),
+		p.isWell(ctx),
 		s.takeOverAgain(ctx, p),
 		p.teach(ctx),
 		p.giveBack(ctx, before),
 	)
+}
+
+// isWell has the doctor look at the project. What is the app's own may be worth a
+// look, and is no failure.
+func (p *oldProject) isWell(ctx context.Context) error {
+	var stands, rehearsed json.RawMessage
+	if err := p.owner.QueryRow(ctx, "select public.inspect_zoom_project(), public.rehearse_zoom_lesson()").Scan(&stands, &rehearsed); err != nil {
+		return err
+	}
+	findings, err := doctor.Judge(stands)
+	for _, found := range findings {
+		if found.State != doctor.OK && found.State != doctor.Look {
+			err = errors.Join(err, fmt.Errorf("sidecar doctor: %s %s: %+v", found.Check, found.State, found.Faults))
+		}
+	}
+	if !strings.Contains(string(rehearsed), `"attendance": "present"`) {
+		err = errors.Join(err, fmt.Errorf("sidecar doctor: a lesson of nobody: %s", rehearsed))
+	}
+	return err
 }
 
 // takeOverAgain applies everything once more, which must change nothing.
@@ -178,7 +200,8 @@ func (p *oldProject) giveBack(ctx context.Context, before snapshot) error {
 		return fmt.Errorf("give it back: %w", err)
 	}
 	wrong := p.holds(ctx, "after it was given back", want)
-	if err := stack.Exec(ctx, p.url(stack.Owner), "drop schema zoom cascade; drop function public.apply_zoom_events, public.enter_zoom_meeting, public.explain_attendance, public.zoom_meeting_admission, public.zoom_meeting_people"); err != nil {
+	if err := stack.Exec(ctx, p.url(stack.Owner), "drop schema zoom cascade; drop function public.apply_zoom_events, public.enter_zoom_meeting, public.explain_attendance, public.zoom_meeting_admission, public.zoom_meeting_people, "+
+		"public.inspect_zoom_project, public.look_as_zoom_user, public.rehearse_zoom_lesson"); err != nil {
 		return errors.Join(wrong, fmt.Errorf("remove ours: %w", err))
 	}
 	return errors.Join(wrong, p.holds(ctx, "after ours was removed", before.with(lived, "rows", "index")))

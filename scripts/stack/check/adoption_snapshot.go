@@ -76,6 +76,9 @@ var ourFunctions = map[string][]string{ // and the roles that may execute each
 	"apply_zoom_events(jsonb,jsonb)":           {"service_role"},
 	"enter_zoom_meeting(uuid,text)":            {"authenticated"},
 	"explain_attendance(text,text,date,jsonb)": {"authenticated", "service_role"},
+	"inspect_zoom_project()":                   {"service_role"},
+	"look_as_zoom_user(text)":                  {"service_role"},
+	"rehearse_zoom_lesson(jsonb)":              {"service_role"},
 	"zoom_meeting_admission(uuid,text)":        {"authenticated"},
 	"zoom_meeting_people(uuid)":                {"authenticated"},
 }
