@@ -30,7 +30,8 @@ var arrows = map[string]struct {
 	"sidecar/watch":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/simulate": {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event, and it must not depend on what it checks"},
 	"sidecar/explain":  {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project to ask"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/watch", "sidecar/simulate", "sidecar/explain", "sidecar/terminal"},
+	"sidecar/doctor":   {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project and the store to look at"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/watch", "sidecar/simulate", "sidecar/explain", "sidecar/doctor", "sidecar/terminal"},
 		"the local stack is never in the production binary"},
 }
 

@@ -31,36 +31,36 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 }
 
 func TestVersionIsACommandAndAFlag(t *testing.T) {
-	require.Equal(t, said(t, "--version"), said(t, "version"))
-	require.Contains(t, said(t, "version"), "go1.")
+	require.Equal(t, runs(t, "--version"), runs(t, "version"))
+	require.Contains(t, runs(t, "version"), "go1.")
 
 	var b build
-	require.NoError(t, json.Unmarshal([]byte(said(t, "version", "--json")), &b))
+	require.NoError(t, json.Unmarshal([]byte(runs(t, "version", "--json")), &b))
 	require.NotEmpty(t, b.Version)
-	require.Contains(t, said(t, "version"), b.Version)
+	require.Contains(t, runs(t, "version"), b.Version)
 }
 
 // A shell is offered the commands and what they take, and no file of the working
 // directory, since nothing takes one.
 func TestShellsCompleteWhatIsTyped(t *testing.T) {
 	for _, shell := range shells {
-		require.Contains(t, said(t, "completion", shell), "sidecar", shell)
+		require.Contains(t, runs(t, "completion", shell), "sidecar", shell)
 	}
-	require.Contains(t, said(t, "__complete", "inb"), "inbox\tLook at the files")
+	require.Contains(t, runs(t, "__complete", "inb"), "inbox\tLook at the files")
 	for _, words := range [][]string{{"explain", "--meeting", ""}, {"replay", "--since", ""}, {"dead", "list", ""}} {
-		require.Contains(t, said(t, append([]string{"__complete"}, words...)...), ":4\n", "%v: no files", words)
+		require.Contains(t, runs(t, append([]string{"__complete"}, words...)...), ":4\n", "%v: no files", words)
 	}
 }
 
 func TestTheHelpSaysWhatEveryExitCodeMeans(t *testing.T) {
-	help := said(t, "help")
+	help := runs(t, "help")
 	for _, code := range []int{0, exitFailed, exitSettings, exitUnknown, exitSignal + int(syscall.SIGINT), exitSignal + int(syscall.SIGTERM)} {
 		require.Regexp(t, fmt.Sprintf(`\b%d\b`, code), help)
 	}
 }
 
-// said is what the command line says to some words.
-func said(t *testing.T, words ...string) string {
+// runs gives the command line some words and returns what it says.
+func runs(t *testing.T, words ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	c := command()

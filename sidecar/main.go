@@ -78,6 +78,7 @@ func command() *cobra.Command {
 			Example: "  set -a && . ./.env && sidecar serve"},
 		versionCommand(),
 		inboxCommand(),
+		doctorCommand(),
 		explainCommand(),
 		simulate.Command(),
 		completionCommand(),

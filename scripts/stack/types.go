@@ -19,12 +19,17 @@ func Types(ctx context.Context, tree *Tree, databaseURL string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("supabase gen types: %w", err)
 	}
-	format := exec.CommandContext(ctx, tree.modules(".bin", "prettier"), "--parser=typescript", "--print-width=120")
+	return prettier(ctx, tree, "typescript", typesHeader+types)
+}
+
+// prettier formats a text of a kind that it knows.
+func prettier(ctx context.Context, tree *Tree, kind, text string) (string, error) {
+	format := exec.CommandContext(ctx, tree.modules(".bin", "prettier"), "--parser="+kind, "--print-width=120")
 	format.Dir = tree.Root
-	format.Stdin = strings.NewReader(typesHeader + types)
+	format.Stdin = strings.NewReader(text)
 	formatted, err := printed(format)
 	if err != nil {
-		return "", fmt.Errorf("format the types: %w", err)
+		return "", fmt.Errorf("format the %s: %w", kind, err)
 	}
 	return formatted, nil
 }

@@ -34,9 +34,9 @@ func (a answer) bar(p *page) {
 	var drawn strings.Builder
 	for _, filled := range cells {
 		if filled {
-			drawn.WriteString(p.green("█"))
+			drawn.WriteString(p.Green("█"))
 		} else {
-			drawn.WriteString(p.faint("░"))
+			drawn.WriteString(p.Faint("░"))
 		}
 	}
 	p.line("")

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/olekukonko/tablewriter"
+
+	"zoom-attendance/sidecar/terminal"
 )
 
 // text is the whole answer in words, the answer first.
 func (a answer) text(zone *time.Location, colour bool) string {
-	p := &page{zone: zone, paint: paint(colour)}
-	p.line("%s", p.bold(a.sentence()))
+	p := &page{zone: zone, Paint: terminal.Paint(colour)}
+	p.line("%s", p.Bold(a.sentence()))
 	p.line("")
 	p.line("Rule: %s.", a.Rule)
 	if !a.Forgotten { // else there is nothing left to show
@@ -29,27 +31,13 @@ func (a answer) text(zone *time.Location, colour bool) string {
 // page is what is being written, in the zone of its times.
 type page struct {
 	strings.Builder
-	paint
+	terminal.Paint
 	zone *time.Location
 }
 
 func (p *page) line(format string, values ...any) { fmt.Fprintf(p, format+"\n", values...) }
 
 func (p *page) clock(at time.Time) string { return at.In(p.zone).Format("15:04:05") }
-
-// paint puts colours on, or does not.
-type paint bool
-
-func (on paint) in(code, text string) string {
-	if !on {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
-
-func (on paint) bold(text string) string  { return on.in("1", text) }
-func (on paint) green(text string) string { return on.in("32", text) }
-func (on paint) faint(text string) string { return on.in("2", text) }
 
 // sentence is the answer: what stands in the record, and why in half a line.
 func (a answer) sentence() string {
@@ -159,9 +147,9 @@ func (a answer) events(p *page) {
 		if e.Approximate {
 			at = "about " + at
 		}
-		counts := p.green("yes")
+		counts := p.Green("yes")
 		if !e.Counted {
-			counts = p.faint("no: " + string(e.Why))
+			counts = p.Faint("no: " + string(e.Why))
 		}
 		_ = table.Append(at, cmp.Or(map[string]string{"joined": "came", "left": "went"}[e.Kind], e.Kind), fmt.Sprint(devices[e.Connection]),
 			string(e.Name), cmp.Or(map[string]string{"key": "our key", "email": "e-mail", "name": "name, seen by the app"}[e.By], e.By), counts)

@@ -164,6 +164,14 @@ func (e *Error) RefusesUser() bool {
 	return e.asUser && (e.Code == "42501" || e.Status == http.StatusUnauthorized && strings.HasPrefix(e.Code, "PGRST3"))
 }
 
+// Answered reports that somebody answered, whoever it was.
+func (e *Error) Answered() bool { return e.Status != 0 }
+
+// RefusesKey reports that the project does not take our own key.
+func (e *Error) RefusesKey() bool {
+	return !e.asUser && e.Status == http.StatusUnauthorized && e.Code != "42501"
+}
+
 // TooMuch reports that fewer facts at once may succeed.
 func (e *Error) TooMuch() bool { return e.verdict().tooMuch }
 

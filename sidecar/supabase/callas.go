@@ -33,6 +33,25 @@ func (c *Client) Call(ctx context.Context, function string, args, into any) erro
 	return c.function(ctx, "", function, args, into)
 }
 
+// Ask calls a function of the database as ourselves and returns the object that it
+// answers, as it is.
+func (c *Client) Ask(ctx context.Context, function string, args any) (json.RawMessage, error) {
+	var answer object
+	err := c.function(ctx, "", function, args, &answer)
+	return json.RawMessage(answer), err
+}
+
+// object is a JSON object, and no other value.
+type object json.RawMessage
+
+func (o *object) UnmarshalJSON(value []byte) error {
+	if value[0] != '{' {
+		return errors.New("an object was expected")
+	}
+	*o = bytes.Clone(value)
+	return nil
+}
+
 func (c *Client) function(ctx context.Context, user zoom.Secret, function string, args, into any) error {
 	arguments, err := json.Marshal(args)
 	if err != nil {

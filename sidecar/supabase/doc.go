@@ -28,8 +28,9 @@
 //
 // # How the two client libraries are used
 //
-// Every request goes through supabase-go and, in it, postgrest-go. Both are
-// pleasant builders and poor carriers, so they build and we carry:
+// Every request but one ([Client.Greet], which calls nothing) goes through
+// supabase-go and, in it, postgrest-go. Both are pleasant builders and poor
+// carriers, so they build and we carry:
 //
 //   - supabase-go keeps its PostgREST client in a private field and gives it
 //     Go's default transport: no pool, no deadline. project.go opens that one

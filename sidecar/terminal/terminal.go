@@ -41,5 +41,6 @@ func Harmless(text string) string {
 func PrintJSON(out io.Writer, answer any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
 	return encoder.Encode(answer)
 }

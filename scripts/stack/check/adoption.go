@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/sidecar/doctor"
 )
 
 var (
@@ -29,6 +33,7 @@ type oldProject struct {
 	server  *stack.TestServer
 	bySuper string // what only a superuser can do to it
 	lived   bool   // has a year of rows, and people who try things
+	removal string // SQL that removes what is ours
 
 	owner  *pgx.Conn // the role of migrations
 	people *pgx.Conn // PostgREST's role, which becomes whoever asks
@@ -59,12 +64,34 @@ func (s *suite) adoption(ctx context.Context) (err error) {
 		{name: "old_school_loud", what: "a publication for all tables", server: current,
 			bySuper: "drop publication supabase_realtime; create publication supabase_realtime for all tables"},
 	}
+	removal, err := s.removal()
+	if err != nil {
+		return err
+	}
 	for _, p := range projects { // one by one: roles belong to the whole server
+		p.removal = removal
 		if err := p.make(ctx); err != nil {
 			return fmt.Errorf("make %s: %w", p.what, err)
 		}
 	}
 	return s.adoptAll(ctx, projects)
+}
+
+// leavingPage tells operators how to be rid of us.
+const leavingPage = "sidecar/operating/leaving.md"
+
+// removal is the SQL of that page, so that it is known to work.
+func (s *suite) removal() (string, error) {
+	page, err := os.ReadFile(filepath.Join(s.tree.Root, leavingPage))
+	if err != nil {
+		return "", err
+	}
+	_, rest, found := strings.Cut(string(page), "```sql\ndrop schema zoom")
+	sql, _, ends := strings.Cut(rest, "```")
+	if !found || !ends {
+		return "", fmt.Errorf("%s has no SQL that drops the schema zoom", leavingPage)
+	}
+	return "drop schema zoom" + sql, nil
 }
 
 // adoptAll adopts the projects side by side.
@@ -105,10 +132,30 @@ func (s *suite) adopt(ctx context.Context, p *oldProject) error {
 		p.tryAll(ctx, chores, true),
 		p.visitorsSeeNothing(ctx),
 		p.tellsWhatToLookAt(ctx),
+		p.isWell(ctx),
 		s.takeOverAgain(ctx, p),
 		p.teach(ctx),
 		p.giveBack(ctx, before),
 	)
+}
+
+// isWell has the doctor look at the project. What is the app's own may be worth a
+// look, and is no failure.
+func (p *oldProject) isWell(ctx context.Context) error {
+	var stands, rehearsed json.RawMessage
+	if err := p.owner.QueryRow(ctx, "select public.inspect_zoom_project(), public.rehearse_zoom_lesson()").Scan(&stands, &rehearsed); err != nil {
+		return err
+	}
+	findings, err := doctor.Judge(stands)
+	for _, found := range findings {
+		if found.State != doctor.OK && found.State != doctor.Look {
+			err = errors.Join(err, fmt.Errorf("sidecar doctor: %s %s: %+v", found.Check, found.State, found.Faults))
+		}
+	}
+	if !strings.Contains(string(rehearsed), `"attendance": "present"`) {
+		err = errors.Join(err, fmt.Errorf("sidecar doctor: a lesson of nobody: %s", rehearsed))
+	}
+	return err
 }
 
 // takeOverAgain applies everything once more, which must change nothing.
@@ -178,10 +225,10 @@ func (p *oldProject) giveBack(ctx context.Context, before snapshot) error {
 		return fmt.Errorf("give it back: %w", err)
 	}
 	wrong := p.holds(ctx, "after it was given back", want)
-	if err := stack.Exec(ctx, p.url(stack.Owner), "drop schema zoom cascade; drop function public.apply_zoom_events, public.enter_zoom_meeting, public.explain_attendance, public.watch_zoom, public.zoom_meeting_admission, public.zoom_meeting_people"); err != nil {
-		return errors.Join(wrong, fmt.Errorf("remove ours: %w", err))
+	if err := stack.Exec(ctx, p.url(stack.Owner), p.removal); err != nil {
+		return errors.Join(wrong, fmt.Errorf("remove ours, as %s says: %w", leavingPage, err))
 	}
-	return errors.Join(wrong, p.holds(ctx, "after ours was removed", before.with(lived, "rows", "index")))
+	return errors.Join(wrong, p.holds(ctx, "after ours was removed", before.with(lived, "rows")))
 }
 
 // make makes the database, and beside it the one of a fresh project.

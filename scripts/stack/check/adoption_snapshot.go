@@ -77,6 +77,9 @@ var ourFunctions = map[string][]string{ // and the roles that may execute each
 	"enter_zoom_meeting(uuid,text)":            {"authenticated"},
 	"explain_attendance(text,text,date,jsonb)": {"authenticated", "service_role"},
 	"watch_zoom(jsonb)":                        {"service_role"},
+	"inspect_zoom_project()":                   {"service_role"},
+	"look_as_zoom_user(text)":                  {"service_role"},
+	"rehearse_zoom_lesson(jsonb)":              {"service_role"},
 	"zoom_meeting_admission(uuid,text)":        {"authenticated"},
 	"zoom_meeting_people(uuid)":                {"authenticated"},
 }

@@ -69,16 +69,30 @@ func (s *suite) types(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	want, err := stack.Types(ctx, s.tree, url)
+	return s.generated(ctx, url, stack.TypesFile(s.tree), stack.Types)
+}
+
+// expected compares what the doctor expects with the migrated database.
+func (s *suite) expected(ctx context.Context) error {
+	url, err := s.project(ctx)
 	if err != nil {
 		return err
 	}
-	have, err := os.ReadFile(stack.TypesFile(s.tree))
+	return s.generated(ctx, url, stack.ExpectedFile(s.tree), stack.Expected)
+}
+
+// generated compares a file with what is made of a migrated database.
+func (s *suite) generated(ctx context.Context, url, file string, made func(context.Context, *stack.Tree, string) (string, error)) error {
+	want, err := made(ctx, s.tree, url)
+	if err != nil {
+		return err
+	}
+	have, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
 	if string(have) != want {
-		return errors.New("supabase/types.ts is not what the migrations make: run ./scripts/generate")
+		return fmt.Errorf("%s is not what the migrations make: run ./scripts/generate", file)
 	}
 	return nil
 }

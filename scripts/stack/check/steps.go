@@ -29,6 +29,7 @@ var steps = []step{
 	{"seed", "the seed applies, twice", (*suite).seed},
 	{"policies", "the policies are as policies/ says, however they are applied", (*suite).policies},
 	{"types", "supabase/types.ts is that of the migrated database", (*suite).types},
+	{"expected", "what sidecar doctor expects is the migrated database", (*suite).expected},
 	{"advisors", "Supabase's advisors report nothing about the database", (*suite).advisors},
 	{"pgtap", "SQL tests", (*suite).pgtap},
 	{"holes", "a policy that is dropped or opened is noticed by the SQL tests", (*suite).holes},

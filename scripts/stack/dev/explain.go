@@ -81,6 +81,10 @@ Why is somebody marked as they are?
 
   bin/sidecar explain --meeting 81234567890 --student maria@school.test
 
+Is all as it should be, and what does Maria see?
+
+  bin/sidecar doctor --url {{.Sidecar}} --as maria@school.test
+
 What could never be applied, and why:
 
   ADMIN_TOKEN={{.AdminToken}} bin/sidecar dead list

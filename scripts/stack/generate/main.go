@@ -23,8 +23,8 @@ func main() {
 	}
 }
 
-// generate writes the migration first: the types are those of the database
-// that it leads to.
+// generate writes the migration first: the types, and what the doctor expects,
+// are those of the database that it leads to.
 func generate(ctx context.Context) error {
 	tree, err := stack.OpenTree()
 	if err != nil {
@@ -40,24 +40,34 @@ func generate(ctx context.Context) error {
 	if err := write(tree, migration, sql); err != nil {
 		return err
 	}
-	types, err := typesOfNewDatabase(ctx, tree)
+	return inNewDatabase(ctx, tree, func(url string) error {
+		types, err := stack.Types(ctx, tree, url)
+		if err != nil {
+			return err
+		}
+		if err := write(tree, stack.TypesFile(tree), types); err != nil {
+			return err
+		}
+		expected, err := stack.Expected(ctx, tree, url)
+		if err != nil {
+			return err
+		}
+		return write(tree, stack.ExpectedFile(tree), expected)
+	})
+}
+
+// inNewDatabase does something with a database that has every migration.
+func inNewDatabase(ctx context.Context, tree *stack.Tree, do func(url string) error) (err error) {
+	server, err := stack.StartTestServer(ctx, tree, "17")
 	if err != nil {
 		return err
 	}
-	return write(tree, stack.TypesFile(tree), types)
-}
-
-func typesOfNewDatabase(ctx context.Context, tree *stack.Tree) (types string, err error) {
-	server, err := stack.StartTestServer(ctx, tree, "17")
-	if err != nil {
-		return "", err
-	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	const name = "typed"
+	const name = "generated"
 	if err := stack.Clone(ctx, server.URL(stack.Superuser, "postgres"), name); err != nil {
-		return "", err
+		return err
 	}
-	return stack.Types(ctx, tree, server.URL(stack.Owner, name))
+	return do(server.URL(stack.Owner, name))
 }
 
 // write replaces a file if it says something else, and says so.

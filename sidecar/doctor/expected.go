@@ -1,0 +1,62 @@
+package doctor
+
+import (
+	_ "embed" // expected.json
+	"encoding/json"
+)
+
+// state is how a project stands: inspect_zoom_project's object. In what is
+// expected, applied are the files of the migrations, and makes says which of them
+// makes a function or a trigger.
+type state struct {
+	Server    string              `json:"server"`
+	Role      string              `json:"role"`
+	Applied   []string            `json:"applied"` // nil when the project notes none
+	Tables    map[string]table    `json:"tables"`
+	Schemas   map[string][]string `json:"schemas"`
+	Functions map[string]function `json:"functions"`
+	Policies  []policy            `json:"policies"`
+	Guards    []guard             `json:"guards"`
+	Published []string            `json:"published"`
+	Makes     map[string]string   `json:"makes"`
+}
+
+type table struct {
+	Guarded *bool               `json:"guarded"` // row level security is on; nil of a view
+	Key     []string            `json:"key"`
+	Granted map[string][]string `json:"granted"` // by role
+}
+
+type function struct {
+	Made string   `json:"made"` // a hash of what makes it what it is
+	May  []string `json:"may"`  // the roles that may execute it
+}
+
+type policy struct {
+	Table      string   `json:"table"`
+	Name       string   `json:"name"`
+	Verb       string   `json:"verb"`
+	Permissive bool     `json:"permissive"`
+	Roles      []string `json:"roles"`
+	Using      string   `json:"using"`
+	Check      string   `json:"check"`
+}
+
+type guard struct {
+	Table string `json:"table"`
+	Name  string `json:"name"`
+	On    bool   `json:"on"`
+	Made  string `json:"made"`
+}
+
+//go:embed expected.json
+var expectedJSON []byte
+
+// expected is how a project should stand. The checks of the repository hold it
+// to a migrated database.
+func expected() (want state) {
+	if err := json.Unmarshal(expectedJSON, &want); err != nil {
+		panic(err) // it is ours, and every test reads it
+	}
+	return want
+}

@@ -1,0 +1,98 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// missingTables names the tables that are gone.
+func missingTables(want, have state) (faults []Fault) {
+	for _, name := range slices.Sorted(maps.Keys(want.Tables)) {
+		if _, ok := have.Tables[name]; !ok {
+			faults = append(faults, Fault{name + " is not there, though the migration that makes it is applied",
+				"bring it back from a backup; or make it again as its migration in supabase/migrations does"})
+		}
+	}
+	return faults
+}
+
+// functions compares what each does, and who may execute it.
+func functions(want, have state) (faults []Fault) {
+	for _, name := range slices.Sorted(maps.Keys(want.Functions)) {
+		should, is := want.Functions[name], have.Functions[name]
+		from := "supabase/migrations/" + want.Makes[name[:strings.Index(name, "(")]]
+		switch {
+		case is.Made == "":
+			faults = append(faults, Fault{name + " is not there",
+				fmt.Sprintf("in the SQL editor: its create, revoke and grant from %s, then notify pgrst, 'reload schema'", from)})
+			continue
+		case is.Made != should.Made:
+			faults = append(faults, Fault{name + " is not the one of this version",
+				fmt.Sprintf("supabase db push, and the newest sidecar; if both are, somebody changed it: its create from %s, as create or replace", from)})
+		}
+		for _, role := range is.May {
+			if role != serviceRole && !slices.Contains(should.May, role) {
+				faults = append(faults, Fault{fmt.Sprintf("%s may be executed by %s", name, role),
+					fmt.Sprintf("in the SQL editor: revoke execute on routine %s from public, %s", name, role)})
+			}
+		}
+		for _, role := range should.May {
+			if !slices.Contains(is.May, role) {
+				faults = append(faults, Fault{fmt.Sprintf("%s may not be executed by %s", name, role),
+					fmt.Sprintf("in the SQL editor: grant execute on routine %s to %s", name, role)})
+			}
+		}
+	}
+	return faults
+}
+
+// primaryKeys compares those of the tables.
+func primaryKeys(want, have state) (faults []Fault) {
+	for _, name := range tablesOf(want) {
+		is, ok := have.Tables[name]
+		if should := want.Tables[name].Key; ok && !slices.Equal(should, is.Key) {
+			key := fmt.Sprintf("add primary key (%s)", strings.Join(should, ", "))
+			if len(is.Key) == 0 {
+				faults = append(faults, Fault{fmt.Sprintf("%s has none: Realtime tells nobody of its rows", name), fmt.Sprintf("in the SQL editor: alter table %s %s", name, key)})
+				continue
+			}
+			faults = append(faults, Fault{fmt.Sprintf("that of %s is (%s), and should be (%s)", name, strings.Join(is.Key, ", "), strings.Join(should, ", ")),
+				fmt.Sprintf("in the SQL editor: alter table %s drop constraint %s_pkey, %s", name, bare(name), key)})
+		}
+	}
+	return faults
+}
+
+// realtime names the tables whose changes no page hears of.
+func realtime(want, have state) (faults []Fault) {
+	if missing := without(want.Published, have.Published); len(have.Published) == 0 {
+		faults = append(faults, Fault{"the publication supabase_realtime carries nothing: pages hear of no change",
+			"in the SQL editor: all of supabase/migrations/" + realtimeFile(want) + "; if it lists tables and still carries nothing: alter publication supabase_realtime set (publish = 'insert, update, delete, truncate')"})
+	} else if len(missing) > 0 {
+		faults = append(faults, Fault{fmt.Sprintf("the publication supabase_realtime does not carry %s: pages hear of no change there", strings.Join(missing, ", ")),
+			"in the SQL editor: alter publication supabase_realtime add table " + strings.Join(missing, ", ")})
+	}
+	return faults
+}
+
+// realtimeFile is the migration that makes the publication.
+func realtimeFile(want state) string {
+	for _, file := range want.Applied {
+		if strings.HasSuffix(file, "_realtime.sql") {
+			return file
+		}
+	}
+	return ""
+}
+
+// tablesOf are the tables, without the views, in order.
+func tablesOf(s state) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(s.Tables)) {
+		if s.Tables[name].Guarded != nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
