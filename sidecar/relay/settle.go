@@ -21,11 +21,13 @@ const (
 func (r *Relay[D]) settle(ctx context.Context, items []item[D], outcomes []zoom.Outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
 	defer cancel()
+	began := time.Now()
 	var all sync.WaitGroup
 	for i, it := range items {
 		all.Go(func() { r.settleOne(ctx, it, outcomes[i]) })
 	}
 	all.Wait()
+	r.metrics.settle.Observe(time.Since(began).Seconds())
 }
 
 // settleOne settles an event by its outcome.

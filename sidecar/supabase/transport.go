@@ -55,6 +55,7 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := x.refusal(resp, body); err != nil {
 		return nil, err
 	}
+	x.client.metrics.changed(resp.Header)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
