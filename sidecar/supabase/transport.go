@@ -42,7 +42,7 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(x.ctx)
 	dress(req.Header, x.client.key(), x.user)
 
-	resp, err := x.client.transport.RoundTrip(req)
+	resp, err := x.traced(req, x.client.transport.RoundTrip)
 	if err != nil {
 		return nil, x.unanswered(err)
 	}
