@@ -12,9 +12,10 @@ import (
 
 // A traced event has a span from when it was kept until it is settled, beneath
 // the one that kept it; one that was put off has another for each time that it
-// comes. A batch has a span for each try to apply it: beneath its first traced
-// event, linked to all of them, and they to it. Without a tracer, and for events
-// that are not traced, there is nothing.
+// comes. Events that are applied together have one for that, tries included, and
+// another for each half that they are split into: beneath the first traced event,
+// linked to all of them, and they to it. Without a tracer, and for events that are
+// not traced, there is nothing.
 
 // traced begins the span of an event that was handed out; nil if it is not traced.
 func (r *Relay[D]) traced(d D) trace.Span {

@@ -105,6 +105,12 @@ func TestWithoutAnEndpointThereIsNothing(t *testing.T) {
 	require.Zero(t, n)
 }
 
+func TestAResourceThatCannotBeReadIsRefusedByName(t *testing.T) {
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "nonsense")
+	_, err := traces.Open(t.Context(), traces.Options{Endpoint: "http://collector.test/v1/traces", Log: slog.New(slog.DiscardHandler)})
+	require.ErrorContains(t, err, "OTEL_RESOURCE_ATTRIBUTES")
+}
+
 func TestWhatIsLeftIsSentAtTheEnd(t *testing.T) {
 	address, took := collect(t)
 	d := open(t, traces.Options{Endpoint: address})

@@ -106,8 +106,8 @@ grant execute on function zoom.seconds to service_role;
 create function zoom.rows_written() returns bigint[]
 language plpgsql volatile set search_path = '' as $$
 begin
-  -- PostgreSQL's own counters: they know of every statement, and of triggers that are not ours. One expression, which costs
-  -- a few microseconds.
+  -- PostgreSQL's own counters (track_counts, on by default): they know of every statement, and of triggers that are not
+  -- ours. One expression, which costs a few microseconds.
   return array[
     pg_stat_get_xact_tuples_inserted('public.attendance_records'::regclass) + pg_stat_get_xact_tuples_updated('public.attendance_records'::regclass)
       + pg_stat_get_xact_tuples_deleted('public.attendance_records'::regclass),
