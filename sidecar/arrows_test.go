@@ -28,25 +28,30 @@ var arrows = map[string]struct {
 	"sidecar/supabase": {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/admin":    {[]string{"sidecar/zoom", "sidecar/terminal"}, "rooms do not know each other: main wires them"},
 	"sidecar/watch":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/traces":   {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/simulate": {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event, and it must not depend on what it checks"},
 	"sidecar/explain":  {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project to ask"},
 	"sidecar/doctor":   {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project and the store to look at"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/watch", "sidecar/simulate", "sidecar/explain", "sidecar/doctor", "sidecar/terminal"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/watch", "sidecar/traces", "sidecar/simulate", "sidecar/explain", "sidecar/doctor", "sidecar/terminal"},
 		"the local stack is never in the production binary"},
 }
 
 // foreign are imports that only these rooms may have.
 var foreign = map[string]struct{ room, why string }{
-	"github.com/gin-gonic/gin":                   {"sidecar/hook sidecar/room sidecar/visitor", "gin.Context never leaves the public rooms"},
-	"github.com/gin-contrib/cors":                {"sidecar/room", "a browser asks nobody else"},
-	"github.com/golang-jwt/jwt/v5":               {"sidecar/room", "it signs for the Meeting SDK; the tokens of users are Supabase's to check"},
-	"github.com/nats-io/nats.go/jetstream":       {"sidecar/inbox", "what keeps events is the inbox's business"},
-	"github.com/nats-io/nats-server/v2/server":   {"sidecar/inbox", "what keeps events is the inbox's business"},
-	"github.com/supabase-community/supabase-go":  {"sidecar/supabase", "how the project is reached is its client's business"},
-	"github.com/caarlos0/env/v11":                {"sidecar", "the environment is read once, in config.go"},
-	"github.com/jackc/pgx/v5":                    {"", "the sidecar writes through PostgREST, never straight to Postgres"},
-	"github.com/stretchr/testify/require":        {"", "tests only"},
-	"github.com/supabase-community/postgrest-go": {"sidecar/supabase", "how the project is reached is its client's business"},
+	"github.com/gin-gonic/gin":                                        {"sidecar/hook sidecar/room sidecar/visitor", "gin.Context never leaves the public rooms"},
+	"github.com/gin-contrib/cors":                                     {"sidecar/room", "a browser asks nobody else"},
+	"github.com/golang-jwt/jwt/v5":                                    {"sidecar/room", "it signs for the Meeting SDK; the tokens of users are Supabase's to check"},
+	"github.com/nats-io/nats.go/jetstream":                            {"sidecar/inbox", "what keeps events is the inbox's business"},
+	"github.com/nats-io/nats-server/v2/server":                        {"sidecar/inbox", "what keeps events is the inbox's business"},
+	"github.com/supabase-community/supabase-go":                       {"sidecar/supabase", "how the project is reached is its client's business"},
+	"github.com/caarlos0/env/v11":                                     {"sidecar", "the environment is read once, in config.go"},
+	"go.opentelemetry.io/otel/sdk/trace":                              {"sidecar/traces", "rooms know the API of traces; where they go is one room's business"},
+	"go.opentelemetry.io/otel/sdk/resource":                           {"sidecar/traces", "rooms know the API of traces; where they go is one room's business"},
+	"go.opentelemetry.io/otel":                                        {"sidecar/traces", "nothing of the process is global but what this room must set"},
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": {"", "it brings gRPC with it, 11 MB: see sidecar/traces"},
+	"github.com/jackc/pgx/v5":                                         {"", "the sidecar writes through PostgREST, never straight to Postgres"},
+	"github.com/stretchr/testify/require":                             {"", "tests only"},
+	"github.com/supabase-community/postgrest-go":                      {"sidecar/supabase", "how the project is reached is its client's business"},
 }
 
 func TestArrowsPointOneWay(t *testing.T) {

@@ -120,6 +120,23 @@ type Config struct {
 	// ShutdownTimeout is how long stopping may take, from the signal to the
 	// end: answering, settling and closing together.
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"40s"`
+	// OTLPEndpoint is the address of a collector for OpenTelemetry. Left out,
+	// nothing is traced.
+	OTLPEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	// OTLPTracesEndpoint is its address for traces alone, with the path.
+	OTLPTracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	// OTLPHeaders are what requests to it must carry, such as a key.
+	OTLPHeaders zoom.Secret `env:"OTEL_EXPORTER_OTLP_HEADERS"`
+	// OTLPProtocol is how it is spoken to: there is one way.
+	OTLPProtocol string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf"`
+	// OTelServiceName is what we are called there.
+	OTelServiceName string `env:"OTEL_SERVICE_NAME"`
+	// TracesSampler is which requests are traced. Left out, all that Zoom signed.
+	TracesSampler string `env:"OTEL_TRACES_SAMPLER"`
+	// TracesSamplerArg is the share that a traceidratio sampler takes.
+	TracesSamplerArg string `env:"OTEL_TRACES_SAMPLER_ARG"`
+	// OTelDisabled traces nothing, whatever else is set.
+	OTelDisabled bool `env:"OTEL_SDK_DISABLED" envDefault:"false"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	// LogFormat is json or text.
@@ -191,6 +208,8 @@ func kindOf(t reflect.Type) string {
 		return "debug, info, warn or error"
 	case reflect.TypeFor[uint16]():
 		return "a port number"
+	case reflect.TypeFor[bool]():
+		return "true or false"
 	default:
 		return "a whole number"
 	}
@@ -247,7 +266,7 @@ func (c Config) faults() (faults []string) {
 	for _, p := range c.TrustedProxies {
 		check(isProxy(p), `TRUSTED_PROXIES has something that is not an address, a network such as 172.16.0.0/12, or "fly"`)
 	}
-	return faults
+	return append(faults, c.traceFaults()...)
 }
 
 func (c Config) hasSecrets() bool {

@@ -76,6 +76,9 @@ func TestConfigRefuses(t *testing.T) {
 		"no time to stop in":                      {"SHUTDOWN_TIMEOUT=0s", "SHUTDOWN_TIMEOUT"},
 		"alerts that nobody signs":                {"ALERT_URL=https://hooks.school.test/invented", "ALERT_SECRET"},
 		"an unknown log level":                    {"LOG_LEVEL=loud", "LOG_LEVEL"},
+		"a collector without a scheme":            {"OTEL_EXPORTER_OTLP_ENDPOINT=collector.test:4318", "OTEL_EXPORTER_OTLP_ENDPOINT"},
+		"a collector with a login":                {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://user:invented@collector.test/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
+		"something between yes and no":            {"OTEL_SDK_DISABLED=perhaps", "OTEL_SDK_DISABLED"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			_, err := readConfig(append(enough[:len(enough):len(enough)], c.set))
@@ -115,9 +118,50 @@ func TestAlertsAreSignedAndNobodyListens(t *testing.T) {
 	}
 }
 
+func TestConfigRefusesTracesThatCouldNotBeSent(t *testing.T) {
+	collector := append(enough[:len(enough):len(enough)], "OTEL_EXPORTER_OTLP_ENDPOINT=https://collector.test")
+	for sentence, c := range map[string]struct{ set, names string }{
+		"headers without a value":     {"OTEL_EXPORTER_OTLP_HEADERS=invented", "OTEL_EXPORTER_OTLP_HEADERS"},
+		"a header with a blank":       {"OTEL_EXPORTER_OTLP_HEADERS=x key=invented", "OTEL_EXPORTER_OTLP_HEADERS"},
+		"a header with a line break":  {"OTEL_EXPORTER_OTLP_HEADERS=x-key=invented%0d%0ax-other=1", "OTEL_EXPORTER_OTLP_HEADERS"},
+		"gRPC":                        {"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_PROTOCOL"},
+		"a sampler that nobody knows": {"OTEL_TRACES_SAMPLER=jaeger_remote", "OTEL_TRACES_SAMPLER"},
+		"more than all":               {"OTEL_TRACES_SAMPLER_ARG=1.5", "OTEL_TRACES_SAMPLER_ARG"},
+		"a share that is none":        {"OTEL_TRACES_SAMPLER_ARG=NaN", "OTEL_TRACES_SAMPLER_ARG"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			_, err := readConfig(append(collector[:len(collector):len(collector)], c.set))
+			require.Error(t, err)
+			lines := strings.Split(err.Error(), "\n")
+			require.Len(t, lines, 2, "one fault, and no other: %v", err)
+			require.Regexp(t, `^  `+c.names+` `, lines[1])
+			require.NotContains(t, err.Error(), "invented", "a value that may be secret")
+			for _, off := range [][]string{enough, append(collector[:len(collector):len(collector)], "OTEL_SDK_DISABLED=true")} {
+				_, err = readConfig(append(off[:len(off):len(off)], c.set))
+				require.NoError(t, err, "without a collector they may be meant for another program")
+			}
+		})
+	}
+}
+
+func TestTracesGoWhereTheirSettingsSay(t *testing.T) {
+	for settings, want := range map[string]string{
+		"": "",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.test:4318":                                                             "http://collector.test:4318/v1/traces",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=https://collector.test/otlp/":                                                           "https://collector.test/otlp/v1/traces",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://collector.test/mine":                                                     "https://collector.test/mine",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=https://other.test OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://collector.test/v1/traces": "https://collector.test/v1/traces",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=https://collector.test OTEL_SDK_DISABLED=true":                                          "",
+	} {
+		c, err := readConfig(append(enough[:len(enough):len(enough)], strings.Fields(settings)...))
+		require.NoError(t, err, settings)
+		require.Equal(t, want, c.tracesTo(), settings)
+	}
+}
+
 func TestConfigNeverPrintsASecret(t *testing.T) {
 	c, err := readConfig(append(enough, "NATS_URL=nats://user:invented@host", "IP_HASH_SALT=invented-and-long-enough", "ZOOM_SDK_KEY=key", "ZOOM_SDK_SECRET=invented",
-		"ALERT_URL=https://hooks.school.test/invented", "ALERT_SECRET=aW52ZW50ZWQtaW52ZW50ZWQtaW52ZW50ZWQ="))
+		"ALERT_URL=https://hooks.school.test/invented", "ALERT_SECRET=aW52ZW50ZWQtaW52ZW50ZWQtaW52ZW50ZWQ=", "OTEL_EXPORTER_OTLP_HEADERS=x-key=invented"))
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		require.NotContains(t, fmt.Sprintf(verb, c), "invented", verb)

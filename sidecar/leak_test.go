@@ -47,11 +47,12 @@ const (
 	markUserAgent  = "mark-agent-71c2"
 	markLegacy     = "mark-legacy-token-3aa1"
 	markAlertPath  = "mark-alert-path-52fb"
+	markCollector  = "mark-collector-key-58f2"
 )
 
 var marks = []string{
 	markSecret, markOldSecret, markSalt, markToken, markEmail, "mark-school", markName, "Marka", markTopic, markRegistrant, markCustomer, markZoomUser,
-	markAccount, markSegment, markUUID, markPhone, markPlain, markClient, markOwnIP, markBody, markUserAgent, markLegacy,
+	markAccount, markSegment, markUUID, markPhone, markPlain, markClient, markOwnIP, markBody, markUserAgent, markLegacy, markCollector,
 	markAlertPath, alertSecret, strings.TrimPrefix(alertSecret, "whsec_"), "mark-alert-secret",
 }
 
@@ -88,6 +89,9 @@ func (w *witness) send(ctx context.Context, t *testing.T, body []byte, sign ...f
 	request.Header.Set("X-Forwarded-For", markClient)
 	request.Header.Set("User-Agent", markUserAgent)
 	request.Header.Set("Authorization", markLegacy)
+	request.Header.Set("traceparent", zoomParent)
+	request.Header.Set("tracestate", "vendor="+markBody)
+	request.Header.Set("baggage", "name="+markBody)
 	for _, s := range sign {
 		s(request.Header, body)
 	}
@@ -191,10 +195,12 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	silentLesson(ctx, t, project)
 	listener, alerts := receiveAlerts(t)
 	address, refused := echo(t, project.URL, project.SecretKey)
+	spans := newCollector(t)
 	w := &witness{process: buildSidecar(ctx, t, address, project.SecretKey)}
 	w.env = append(w.env, "LOG_LEVEL=debug", "ZOOM_WEBHOOK_SECRET="+markSecret+","+markOldSecret, "IP_HASH_SALT="+markSalt,
 		"ADMIN_TOKEN="+markToken, "TRUSTED_PROXIES=127.0.0.1", "MAX_BODY_BYTES=65536", "MAX_BODY_MEMORY=1048576",
-		"ALERT_URL="+listener+"/refuse/no_challenge/"+markAlertPath+"?token="+markBody, "ALERT_SECRET="+alertSecret)
+		"ALERT_URL="+listener+"/refuse/no_challenge/"+markAlertPath+"?token="+markBody, "ALERT_SECRET="+alertSecret,
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+spans.url, "OTEL_EXPORTER_OTLP_HEADERS=x-key="+markCollector)
 	w.start(ctx, t)
 	good := signedBy(markSecret, 0)
 	joined := marked(zoom.EventParticipantJoined, "81234567890", markName)
@@ -273,6 +279,11 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	requireSilent(t, "the metrics", metrics, w.known)
 	requireSilent(t, "an answer", w.heard.String(), w.known)
 	requireSilent(t, "an alert", fmt.Sprint(alert), w.known)
+	require.Equal(t, markCollector, spans.headers.Get("X-Key"))
+	for _, name := range []string{"POST /api/zoom/webhook", "keep ZOOM_EVENTS", "process event", "apply batch", "apply_zoom_events"} {
+		require.NotEmpty(t, spans.named(name), name)
+	}
+	requireSilent(t, "a trace", spans.heard.String(), w.known)
 }
 
 // requireSilent looks for the marks as they are, and as encodings write them.

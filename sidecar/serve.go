@@ -37,7 +37,14 @@ func serve(ctx context.Context, c Config) (err error) {
 	stop := newStopping(c.ShutdownTimeout, log)
 	secrets := newSecrets(c, log, metrics)
 
-	project, err := supabase.New(supabase.Options{URL: c.SupabaseURL, Key: c.supabaseKey(), Log: log, Metrics: metrics})
+	traced, err := c.openTraces(ctx, log, metrics)
+	if err != nil {
+		return err
+	}
+	defer func() { traced.Close(stop.close) }()
+	tracer := traced.Tracer()
+
+	project, err := supabase.New(supabase.Options{URL: c.SupabaseURL, Key: c.supabaseKey(), Tracer: tracer, Log: log, Metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -45,7 +52,7 @@ func serve(ctx context.Context, c Config) (err error) {
 
 	kept, err := inbox.Open(ctx, inbox.Options{
 		Dir: c.InboxDir, URL: string(c.NATSURL), Replicas: c.NATSReplicas,
-		MaxBytes: c.InboxMaxBytes, Retention: c.InboxRetention, Log: log, Metrics: metrics,
+		MaxBytes: c.InboxMaxBytes, Retention: c.InboxRetention, Tracer: tracer, Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return err
@@ -53,13 +60,13 @@ func serve(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, stop.closeInbox(kept)) }()
 
 	school := destination{project, c.policy(), stop}
-	carrier := relay.New(kept, school, relay.Options{AskFirst: true, Log: log, Metrics: metrics})
+	carrier := relay.New(kept, school, relay.Options{AskFirst: true, Tracer: tracer, Log: log, Metrics: metrics})
 
 	salt := cmp.Or(c.IPHashSalt, zoom.Secret(rand.Text())) // one for both rooms: one client, one hash
 	door, err := hook.New(hook.Options{
 		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: kept, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
 		Ready:          func() error { return errors.Join(kept.Ready(), carrier.Ready()) },
-		TrustedProxies: c.TrustedProxies, IPHashSalt: salt, Log: log, Metrics: metrics,
+		TrustedProxies: c.TrustedProxies, IPHashSalt: salt, Tracer: tracer, Log: log, Metrics: metrics,
 		Failures: hook.Failures{Burst: c.MaxFailures, Every: c.FailureRefill, Clients: c.MaxFailingClients},
 	})
 	if err != nil {

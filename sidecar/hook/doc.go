@@ -73,6 +73,12 @@
 // X-Forwarded-For to believe. A forged header can at worst move a stranger's own
 // failures into another bucket.
 //
+// # Traces
+//
+// With an [Options.Tracer] a verified request has a span, from when it came, beneath
+// the one that Zoom's traceparent names, and the inbox is called in it. Nothing that
+// nobody signed is traced: strangers cannot make us work or write.
+//
 // # When things fail
 //
 //   - The inbox refuses, or takes longer than [Options.AcceptTimeout]: 503, and

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/semaphore"
 
 	"zoom-attendance/sidecar/visitor"
@@ -83,6 +84,7 @@ type Options struct {
 	// a random one, so that hashes change with every start.
 	IPHashSalt zoom.Secret
 
+	Tracer  trace.Tracer          // Default: nothing is traced.
 	Log     *slog.Logger          // Default: nothing is logged.
 	Metrics prometheus.Registerer // Default: nothing is registered.
 	Now     func() time.Time      // Default: time.Now.

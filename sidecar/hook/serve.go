@@ -20,10 +20,9 @@ type handler func(*gin.Context, *visit) error
 // its error, counts it and logs it.
 func (d *door) serve(handle handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		began := time.Now()
+		v := visit{began: time.Now()}
 		requestID := visitor.SetHeaders(c)
 
-		var v visit
 		err := visitor.Recovered(func() error { return handle(c, &v) })
 		a := answer{status: http.StatusOK, reason: v.reason, level: slog.LevelDebug}
 		if err == nil {
@@ -33,7 +32,8 @@ func (d *door) serve(handle handler) gin.HandlerFunc {
 			a.write(c)
 		}
 
-		took := time.Since(began)
+		v.end(a)
+		took := time.Since(v.began)
 		d.metrics.answered(a, c.FullPath(), took, d.Now())
 		d.record(c, v, a, err, slog.String(zoom.LogRequestID, requestID), slog.Duration(zoom.LogTook, took))
 	}
@@ -63,6 +63,9 @@ func (d *door) record(c *gin.Context, v visit, a answer, err error, attrs ...slo
 	}
 	if v.event != "" {
 		attrs = append(attrs, slog.String(zoom.LogEvent, v.event), slog.String(zoom.LogMeeting, v.meeting))
+	}
+	if v.span != nil {
+		attrs = append(attrs, slog.String(zoom.LogTraceID, v.span.SpanContext().TraceID().String()))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String(zoom.LogError, err.Error()), slog.String(zoom.LogIPHash, d.client(c)))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"zoom-attendance/sidecar/zoom"
 )
@@ -20,6 +21,8 @@ type visit struct {
 	body     any    // of a 200
 	event    string // of a verified request: Zoom's event name
 	meeting  string // of a verified request: Zoom's meeting number
+	began    time.Time
+	span     trace.Span // of a verified request, if there are traces
 }
 
 // received is the body of every 200 to an event.
@@ -34,6 +37,10 @@ func (d *door) webhook(c *gin.Context, v *visit) error {
 	}
 	proof := d.verify(c.Request.Header, body)
 	v.verified = proof.err == nil
+	ctx := c.Request.Context()
+	if v.verified {
+		ctx = d.begin(c, v)
+	}
 	e, err := zoom.Open(body)
 	if err != nil {
 		return err
@@ -52,7 +59,7 @@ func (d *door) webhook(c *gin.Context, v *visit) error {
 		v.reason = reasonNoMeeting
 	default:
 		v.reason = reasonKept
-		return d.keep(c.Request.Context(), body)
+		return d.keep(ctx, body)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // ErrNoLetter: there is no dead letter of that id, or no longer.
@@ -54,6 +55,9 @@ func newDead(e event, reason string) *nats.Msg {
 	msg.Header.Set(headerReason, oneLine(reason))
 	msg.Header.Set(headerAcceptedAt, e.acceptedAt.UTC().Format(time.RFC3339Nano))
 	msg.Header.Set(headerAttempt, strconv.Itoa(e.attempt))
+	if e.trace != "" {
+		msg.Header.Set(headerTrace, e.trace)
+	}
 	return msg
 }
 
@@ -153,7 +157,7 @@ func (b *Inbox) PutBack(ctx context.Context, id uint64) error {
 // acceptAgain makes the event of a dead letter, or its group, a fresh one.
 func (b *Inbox) acceptAgain(ctx context.Context, letter *jetstream.RawStreamMsg) error {
 	if len(letter.Header.Values(headerFormat)) == 0 {
-		return b.Accept(ctx, letter.Data)
+		return b.Accept(trace.ContextWithRemoteSpanContext(ctx, readTrace(letter.Header.Get(headerTrace))), letter.Data)
 	}
 	group := nats.NewMsg(subjectEvents)
 	group.Data = letter.Data

@@ -41,6 +41,9 @@
 // a time, where fresh events leave room, up to the last that was handed out when
 // it began. Broken off, it is run again; the database makes repetition harmless.
 //
+// If the request of an event was traced, its trace is kept beside it, in a header of
+// the message, and goes on wherever the event is carried on.
+//
 // Dead letters stay until a person puts one back or drops it. PutBack accepts the
 // event anew before it removes the letter, so that a crash in between may apply
 // it twice and loses nothing.

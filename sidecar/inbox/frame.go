@@ -14,6 +14,7 @@ import (
 const (
 	headerFormat     = "Sidecar-Format"      // how a group is written; "1" is the only one; ZOOM_DEAD: it is a whole group
 	headerEvents     = "Sidecar-Events"      // how many events a group holds
+	headerTrace      = "Sidecar-Trace"       // the traceparent of each event, with blanks between; only if one is traced
 	headerDue        = "Sidecar-Due"         // ZOOM_LATER: not before this time, RFC 3339
 	headerReason     = "Sidecar-Reason"      // ZOOM_DEAD: why it was given up
 	headerAcceptedAt = "Sidecar-Accepted-At" // ZOOM_DEAD: when it came, RFC 3339
@@ -22,8 +23,11 @@ const (
 
 const formatOne = "1"
 
-// frameOverhead is the most that one event adds to its body in a group.
-const frameOverhead = 3 * binary.MaxVarintLen64
+// What one event adds to its body in a group at most, and with its trace in the header.
+const (
+	numbersOverhead = 3 * binary.MaxVarintLen64
+	frameOverhead   = numbersOverhead + traceParentBytes + 1
+)
 
 var errFrame = errors.New("unreadable group")
 
@@ -31,7 +35,8 @@ var errFrame = errors.New("unreadable group")
 type event struct {
 	body       []byte
 	acceptedAt time.Time
-	attempt    int // from 1
+	attempt    int    // from 1
+	trace      string // traceparent of the span that kept it; empty without one
 }
 
 // newGroup writes events as one message. Format 1 is, for each event: accepted
@@ -40,7 +45,7 @@ type event struct {
 func newGroup(subject string, events []event) *nats.Msg {
 	size := 0
 	for _, e := range events {
-		size += len(e.body) + frameOverhead
+		size += len(e.body) + numbersOverhead
 	}
 	data := make([]byte, 0, size)
 	for _, e := range events {
@@ -53,6 +58,9 @@ func newGroup(subject string, events []event) *nats.Msg {
 	msg.Data = data
 	msg.Header.Set(headerFormat, formatOne)
 	msg.Header.Set(headerEvents, strconv.Itoa(len(events)))
+	if traces := writeTraces(events); traces != "" {
+		msg.Header.Set(headerTrace, traces)
+	}
 	return msg
 }
 
@@ -78,6 +86,7 @@ func readGroup(header nats.Header, data []byte) ([]event, error) {
 	if r.short || len(r.rest) > 0 {
 		return nil, fmt.Errorf("%w: its length does not fit its %d events", errFrame, count)
 	}
+	readTraces(header.Get(headerTrace), events)
 	return events, nil
 }
 

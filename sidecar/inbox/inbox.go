@@ -111,10 +111,15 @@ func (b *Inbox) queues() []*queue { return []*queue{b.events, b.later} }
 // Accept keeps the event and returns nil when it is on the disk. Otherwise the
 // error is ErrFull or ErrUnavailable, the latter also when ctx ended first;
 // then the event may be kept nevertheless, and come twice if it is sent again.
-// body must not be changed before Accept returns, nor after an error.
+// body must not be changed before Accept returns, nor after an error. If ctx is
+// traced, the event's trace goes on from here, whoever carries the event.
 func (b *Inbox) Accept(ctx context.Context, body []byte) error {
 	now := event{body: body, acceptedAt: time.Now().UTC(), attempt: 1}
-	if err := b.events.lane.put(ctx, now, time.Time{}); err != nil {
+	span, carried := b.keeping(ctx)
+	now.trace = carried
+	err := b.events.lane.put(ctx, now, time.Time{})
+	kept(span, err)
+	if err != nil {
 		b.metrics.refused.WithLabelValues(reason(err)).Inc()
 		return fmt.Errorf("accept event: %w", err)
 	}

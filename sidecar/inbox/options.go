@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options say where the inbox is and how long it remembers. The zero value of
@@ -17,6 +18,7 @@ type Options struct {
 	Retention time.Duration // how long an event stays after it was settled, default 7 days
 	AckWait   time.Duration // how soon the events of a dead process come again, default 10 s
 
+	Tracer  trace.Tracer          // default: nothing is traced
 	Log     *slog.Logger          // default: none
 	Metrics prometheus.Registerer // default: none
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -17,6 +20,7 @@ var errLeft = errors.New("left for the next run")
 type item[D Delivery] struct {
 	delivery D
 	fact     zoom.Fact
+	span     trace.Span // nil: it is not traced
 }
 
 // decode turns events into facts and buries those that are none.
@@ -26,12 +30,13 @@ func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 		if ctx.Err() != nil {
 			return nil // all of them come again
 		}
+		span := r.traced(d)
 		fact, err := zoom.Decode(d.Body())
 		if err != nil {
-			r.bury(ctx, item[D]{delivery: d}, "undecodable", "cannot be read: "+err.Error())
+			r.bury(ctx, item[D]{delivery: d, span: span}, "undecodable", "cannot be read: "+err.Error())
 			continue
 		}
-		items = append(items, item[D]{delivery: d, fact: fact})
+		items = append(items, item[D]{delivery: d, fact: fact, span: span})
 	}
 	return items
 }
@@ -39,11 +44,16 @@ func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 // apply applies items and settles each. Refused items are split in halves,
 // until the one that is to blame stands alone and is buried.
 func (r *Relay[D]) apply(ctx context.Context, items []item[D]) {
-	outcomes, err := r.answer(ctx, items)
+	calling, batch := r.tracedBatch(ctx, items)
+	outcomes, err := r.answer(calling, items)
+	endBatch(batch, err, len(items) > 1)
 	switch {
 	case err == nil:
 		r.settle(ctx, items, outcomes)
 	case errors.Is(err, errLeft):
+		for _, it := range items {
+			it.ended(outcomeLeft)
+		}
 	case len(items) == 1:
 		cause := causeOf(err)
 		r.bury(ctx, items[0], cause, "refused by the database: "+cause+", "+meaningOf(err))
@@ -73,6 +83,7 @@ func (r *Relay[D]) answer(ctx context.Context, items []item[D]) ([]zoom.Outcome,
 		}
 		wait := max(waits.NextBackOff(), waitOf(err))
 		r.takesNothing(err, attempt, wait)
+		note(trace.SpanFromContext(ctx), "try again", causeOf(err), attribute.Int("sidecar.attempt", attempt))
 		if !sleep(ctx, wait) {
 			return nil, errLeft
 		}

@@ -10,6 +10,7 @@ type metrics struct {
 	events      *prometheus.CounterVec
 	batch       prometheus.Histogram
 	apply       prometheus.Histogram
+	settle      prometheus.Histogram
 	delay       prometheus.Histogram
 	up          prometheus.Gauge
 	retries     *prometheus.CounterVec
@@ -33,6 +34,11 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name:    "sidecar_relay_apply_seconds",
 			Help:    "How long one call to the database took, answered or not.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
+		}),
+		settle: p.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sidecar_relay_settle_seconds",
+			Help:    "From the database's answer until the inbox has settled the batch.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 10},
 		}),
 		delay: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_delay_seconds",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"zoom-attendance/sidecar/zoom"
 )
@@ -19,7 +20,7 @@ import (
 // and Bury settles it; one that is never settled is handed out again.
 //
 // If it also has AcceptedAt() time.Time, the way from the door to the database
-// is measured.
+// is measured. If it has Trace() trace.SpanContext, its trace goes on.
 type Delivery interface {
 	Body() []byte                                        // what Zoom sent
 	Attempt() int                                        // how often it was handed out, from 1
@@ -51,6 +52,7 @@ type Options struct {
 	CallTimeout   time.Duration         // the end of one call; default 15 s, more than the destination's own
 	SettleTimeout time.Duration         // the end of settling one batch; default 10 s
 	AskFirst      bool                  // call the destination with no facts at the start, so that trouble shows before the first event
+	Tracer        trace.Tracer          // nil: nothing is traced
 	Log           *slog.Logger          // default: slog's default
 	Metrics       prometheus.Registerer // nil: measured, and not shown
 }

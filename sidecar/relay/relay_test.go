@@ -40,6 +40,7 @@ func TestEveryOutcomeSettlesItsEvent(t *testing.T) {
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unknown_meeting"))
 		require.Equal(t, 2.0, k.value(t, "sidecar_relay_delay_seconds"), "from the door to the rows, where there are rows")
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_batch_events"))
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_settle_seconds"))
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
 	})
 }

@@ -15,17 +15,25 @@ const (
 	outcomeUnrecognised = "unrecognised" // the database is newer than this binary
 )
 
+// What a span says beside the outcomes: the event comes again.
+const (
+	outcomeLeft      = "left"      // by a relay that stopped
+	outcomeUnsettled = "unsettled" // by the inbox
+)
+
 // settle gives every event back to the inbox as its outcome demands, all at
 // once, since an inbox may share one sync of its disk among those that come
 // together. It runs to its end whatever becomes of ctx.
 func (r *Relay[D]) settle(ctx context.Context, items []item[D], outcomes []zoom.Outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
 	defer cancel()
+	began := time.Now()
 	var all sync.WaitGroup
 	for i, it := range items {
 		all.Go(func() { r.settleOne(ctx, it, outcomes[i]) })
 	}
 	all.Wait()
+	r.metrics.settle.Observe(time.Since(began).Seconds())
 }
 
 // settleOne settles an event by its outcome.
@@ -34,13 +42,13 @@ func (r *Relay[D]) settleOne(ctx context.Context, it item[D], outcome zoom.Outco
 	case zoom.Applied, zoom.Duplicate, zoom.UnknownKey:
 		r.done(ctx, it, string(outcome))
 	case zoom.SharedKey:
-		r.o.Log.Warn("two Zoom users show one customer key at the same time: one student passed it on; see zoom.shared_keys", zoom.LogMeeting, it.fact.Meeting)
+		r.o.Log.Warn("two Zoom users show one customer key at the same time: one student passed it on; see zoom.shared_keys", it.named()...)
 		r.done(ctx, it, string(outcome))
 	case zoom.UnknownMeeting:
 		r.comeAgain(ctx, it, string(outcome))
 	default:
 		r.o.Log.Warn("the database gave an outcome this sidecar does not know; is the sidecar out of date?",
-			zoom.LogMeeting, it.fact.Meeting, zoom.LogOutcome, string(outcome))
+			it.named(zoom.LogOutcome, string(outcome))...)
 		r.comeAgain(ctx, it, outcomeUnrecognised)
 	}
 }
@@ -51,6 +59,7 @@ func (r *Relay[D]) done(ctx context.Context, it item[D], outcome string) {
 		r.unsettled(it, "done", err)
 		return
 	}
+	it.ended(outcome)
 	r.metrics.events.WithLabelValues(outcome).Inc()
 	if d, ok := any(it.delivery).(interface{ AcceptedAt() time.Time }); ok && it.delivery.Attempt() == 1 {
 		r.metrics.delay.Observe(time.Since(d.AcceptedAt()).Seconds())
@@ -63,7 +72,7 @@ func (r *Relay[D]) comeAgain(ctx context.Context, it item[D], outcome string) {
 	attempt := it.delivery.Attempt()
 	if attempt > len(r.o.UnknownWaits) {
 		r.o.Log.Info("let go: the meeting stayed unknown",
-			zoom.LogMeeting, it.fact.Meeting, zoom.LogOutcome, outcome, zoom.LogAttempt, attempt)
+			it.named(zoom.LogOutcome, outcome, zoom.LogAttempt, attempt)...)
 		r.done(ctx, it, outcomeLetGo)
 		return
 	}
@@ -72,8 +81,9 @@ func (r *Relay[D]) comeAgain(ctx context.Context, it item[D], outcome string) {
 		r.unsettled(it, "later", err)
 		return
 	}
+	it.ended(outcome)
 	r.metrics.events.WithLabelValues(outcome).Inc()
-	r.o.Log.Debug("put off", zoom.LogMeeting, it.fact.Meeting, zoom.LogOutcome, outcome, zoom.LogAttempt, attempt, zoom.LogWait, wait)
+	r.o.Log.Debug("put off", it.named(zoom.LogOutcome, outcome, zoom.LogAttempt, attempt, zoom.LogWait, wait)...)
 }
 
 // bury sets an event aside for good. The reason is kept with it and logged, so
@@ -85,16 +95,28 @@ func (r *Relay[D]) bury(ctx context.Context, it item[D], cause, reason string) {
 		r.unsettled(it, "bury", err)
 		return
 	}
+	note(it.span, "dead letter", cause)
+	it.ended(outcomeBuried)
 	r.metrics.events.WithLabelValues(outcomeBuried).Inc()
 	r.metrics.deadLetters.WithLabelValues(cause).Inc()
 	r.o.Log.Error("dead letter: an event can never be applied",
-		zoom.LogMeeting, it.fact.Meeting, zoom.LogCode, cause, zoom.LogReason, reason)
+		it.named(zoom.LogCode, cause, zoom.LogReason, reason)...)
 }
 
 // unsettled notes that the inbox did not take an answer. The event comes again,
 // which is harmless.
 func (r *Relay[D]) unsettled(it item[D], verb string, err error) {
+	it.ended(outcomeUnsettled)
 	r.metrics.unsettled.WithLabelValues(verb).Inc()
 	r.o.Log.Warn("the inbox did not settle an event; it comes again",
-		zoom.LogMeeting, it.fact.Meeting, zoom.LogReason, verb, zoom.LogError, err)
+		it.named(zoom.LogReason, verb, zoom.LogError, err)...)
+}
+
+// named is what a log line calls an event, before what it says of it.
+func (it item[D]) named(says ...any) []any {
+	name := []any{zoom.LogMeeting, it.fact.Meeting}
+	if it.span != nil {
+		name = append(name, zoom.LogTraceID, it.span.SpanContext().TraceID().String())
+	}
+	return append(name, says...)
 }

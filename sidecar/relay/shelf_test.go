@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // shelf is an inbox in memory: what is put off comes again when it is due,
@@ -27,6 +29,7 @@ type parcel struct {
 	name     string
 	body     []byte
 	accepted time.Time
+	trace    trace.SpanContext
 	attempt  int
 	history  []string // done, later 1m0s, bury reason; guarded by shelf.mu
 }
@@ -112,6 +115,8 @@ func (p *parcel) isSettled() bool {
 
 func (p *parcel) Body() []byte          { return p.body }
 func (p *parcel) AcceptedAt() time.Time { return p.accepted }
+
+func (p *parcel) Trace() trace.SpanContext { return p.trace }
 
 func (p *parcel) Attempt() int {
 	p.shelf.mu.Lock()

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/sidecar/room"
@@ -300,3 +302,26 @@ func TestThePeopleOfAMeeting(t *testing.T) {
 type raw struct{ *bytes.Buffer }
 
 func (r *raw) UnmarshalJSON(text []byte) error { _, err := r.Write(text); return err }
+
+// Who is let in for the first time gets a row, which pages hear of.
+func TestTheRowOfAnEntranceIsCounted(t *testing.T) {
+	t.Parallel()
+	s, counted := newSchool(t), prometheus.NewRegistry()
+	w := open(t, s, func(o *room.Options) {
+		o.Project = connect(t, s, func(o *supabase.Options) { o.Metrics = counted })
+	})
+	changes := func(participants int) string {
+		return fmt.Sprintf(`
+			# HELP sidecar_supabase_row_changes_total Rows that our calls wrote, by table; each is a message of Realtime to everybody who watches it.
+			# TYPE sidecar_supabase_row_changes_total counter
+			sidecar_supabase_row_changes_total{table="attendance_records"} 0
+			sidecar_supabase_row_changes_total{table="zoom_meetings"} 0
+			sidecar_supabase_row_changes_total{table="zoom_participants"} %d
+		`, participants)
+	}
+	for n, who := range []string{guest, pupil, pupil, host} {
+		w.enter(t, lesson, w.by(who))
+		want := []int{0, 1, 1, 2}[n]
+		require.NoError(t, testutil.GatherAndCompare(counted, strings.NewReader(changes(want)), "sidecar_supabase_row_changes_total"))
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	supabasego "github.com/supabase-community/supabase-go"
+	"go.opentelemetry.io/otel/trace"
 
 	"zoom-attendance/sidecar/zoom"
 )
@@ -34,6 +35,7 @@ type Options struct {
 	// there may be. Default 8.
 	MaxConns int
 
+	Tracer  trace.Tracer          // nil: nothing is traced
 	Log     *slog.Logger          // default: slog's default
 	Metrics prometheus.Registerer // nil: measured, and not shown
 
@@ -48,6 +50,8 @@ type Client struct {
 	url       string
 	key       func() string // a function, so that printing a Client prints no key
 	timeout   time.Duration
+	host      string // of url
+	tracer    trace.Tracer
 	log       *slog.Logger
 	metrics   metrics
 	transport http.RoundTripper
@@ -68,6 +72,8 @@ func New(o Options) (*Client, error) {
 		url:       base,
 		key:       func() string { return string(o.Key) },
 		timeout:   o.Timeout,
+		host:      hostOf(base),
+		tracer:    o.Tracer,
 		log:       o.Log,
 		metrics:   newMetrics(o.Metrics),
 		transport: o.Transport,
@@ -134,9 +140,11 @@ func (c *Client) call(ctx context.Context, operation string, build func(*supabas
 func (c *Client) callAs(ctx context.Context, user zoom.Secret, operation string, build func(*supabasego.Client) ([]byte, int64, error), read func([]byte) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	ctx, span := c.begin(ctx, operation)
 
 	p, err := c.project(exchange{ctx: ctx, client: c, user: user})
 	if err != nil {
+		end(span, err)
 		return fmt.Errorf("%s: open project: %w", operation, err)
 	}
 	started := time.Now()
@@ -146,6 +154,7 @@ func (c *Client) callAs(ctx context.Context, user zoom.Secret, operation string,
 	}
 	took := time.Since(started)
 	err = c.explain(ctx, operation, took, err)
+	end(span, err)
 	c.metrics.observe(operation, took, err)
 	return err
 }

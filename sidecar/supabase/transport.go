@@ -42,7 +42,7 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(x.ctx)
 	dress(req.Header, x.client.key(), x.user)
 
-	resp, err := x.client.transport.RoundTrip(req)
+	resp, err := x.traced(req, x.client.transport.RoundTrip)
 	if err != nil {
 		return nil, x.unanswered(err)
 	}
@@ -55,6 +55,7 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := x.refusal(resp, body); err != nil {
 		return nil, err
 	}
+	x.client.metrics.changed(resp.Header)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }

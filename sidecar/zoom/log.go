@@ -9,6 +9,7 @@ const (
 	LogRequestID = "request_id" // ours, also in the X-Request-Id answer header
 	LogZoomID    = "zoom_id"    // Zoom's own x-zm-request-id or x-zm-trackingid
 	LogIPHash    = "ip_hash"    // salted hash of the client's address
+	LogTraceID   = "trace_id"   // the trace that a request or an event is in, if it is traced
 	LogEvent     = "event"      // Zoom's event name, such as meeting.started
 	LogMeeting   = "meeting"    // Zoom's meeting number
 	LogMeetingID = "meeting_id" // the id of a meeting's row, a uuid

@@ -10,6 +10,7 @@
 --   close_app_joins     those whom only the app had left at joined
 --   show_meetings       started or ended, in public.zoom_meetings
 --   record_attendance   the verdicts, in public.attendance_records (add_up again)
+--   tell_changes        how many rows that changed, for the sidecar's metrics
 --
 -- Every step works on sets and writes only what differs. The steps hand each other arrays, not temporary tables, whose
 -- making costs more than a batch. A batch locks its meetings and then their classes, each in id order, so any number of
@@ -100,6 +101,44 @@ $$;
 comment on function zoom.seconds is 'The length of a union of times, in whole seconds; 0 for null.';
 revoke execute on function zoom.seconds from public;
 grant execute on function zoom.seconds to service_role;
+
+
+create function zoom.rows_written() returns bigint[]
+language plpgsql volatile set search_path = '' as $$
+begin
+  -- PostgreSQL's own counters (track_counts, on by default): they know of every statement, and of triggers that are not
+  -- ours. One expression, which costs a few microseconds.
+  return array[
+    pg_stat_get_xact_tuples_inserted('public.attendance_records'::regclass) + pg_stat_get_xact_tuples_updated('public.attendance_records'::regclass)
+      + pg_stat_get_xact_tuples_deleted('public.attendance_records'::regclass),
+    pg_stat_get_xact_tuples_inserted('public.zoom_meetings'::regclass) + pg_stat_get_xact_tuples_updated('public.zoom_meetings'::regclass)
+      + pg_stat_get_xact_tuples_deleted('public.zoom_meetings'::regclass),
+    pg_stat_get_xact_tuples_inserted('public.zoom_participants'::regclass) + pg_stat_get_xact_tuples_updated('public.zoom_participants'::regclass)
+      + pg_stat_get_xact_tuples_deleted('public.zoom_participants'::regclass)];
+end
+$$;
+comment on function zoom.rows_written is 'How many rows of the published tables (attendance_records, zoom_meetings, zoom_participants) this session has written and not yet reported to PostgreSQL''s statistics. It means something only less what it was a moment before in the same transaction.';
+revoke execute on function zoom.rows_written from public;
+grant execute on function zoom.rows_written to service_role;
+
+
+create function zoom.tell_changes(before bigint[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  after bigint[] := zoom.rows_written();
+begin
+  if after <> before then
+    perform set_config('response.headers', (
+      coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb || jsonb_build_object('Sidecar-Row-Changes', (
+        select string_agg(told.name || '=' || told.after - told.before, ', ' order by told.name)
+        from unnest(array['attendance_records', 'zoom_meetings', 'zoom_participants'], before, after) told (name, before, after)
+        where told.after > told.before)))::text, true);
+  end if;
+end
+$$;
+comment on function zoom.tell_changes is 'Has PostgREST say in the header Sidecar-Row-Changes how many rows of each published table were written since zoom.rows_written was before, each of them a message to everybody who watches. Without a change it says nothing; outside PostgREST nobody hears it.';
+revoke execute on function zoom.tell_changes from public;
+grant execute on function zoom.tell_changes to service_role;
 
 
 create function zoom.early() returns interval
@@ -936,6 +975,7 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_has
 set random_page_cost = 1 set jit = off
 as $$
 declare
+  written bigint[] := zoom.rows_written();
   facts zoom.fact[] := zoom.read_events(events);
   min_seconds integer := round(60 * coalesce((policy ->> 'min_minutes')::numeric, 15));
   school_timezone text := coalesce(policy ->> 'timezone', 'UTC');
@@ -1027,6 +1067,7 @@ begin
       from zoom.instances run
       where run.run_id = any (kept.ended_runs || dates.moved_runs) and run.class_id is not null);
     perform zoom.record_attendance(seen || visitors, lessons, min_seconds, app_joins);
+    perform zoom.tell_changes(written);
   end if;
 
   return (

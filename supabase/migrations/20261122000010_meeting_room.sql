@@ -61,6 +61,7 @@ comment on function zoom.admission is 'Whether the caller may enter this meeting
 create function public.enter_zoom_meeting(meeting uuid, email_domain text default null) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
+  written bigint[] := zoom.rows_written();
   outcome text := zoom.admission(meeting, email_domain);
   visitor uuid := zoom.caller();
   room public.zoom_meetings;
@@ -79,6 +80,7 @@ begin
   insert into public.zoom_participants (meeting_id, user_id, name, email, status)
   values (meeting, visitor, person.name, person.email, 'invited')
   on conflict (meeting_id, user_id) do nothing;
+  perform zoom.tell_changes(written);
 
   -- 32 hexadecimal characters, 122 bits of them random: Zoom takes 35 at most.
   select key.customer_key into passed from zoom.keys key where key.meeting_id = meeting and key.user_id = visitor;
