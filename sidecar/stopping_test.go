@@ -84,13 +84,22 @@ func TestSigtermUnderLoadLosesNothing(t *testing.T) {
 // hanging is a project that takes every call and answers none. It tells of
 // each that has the event in it.
 func hanging(t *testing.T) (url string, called <-chan struct{}) {
+	return telling(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+}
+
+// refusing is a project that takes no call, and tells of the same.
+func refusing(t *testing.T) (url string, called <-chan struct{}) {
+	return telling(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+}
+
+func telling(t *testing.T, then http.HandlerFunc) (url string, called <-chan struct{}) {
 	calls := make(chan struct{}, 100)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(body), "81234567890") {
 			calls <- struct{}{}
 		}
-		<-r.Context().Done()
+		then(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, calls
@@ -196,11 +205,12 @@ func TestAnInboxThatDoesNotCloseIsNotWaitedForAnyLonger(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			server, url := startNats(ctx, t)
-			p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+			project, called := refusing(t)
+			p := buildSidecar(ctx, t, project, "sb_secret_invented")
 			p.env = append(p.env, "NATS_URL="+url, "SHUTDOWN_TIMEOUT="+c.limit)
 			p.start(ctx, t)
 			p.deliver(ctx, t, []byte(started))
-			p.hears(ctx, t, 1, "they are kept and tried again") // so it is in hand
+			wait(ctx, t, called) // so it is in hand
 			require.NoError(t, server.Signal(syscall.SIGSTOP))
 			p.signal(t, syscall.SIGTERM)
 			p.hears(ctx, t, 1, "closing the inbox")
