@@ -503,6 +503,8 @@ export type Database = {
       apply_zoom_events: { Args: { events: Json; policy?: Json }; Returns: Json };
       enter_zoom_meeting: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       explain_attendance: { Args: { date?: string; meeting: string; policy?: Json; student: string }; Returns: Json };
+      lesson_timeline: { Args: { date: string; meeting: string; policy?: Json }; Returns: Json };
+      recent_lessons: { Args: { most?: number }; Returns: Json };
       zoom_meeting_admission: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       zoom_meeting_people: { Args: { meeting: string }; Returns: Json };
     };

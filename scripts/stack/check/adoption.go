@@ -178,7 +178,8 @@ func (p *oldProject) giveBack(ctx context.Context, before snapshot) error {
 		return fmt.Errorf("give it back: %w", err)
 	}
 	wrong := p.holds(ctx, "after it was given back", want)
-	if err := stack.Exec(ctx, p.url(stack.Owner), "drop schema zoom cascade; drop function public.apply_zoom_events, public.enter_zoom_meeting, public.explain_attendance, public.zoom_meeting_admission, public.zoom_meeting_people"); err != nil {
+	if err := stack.Exec(ctx, p.url(stack.Owner), "drop schema zoom cascade; drop function public.apply_zoom_events, public.enter_zoom_meeting, public.explain_attendance, "+
+		"public.lesson_timeline, public.recent_lessons, public.zoom_meeting_admission, public.zoom_meeting_people"); err != nil {
 		return errors.Join(wrong, fmt.Errorf("remove ours: %w", err))
 	}
 	return errors.Join(wrong, p.holds(ctx, "after ours was removed", before.with(lived, "rows", "index")))

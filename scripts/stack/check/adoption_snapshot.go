@@ -76,6 +76,8 @@ var ourFunctions = map[string][]string{ // and the roles that may execute each
 	"apply_zoom_events(jsonb,jsonb)":           {"service_role"},
 	"enter_zoom_meeting(uuid,text)":            {"authenticated"},
 	"explain_attendance(text,text,date,jsonb)": {"authenticated", "service_role"},
+	"lesson_timeline(text,date,jsonb)":         {"service_role"},
+	"recent_lessons(integer)":                  {"service_role"},
 	"zoom_meeting_admission(uuid,text)":        {"authenticated"},
 	"zoom_meeting_people(uuid)":                {"authenticated"},
 }
