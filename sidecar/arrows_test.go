@@ -25,10 +25,11 @@ var arrows = map[string]struct {
 	"sidecar/inbox":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/relay":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/supabase": {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/admin":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/admin":    {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
+	"sidecar/board":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/simulate": {[]string{"sidecar/zoom"}, "a tool outside the path of an event, and it must not depend on what it checks"},
 	"sidecar/explain":  {[]string{"sidecar/zoom"}, "a tool outside the path of an event: main gives it the project to ask"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/simulate", "sidecar/explain"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/board", "sidecar/simulate", "sidecar/explain"},
 		"the local stack is never in the production binary"},
 }
 
