@@ -70,13 +70,13 @@ type Board struct {
 	recent  []reading // of the last seconds, the newest last, while somebody looks
 	lessons lessons
 	news    news
-	streams map[*stream]struct{}
+	streams map[stream]struct{}
 	shown   map[string]time.Time // when a look at a lesson was last written down
 }
 
 // New returns the board. Without Run it shows nothing that moves.
 func New(o Options) *Board {
-	b := &Board{Options: o, routes: http.NewServeMux(), began: time.Now(), looked: make(chan struct{}, 1), streams: map[*stream]struct{}{}, shown: map[string]time.Time{}}
+	b := &Board{Options: o, routes: http.NewServeMux(), began: time.Now(), looked: make(chan struct{}, 1), streams: map[stream]struct{}{}, shown: map[string]time.Time{}}
 	b.life, b.stop = context.WithCancel(context.Background())
 	b.routes.HandleFunc("GET /{$}", b.index)
 	for name, file := range assets {

@@ -185,7 +185,7 @@ func (b *Board) tell() {
 	b.news.now, _ = json.Marshal(view) // of numbers and texts
 	for s := range b.streams {
 		select {
-		case *s <- struct{}{}:
+		case s <- struct{}{}:
 		default: // it has not looked since the last call
 		}
 	}
@@ -222,12 +222,12 @@ func (b *Board) isWatched() bool {
 // ends, or the board stops.
 func (b *Board) live(w http.ResponseWriter, req *http.Request) {
 	s := make(stream, 1)
-	if !b.join(&s) {
+	if !b.join(s) {
 		w.Header().Set("Retry-After", "5")
 		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("%d pages of the board are open, and more there may not be: close one", streamsMost))
 		return
 	}
-	defer b.leave(&s)
+	defer b.leave(s)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy is to pass each event on
 	out := http.NewResponseController(w)
@@ -258,7 +258,7 @@ func (b *Board) live(w http.ResponseWriter, req *http.Request) {
 }
 
 // join counts a page in, if there is room, and has the clock run.
-func (b *Board) join(s *stream) bool {
+func (b *Board) join(s stream) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.streams) >= streamsMost {
@@ -272,7 +272,7 @@ func (b *Board) join(s *stream) bool {
 	return true
 }
 
-func (b *Board) leave(s *stream) {
+func (b *Board) leave(s stream) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.streams, s)

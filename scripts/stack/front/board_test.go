@@ -1,6 +1,7 @@
 package front_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,8 +41,15 @@ func openBoard(t testing.TB) boards {
 	return boards{newSchool(t, "ADMIN_TOKEN="+boardToken), openBrowser(t)}
 }
 
-// signIn opens a page at the board and signs in.
+// signIn opens a page at the board, signs in, and returns when it is live.
 func (b boards) signIn(page string) {
+	b.school.t.Helper()
+	b.enter(page)
+	b.until(page, isLive)
+}
+
+// enter opens a page at the board and signs in.
+func (b boards) enter(page string) {
 	b.school.t.Helper()
 	command := map[string]any{"do": "open", "page": page, "url": b.sidecar.Admin}
 	for key, value := range looks[page] {
@@ -51,7 +59,6 @@ func (b boards) signIn(page string) {
 	b.until(page, `location.pathname === '/sign-in'`)
 	b.fill(page, "#token", boardToken)
 	b.press(page, "Enter")
-	b.until(page, isLive)
 }
 
 const isLive = `document.body.dataset.link === 'live'`
@@ -303,6 +310,13 @@ func TestTheBoardSaysWhenItIsNotLive(t *testing.T) {
 	b.until("wide", `location.pathname === '/sign-in'`)
 	b.until("narrow", isLive)
 
+	// More pages than there may be: it says so, and is live when there is room.
+	leave := b.crowd(15) // and one is open
+	b.enter("narrow dark")
+	b.until("narrow dark", `document.querySelector('#link').textContent === 'Too many pages are open'`)
+	leave()
+	b.until("narrow dark", isLive)
+
 	// The sidecar stops, with a page open.
 	b.sidecar.Stop()
 	b.until("narrow", `document.body.dataset.link === 'lost'`)
@@ -347,6 +361,23 @@ func TestWhoHasNotSignedInSeesTheDoor(t *testing.T) {
 	} {
 		require.Equal(t, c.status, b.status(http.MethodPost, "/dead/1/replay", c.header), sentence)
 	}
+}
+
+// crowd holds so many streams open until the function it returns is called.
+func (b boards) crowd(n int) (leave func()) {
+	b.school.t.Helper()
+	cookie := b.cookie()
+	ctx, cancel := context.WithCancel(b.school.t.Context())
+	for range n {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.sidecar.Admin+"/board/live", nil)
+		require.NoError(b.school.t, err)
+		request.Header.Set("Cookie", cookie)
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(b.school.t, err)
+		require.Equal(b.school.t, http.StatusOK, response.StatusCode)
+		b.school.t.Cleanup(func() { _ = response.Body.Close() })
+	}
+	return cancel
 }
 
 // status is what the admin address answers to a request.

@@ -96,15 +96,17 @@ function listen() {
   })
 }
 
+// again finds out why there is no stream, which an EventSource does not tell, and tries once more.
 async function again() {
+  const look = new AbortController()
   try {
-    const response = await fetch('/board/history', {
-      credentials: 'same-origin',
-      headers: { Accept: 'application/json' },
-    })
-    if (response.status === 401) return location.assign('/sign-in')
+    const { status } = await fetch('/board/live', { credentials: 'same-origin', signal: look.signal })
+    if (status === 401) return location.assign('/sign-in')
+    if (status === 503) link('lost', 'Too many pages are open')
   } catch {
     // not there yet
+  } finally {
+    look.abort()
   }
   listen()
 }
