@@ -9,6 +9,8 @@
 //
 //	page ──GET, POST──▶ room ──▶ supabase, as the user ──▶ rpc/enter_zoom_meeting and its like
 //
+//	operator ──▶ admin, which asks for the token ──▶ board ──▶ supabase ──▶ rpc/lesson_timeline and its like
+//
 // main wires the rooms, waits for a signal, and closes them in the order in
 // which an event goes through them.
 package main

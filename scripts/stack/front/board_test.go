@@ -306,7 +306,14 @@ func TestTheBoardSaysWhenItIsNotLive(t *testing.T) {
 	b.until("wide", `document.querySelector('#now-title').textContent === 'All is well'`)
 
 	// Signing out ends what is open in that session, and no other.
+	// Whoever signs in again is where they were.
+	read[any](b.browser, "wide", "location.hash = 'history'")
 	read[any](b.browser, "wide", "fetch('/sign-out', {method: 'POST', redirect: 'manual'}).then(() => null)")
+	b.until("wide", `location.pathname === '/sign-in'`)
+	b.fill("wide", "#token", boardToken)
+	b.press("wide", "Enter")
+	b.until("wide", isLive+` && location.hash === '#history' && !document.querySelector('[data-view=history]').hidden`)
+	b.click("wide", ".top form button")
 	b.until("wide", `location.pathname === '/sign-in'`)
 	b.until("narrow", isLive)
 

@@ -3,7 +3,7 @@
 //
 // One stream of server-sent events says how things are. Whatever a view shows beside that it asks for when it is looked at.
 
-import { $, say, show, setZone, clock, length, many } from './dom.js'
+import { $, say, show, setZone, clock, toDoor } from './dom.js'
 import * as now from './now.js'
 import * as lesson from './lesson.js'
 import * as dead from './dead.js'
@@ -101,7 +101,7 @@ async function again() {
   const look = new AbortController()
   try {
     const { status } = await fetch('/board/live', { credentials: 'same-origin', signal: look.signal })
-    if (status === 401) return location.assign('/sign-in')
+    if (status === 401) return toDoor()
     if (status === 503) link('lost', 'Too many pages are open')
   } catch {
     // not there yet
@@ -145,5 +145,8 @@ document.addEventListener('visibilitychange', () => {
 
 window.addEventListener('hashchange', () => route())
 $('skip').addEventListener('click', () => $('main').focus())
+if (!location.hash && sessionStorage.getItem('view'))
+  window.history.replaceState(null, '', sessionStorage.getItem('view'))
+sessionStorage.removeItem('view')
 route(true)
 listen()

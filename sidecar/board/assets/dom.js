@@ -138,7 +138,7 @@ export async function ask(path, options = {}) {
     throw new Error('The sidecar does not answer.')
   }
   if (response.status === 401) {
-    location.assign('/sign-in')
+    toDoor()
     return new Promise(() => {}) // the page goes
   }
   if (!response.ok) {
@@ -146,6 +146,12 @@ export async function ask(path, options = {}) {
     throw new Error(sentence(said.error ?? `The sidecar answers ${response.status}.`))
   }
   return options.raw ? response : response.json()
+}
+
+// toDoor goes where one signs in, and remembers the view, to come back to.
+export function toDoor() {
+  sessionStorage.setItem('view', location.hash)
+  location.assign('/sign-in')
 }
 
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
