@@ -9,6 +9,8 @@
 //
 //	page ──GET, POST──▶ room ──▶ supabase, as the user ──▶ rpc/enter_zoom_meeting and its like
 //
+//	operator ──▶ admin, which asks for the token ──▶ board ──▶ supabase ──▶ rpc/lesson_timeline and its like
+//
 // Beside them watch looks out for what nobody would notice: that Zoom is silent.
 //
 // main wires the rooms, waits for a signal, and closes them in the order in

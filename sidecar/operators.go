@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -9,7 +10,10 @@ import (
 	"time"
 
 	"zoom-attendance/sidecar/admin"
+	"zoom-attendance/sidecar/board"
+	"zoom-attendance/sidecar/explain"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/watch"
 )
 
 // tokenLeast is how many characters ADMIN_TOKEN has at least.
@@ -75,4 +79,38 @@ func noLetter(err error) error {
 		return admin.ErrNoLetter
 	}
 	return err
+}
+
+// marksOf gives the board what the watch finds wrong.
+func marksOf(lookout *watch.Watch) func() []board.Mark {
+	return func() (marks []board.Mark) {
+		for _, m := range lookout.Marks() {
+			marks = append(marks, board.Mark(m))
+		}
+		return marks
+	}
+}
+
+// forBoard is the project as the board wants it.
+type forBoard struct{ forExplaining }
+
+func (f forBoard) LessonTimeline(ctx context.Context, meeting, date string) (json.RawMessage, error) {
+	return f.Client.LessonTimeline(ctx, meeting, date, f.policy)
+}
+
+// Explain has the answer in words.
+func (f forBoard) Explain(ctx context.Context, meeting, student, date string) (json.RawMessage, error) {
+	q := explain.Question{Meeting: meeting, Student: student, Date: date}
+	body, err := f.forExplaining.Explain(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	words, err := explain.Describe(body, q, f.Timezone())
+	switch {
+	case errors.Is(err, explain.ErrNothing):
+		return nil, fmt.Errorf("%w: %w", board.ErrNothing, err)
+	case err != nil:
+		return nil, err
+	}
+	return json.Marshal(words)
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // What explain_attendance says is what the rows say, and the rules: for every
-// enrolled student, on every day of every meeting of lessons made up as above.
+// enrolled student, on every day of every meeting of lessons made up as above. And
+// a line of lesson_timeline says the same.
 
 func TestAnExplanationAgreesWithTheRowsAndTheRules(t *testing.T) {
 	db := openOrderDatabase(t)
@@ -69,6 +70,10 @@ func explainAll(ctx context.Context, db *pgxpool.Pool, l lesson) error {
 		for _, day := range days {
 			var instances []string
 			var shown []simulate.Participant
+			lines, err := timeline(ctx, db, m.Number, day, l.policy)
+			if err != nil {
+				return err
+			}
 			for _, seat := range l.school.Enrolments {
 				if seat.ClassID != m.ClassID {
 					continue
@@ -87,6 +92,9 @@ func explainAll(ctx context.Context, db *pgxpool.Pool, l lesson) error {
 				key := simulate.Record{StudentID: seat.StudentID, ClassID: m.ClassID, Date: day}
 				if err := e.agrees(verdicts[key], records[key], m.ID, seat.StudentID, shown); err != nil {
 					return fmt.Errorf("%s of %s on %s: %w\nexplained as %+v", l.labels().Replace(seat.StudentID), l.labels().Replace(m.ID), day, err, e)
+				}
+				if err := lines[seat.StudentID].agrees(e); err != nil {
+					return fmt.Errorf("the line of %s in %s on %s: %w\nexplained as %+v", l.labels().Replace(seat.StudentID), l.labels().Replace(m.ID), day, err, e)
 				}
 			}
 		}
@@ -162,4 +170,63 @@ func explain(ctx context.Context, db *pgxpool.Pool, meeting, student, day string
 		return e, fmt.Errorf("explain: %w", err)
 	}
 	return e, json.Unmarshal(answer, &e)
+}
+
+// line is what lesson_timeline says of somebody.
+type line struct {
+	ID, Kind  string
+	Intervals []struct {
+		From, To time.Time
+		Why      string
+	}
+	Union           []struct{ From, To time.Time }
+	Seconds         int
+	Verdict, Record string
+	Overridden      bool
+}
+
+// timeline asks the real function, as the board does, and returns the lines of
+// the school's people by their ids.
+func timeline(ctx context.Context, db *pgxpool.Pool, meeting, day string, policy simulate.Policy) (map[string]line, error) {
+	var body []byte
+	if err := db.QueryRow(ctx, "select public.lesson_timeline($1, $2::date, $3::jsonb)", meeting, day, asJSON(policy)).Scan(&body); err != nil {
+		return nil, fmt.Errorf("ask for the timeline: %w", err)
+	}
+	var answer struct {
+		Outcome string
+		People  []line
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, err
+	}
+	lines := map[string]line{}
+	for _, one := range answer.People {
+		if one.ID != "" {
+			lines[one.ID] = one
+		}
+	}
+	return lines, nil
+}
+
+// agrees says how a line differs from the explanation, if it does.
+func (l line) agrees(e explained) error {
+	counted := 0
+	for _, stay := range l.Intervals {
+		if stay.Why == "" {
+			counted++
+		}
+	}
+	switch {
+	case l.Kind != "enrolled":
+		return fmt.Errorf("they are %q", l.Kind)
+	case l.Seconds != e.Seconds:
+		return fmt.Errorf("%d seconds", l.Seconds)
+	case !slices.Equal(l.Union, e.Union):
+		return fmt.Errorf("another union: %v", l.Union)
+	case counted != len(e.Intervals):
+		return fmt.Errorf("%d intervals count", counted)
+	case l.Verdict != e.Verdict, l.Record != e.Record, l.Overridden != e.Overridden:
+		return fmt.Errorf("verdict %q, record %q, overridden %t", l.Verdict, l.Record, l.Overridden)
+	}
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"zoom-attendance/sidecar/admin"
+	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/relay"
@@ -94,14 +95,19 @@ func serve(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	pages := board.New(board.Options{
+		Metrics: metrics, School: forBoard{forExplaining{project, c.policy()}}, Marks: marksOf(lookout),
+		Timezone: c.AttendanceTimezone, Version: version(), Log: log,
+	})
 	operators := admin.New(admin.Options{
-		Token: c.AdminToken, Inbox: forOperators{kept}, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Log: log,
+		Token: c.AdminToken, Inbox: forOperators{kept}, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
 	})
 	private, err := listen(c.AdminAddr, operators, hook.ServerOptions{Log: log})
 	if err != nil {
 		return errors.Join(err, public.listener.Close())
 	}
 	private.server.RegisterOnShutdown(operators.Stop)
+	private.server.RegisterOnShutdown(pages.Stop)
 
 	group, ctx := errgroup.WithContext(ctx)
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
@@ -112,6 +118,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	group.Go(func() error { return carrier.Run(working) })
 	group.Go(func() error { return secrets.run(working) })
 	group.Go(func() error { return lookout.Run(working) })
+	group.Go(func() error { return pages.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()
 		defer stopWorking()

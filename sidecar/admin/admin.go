@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"zoom-attendance/sidecar/visitor"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -57,26 +59,34 @@ type Inbox interface {
 	Replay(ctx context.Context, since time.Time, want func(body []byte) bool, settled func()) (Kept, error)
 }
 
-// Options are what the room needs. Each field but Token must be set.
+// Options are what the room needs. Each field but Token and Pages must be set.
 type Options struct {
 	Token   zoom.Secret  // what requests must carry; empty: only metrics are served
 	Inbox   Inbox        //
 	Metrics http.Handler // of /metrics
+	Pages   Pages        // at / and beneath /board/; nil: none
 	Log     *slog.Logger
 }
 
 // Room answers on the admin address.
 type Room struct {
 	Options
-	routes  *http.ServeMux
-	working sync.Mutex      // by what shows its progress
-	life    context.Context // until Stop
-	stop    context.CancelFunc
+	routes   *http.ServeMux
+	working  sync.Mutex      // by what shows its progress
+	life     context.Context // until Stop
+	stop     context.CancelFunc
+	sessions sessions
+	attempts *visitor.Limiter
+	origin   *http.CrossOriginProtection
+	salt     zoom.Secret // of the addresses in attempts
 }
 
 // New returns the room. Stop ends what takes long.
 func New(o Options) *Room {
-	r := &Room{Options: o, routes: http.NewServeMux()}
+	r := &Room{
+		Options: o, routes: http.NewServeMux(), attempts: visitor.NewLimiter(signIns),
+		origin: http.NewCrossOriginProtection(), salt: zoom.Secret(rand.Text()),
+	}
 	r.life, r.stop = context.WithCancel(context.Background())
 	r.routes.Handle("GET /metrics", o.Metrics)
 	r.route("GET /dead", r.list)
@@ -86,6 +96,9 @@ func New(o Options) *Room {
 	r.route("DELETE /dead/{id}", r.drop)
 	r.route("GET /replay", r.count)
 	r.route("POST /replay", r.replay)
+	if o.Pages != nil {
+		r.servePages()
+	}
 	r.route("/", func(http.ResponseWriter, *http.Request) error {
 		return refusal{http.StatusNotFound, "nothing of that name, or another method"}
 	})
@@ -99,29 +112,43 @@ func (r *Room) Stop() { r.stop() }
 func (r *Room) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if err := r.admit(req); err != nil {
-		r.Log.LogAttrs(req.Context(), slog.LevelWarn, "an admin request was refused", slog.String(zoom.LogReason, err.Error()))
-		refuse(w, err)
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	if r.outside(w, req) {
 		return
 	}
-	r.routes.ServeHTTP(w, req)
+	inside, end, err := r.admit(req)
+	if err != nil {
+		r.turnAway(w, req, err)
+		return
+	}
+	defer end()
+	r.routes.ServeHTTP(w, inside)
 }
 
-// admit says why a request may not come in, or nil. Hashes are compared, so that
-// the time it takes tells nothing of the token, nor of its length.
-func (r *Room) admit(req *http.Request) error {
+// admit lets a request in, or says why it may not come. The one it returns ends
+// when whoever sent it has no business here any more.
+func (r *Room) admit(req *http.Request) (inside *http.Request, end context.CancelFunc, err error) {
 	if r.Token == "" {
 		if req.URL.Path == "/metrics" {
-			return nil
+			return req, func() {}, nil
 		}
-		return refusal{http.StatusForbidden, "ADMIN_TOKEN must be set where the sidecar runs, and here; without it only /metrics is served"}
+		return nil, nil, errNoToken
+	}
+	if inside, end, err = r.inSession(req); inside != nil || err != nil {
+		return inside, end, err
 	}
 	given, bearer := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
-	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(r.Token))
-	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 || !bearer {
-		return refusal{http.StatusUnauthorized, "ADMIN_TOKEN is missing or wrong"}
+	if !r.isToken(given) || !bearer {
+		return nil, nil, errToken
 	}
-	return nil
+	return req, func() {}, nil
+}
+
+// isToken compares hashes, so that the time it takes tells nothing of the token,
+// nor of its length.
+func (r *Room) isToken(given string) bool {
+	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(r.Token))
+	return r.Token != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 // refusal is an error with an answer of its own.

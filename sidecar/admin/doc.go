@@ -10,6 +10,7 @@
 //	sidecar dead …    ──▶ /dead    ──▶ list, show, put back, drop ──▶ ZOOM_DEAD
 //	sidecar replay …  ──▶ /replay  ──▶ count, hand out again      ──▶ ZOOM_EVENTS
 //	Prometheus        ──▶ /metrics
+//	a browser         ──▶ /        ──▶ the pages that main gave it: the board
 //
 // # Who may
 //
@@ -19,6 +20,14 @@
 // letters holds nothing personal. One that is shown is the body as Zoom sent it,
 // with names and e-mails. Each action is one log line: what, which ids, how
 // many; never a body.
+//
+// A browser signs in once: a form posts the token to /sign-in and gets a cookie
+// (HttpOnly, SameSite=Strict, Secure behind TLS) with a random id, which opens
+// all that the header does, for 12 hours or until it signs out; a restart ends
+// every session. The token is in no URL and no log. With the cookie, what changes
+// something must come from our own page, by Sec-Fetch-Site or Origin, or is
+// answered 403; so is whatever another page's script or picture asks for. An address that keeps trying tokens is answered 429 for a few
+// seconds at a time. Signing out ends what is still being answered.
 //
 // # The interface
 //
@@ -30,6 +39,9 @@
 //	GET    /replay?since=TIME&meeting=N   how many events a replay would hand out
 //	POST   /replay?since=TIME&meeting=N   hand them out again; progress
 //	GET    /metrics                       for Prometheus
+//	GET    /, /board/…                    the pages
+//	GET    /sign-in, POST /sign-in        the form, and what it sends
+//	POST   /sign-out                      ends the session
 //
 // An answer is JSON; one that is not 200 has an "error". Progress is a line of
 // JSON a few times a second, of which the last has "ended" or an "error". One

@@ -42,12 +42,9 @@ func (a answer) bar(p *page) {
 	p.line("")
 	p.line("%s %s %s", p.clock(from), &drawn, p.clock(to))
 
-	at, says := a.threshold(p)
+	at, says := a.mark(p)
 	cell := min(max(int(place(at)), 0), barWidth-1)
 	pad := len("15:04:05 ") + cell
-	if at.After(to) {
-		says = spelt(a.Policy.MinSeconds) + " would be longer than the lesson so far"
-	}
 	if says = "▲ " + says; pad+utf8.RuneCountInString(says) > 100 { // to the left of the mark, then
 		says = strings.TrimPrefix(says, "▲ ") + " ▲"
 		pad -= utf8.RuneCountInString(says) - 1
@@ -55,7 +52,16 @@ func (a answer) bar(p *page) {
 	p.line("%s%s", strings.Repeat(" ", max(pad, 0)), says)
 }
 
-// threshold is where the mark stands, and what it says.
+// mark is where the mark of the threshold stands, and what it says there.
+func (a answer) mark(p *page) (time.Time, string) {
+	at, says := a.threshold(p)
+	if _, to := a.span(); at.After(to) {
+		says = spelt(a.Policy.MinSeconds) + " would be longer than the lesson so far"
+	}
+	return at, says
+}
+
+// threshold is when they had been there for long enough, or would have been.
 func (a answer) threshold(p *page) (time.Time, string) {
 	enough := time.Duration(a.Policy.MinSeconds) * time.Second
 	left := enough

@@ -13,6 +13,8 @@
 //	what the app saw   and what that was worth
 //	the record         what stood there before, and who outranks whom
 //
+// [Describe] gives the same in pieces, for a page to arrange.
+//
 // What a name holds is shown, never obeyed: a terminal's control characters come
 // out as their code.
 package explain

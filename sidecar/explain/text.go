@@ -116,17 +116,29 @@ func spelt(seconds int) string {
 }
 
 func (a answer) meetings(p *page) {
-	if len(a.Meetings) < 2 {
+	held := a.held()
+	if len(held) == 0 {
 		return
 	}
 	p.line("")
-	p.line("The class met %d times that day; the first of these decides:", len(a.Meetings))
+	p.line("The class met %d times that day; the first of these decides:", len(held))
 	table := tablewriter.NewWriter(p)
 	table.Header("meeting", "number", "counted", "would be")
-	for _, m := range a.Meetings {
-		_ = table.Append(string(m.Title), string(m.Number), spelt(m.Seconds), cmp.Or(string(m.Verdict), "nothing yet"))
+	for _, h := range held {
+		_ = table.Append(h.Title, h.Number, h.Counted, h.Verdict)
 	}
 	_ = table.Render()
+}
+
+// held is the class's meetings of that day, if there were several.
+func (a answer) held() (all []Held) {
+	if len(a.Meetings) < 2 {
+		return nil
+	}
+	for _, m := range a.Meetings {
+		all = append(all, Held{string(m.Title), string(m.Number), spelt(m.Seconds), cmp.Or(string(m.Verdict), "nothing yet")})
+	}
+	return all
 }
 
 func (a answer) events(p *page) {
@@ -138,6 +150,18 @@ func (a answer) events(p *page) {
 	p.line("What Zoom told of them, times in %s:", p.zone)
 	table := tablewriter.NewWriter(p)
 	table.Header("time", "they", "device", "name shown", "known by", "counts")
+	for _, t := range a.told(p) {
+		counts := p.Green("yes")
+		if !t.Counts {
+			counts = p.Faint("no: " + t.Why)
+		}
+		_ = table.Append(t.At, t.They, fmt.Sprint(t.Device), t.Name, t.By, counts)
+	}
+	_ = table.Render()
+}
+
+// told is the events as they are shown.
+func (a answer) told(p *page) (all []Told) {
 	devices := map[word]int{}
 	for _, e := range a.Events {
 		if devices[e.Connection] == 0 {
@@ -147,14 +171,13 @@ func (a answer) events(p *page) {
 		if e.Approximate {
 			at = "about " + at
 		}
-		counts := p.Green("yes")
-		if !e.Counted {
-			counts = p.Faint("no: " + string(e.Why))
-		}
-		_ = table.Append(at, cmp.Or(map[string]string{"joined": "came", "left": "went"}[e.Kind], e.Kind), fmt.Sprint(devices[e.Connection]),
-			string(e.Name), cmp.Or(map[string]string{"key": "our key", "email": "e-mail", "name": "name, seen by the app"}[e.By], e.By), counts)
+		all = append(all, Told{
+			At: at, They: cmp.Or(map[string]string{"joined": "came", "left": "went"}[e.Kind], e.Kind), Device: devices[e.Connection],
+			Name: string(e.Name), By: cmp.Or(map[string]string{"key": "our key", "email": "e-mail", "name": "name, seen by the app"}[e.By], e.By),
+			Counts: e.Counted, Why: string(e.Why),
+		})
 	}
-	_ = table.Render()
+	return all
 }
 
 func (a answer) others(p *page) {
@@ -163,35 +186,54 @@ func (a answer) others(p *page) {
 	}
 	p.line("")
 	p.line("Under the same name, and not counted for them:")
-	for _, o := range a.Others {
-		p.line("  %s to %s  %q: %s", p.clock(o.From), p.clock(o.To), o.Name, o.Why)
+	for _, o := range a.otherwise(p) {
+		p.line("  %s", o)
 	}
+}
+
+// otherwise is the connections under their name, a line for each.
+func (a answer) otherwise(p *page) (lines []string) {
+	for _, o := range a.Others {
+		lines = append(lines, fmt.Sprintf("%s to %s  %q: %s", p.clock(o.From), p.clock(o.To), o.Name, o.Why))
+	}
+	return lines
 }
 
 func (a answer) app(p *page) {
 	p.line("")
+	for _, line := range a.seen(p) {
+		p.line("%s", line)
+	}
+}
+
+// seen is what the app saw, and what that is worth.
+func (a answer) seen(p *page) []string {
 	if len(a.App.Visits) == 0 {
-		p.line("The app did not see them.")
-		return
+		return []string{"The app did not see them."}
 	}
 	var seen []string
 	for _, v := range a.App.Visits {
 		seen = append(seen, map[string]string{"joined": "come at ", "left": "go at "}[v.Kind]+p.clock(v.At))
 	}
-	p.line("The app saw them %s.", strings.Join(seen, ", "))
-	p.line("What that is worth: %s.", a.App.Worth)
+	return []string{fmt.Sprintf("The app saw them %s.", strings.Join(seen, ", ")), fmt.Sprintf("What that is worth: %s.", a.App.Worth)}
 }
 
-// record says what stood there before, and who outranks whom.
 func (a answer) record(p *page) {
-	if a.Note == "" && a.SaidBefore == "" {
-		return
+	for i, line := range a.notes() {
+		if i == 0 {
+			p.line("")
+		}
+		p.line("%s", line)
 	}
-	p.line("")
+}
+
+// notes say what stood in the record before, and who outranks whom.
+func (a answer) notes() (lines []string) {
 	if a.SaidBefore != "" {
-		p.line("Before Zoom's word the record said: %s.", a.SaidBefore)
+		lines = append(lines, fmt.Sprintf("Before Zoom's word the record said: %s.", a.SaidBefore))
 	}
 	if a.Note != "" {
-		p.line("%s", a.Note)
+		lines = append(lines, string(a.Note))
 	}
+	return lines
 }

@@ -45,6 +45,41 @@ func TestTheAnswerInWords(t *testing.T) {
 	}
 }
 
+// What a page is given says the same as a terminal.
+func TestThePiecesAreThoseOfTheText(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			given, text, _ := strings.Cut(string(content), rule)
+			w, err := Describe(json.RawMessage(given), Question{}, "Europe/Berlin")
+			require.NoError(t, err)
+			said := append([]string{w.Answer, "Rule: " + w.Rule, w.Enough}, append(append(w.Others, w.App...), w.Notes...)...)
+			for _, told := range w.Told {
+				said = append(said, told.At, told.They, told.Name, told.By)
+			}
+			for _, held := range w.Meetings {
+				said = append(said, held.Title, held.Number, held.Counted, held.Verdict)
+			}
+			for _, words := range said {
+				require.Contains(t, text, words)
+			}
+			require.Equal(t, strings.Count(text, " came ")+strings.Count(text, " went "), len(w.Told))
+			require.Equal(t, strings.Contains(text, "What Zoom told"), len(w.Told) > 0)
+			if !w.Forgotten {
+				require.Equal(t, strings.Count(text, "░")+strings.Count(text, "█") > 0, w.To.After(w.From))
+			}
+		})
+	}
+	_, err = Describe(json.RawMessage(`{"outcome":"unknown_student"}`), Question{Student: "nobody"}, "UTC")
+	require.ErrorIs(t, err, ErrNothing)
+	_, err = Describe(json.RawMessage(`[]`), Question{}, "UTC")
+	require.Error(t, err)
+}
+
 // plain takes the colours off.
 func plain(text string) string {
 	for _, code := range []string{"0", "1", "2", "32"} {

@@ -16,3 +16,21 @@ func (c *Client) Explain(ctx context.Context, meeting, student, date string, p P
 		Policy  Policy `json:"policy"`
 	}{meeting, student, date, p})
 }
+
+// RecentLessons asks the project for its newest lessons, those in progress
+// first. It returns the function's array as it is.
+func (c *Client) RecentLessons(ctx context.Context) (json.RawMessage, error) {
+	var lessons json.RawMessage
+	err := c.Call(ctx, "recent_lessons", struct{}{}, &lessons)
+	return lessons, err
+}
+
+// LessonTimeline asks the project who was in a lesson and when, by Zoom's number
+// of the meeting and a date. It returns the function's object as it is.
+func (c *Client) LessonTimeline(ctx context.Context, meeting, date string, p Policy) (json.RawMessage, error) {
+	return c.Ask(ctx, "lesson_timeline", struct {
+		Meeting string `json:"meeting"`
+		Date    string `json:"date"`
+		Policy  Policy `json:"policy"`
+	}{meeting, date, p})
+}

@@ -36,6 +36,34 @@ func TestExplainIsForTheSecretKey(t *testing.T) {
 	require.Equal(t, "42501", e.Code)
 }
 
+func TestTheBoardsQuestionsAreForTheSecretKey(t *testing.T) {
+	p := stacktest.NewProject(t)
+	for sentence, ask := range map[string]struct {
+		question func(*supabase.Client) (json.RawMessage, error)
+		answer   string
+	}{
+		"the lessons": {func(c *supabase.Client) (json.RawMessage, error) { return c.RecentLessons(t.Context()) }, `[]`},
+		"a lesson": {func(c *supabase.Client) (json.RawMessage, error) {
+			return c.LessonTimeline(t.Context(), "81234567890", "2026-03-02", supabase.Policy{MinMinutes: 15, Timezone: "UTC"})
+		}, `{"outcome":"unknown_meeting"}`},
+	} {
+		for _, key := range []string{p.SecretKey, p.ServiceRoleKey, p.AnonKey} {
+			c, err := supabase.New(supabase.Options{URL: p.URL, Key: zoom.Secret(key)})
+			require.NoError(t, err)
+			answer, err := ask.question(c)
+			c.Close()
+			if key == p.SecretKey || key == p.ServiceRoleKey {
+				require.NoError(t, err, sentence)
+				require.JSONEq(t, ask.answer, string(answer), sentence)
+				continue
+			}
+			e, ok := errors.AsType[*supabase.Error](err)
+			require.True(t, ok, "%s: %v", sentence, err)
+			require.Equal(t, "42501", e.Code, sentence)
+		}
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

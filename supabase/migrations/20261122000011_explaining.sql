@@ -5,8 +5,9 @@
 -- nothing and decides nothing: how long somebody was there it asks of zoom.add_up and zoom.app_stay, and what a person's word
 -- is worth of zoom.weighed, as zoom.record_attendance does. A test plays random lessons and holds it to the rows.
 --
---   judge               what each meeting of the class on that date says
+--   judge               what each meeting of the class on that date says (judge_all: of many students)
 --   recognised_by       by what a connection is known
+--   explain_marks       each coming and going that Zoom told of, and why it does not count
 --   explain_stay        what Zoom told of them: the events, and the intervals that count
 --   explain_others      connections under their name that were not taken for them
 --   explain_app         what the app saw of them, and what that was worth
@@ -31,21 +32,25 @@ end
 $$;
 comment on function zoom.spelt is 'A length of time in words: 23 minutes 10 seconds.';
 
-create function zoom.judge(student uuid, class uuid, day date, min_seconds integer, app_joins text)
-returns table (meeting_id uuid, seconds integer, of_app boolean, is_in boolean, is_unseen boolean, verdict text)
+create function zoom.judge_all(students uuid[], class uuid, day date, min_seconds integer, app_joins text)
+returns table (student_id uuid, n bigint, meeting_id uuid, seconds integer, of_app boolean, is_in boolean, is_unseen boolean, verdict text)
 language plpgsql stable set search_path = '' as $$
 declare
   people zoom.person[] := array(
-    select row(run.meeting_id, day, class, student, null, null)::zoom.person
-    from zoom.instances run
-    where run.class_id = class and run.held_on = day
-    group by run.meeting_id
-    order by min(run.started_at), run.meeting_id);
+    select row(held.meeting_id, day, class, student.id, null, null)::zoom.person
+    from (
+      select run.meeting_id, min(run.started_at) as started_at
+      from zoom.instances run
+      where run.class_id = class and run.held_on = day
+      group by run.meeting_id
+    ) held
+    cross join unnest(students) student (id)
+    order by held.started_at, held.meeting_id);
 begin
   return query
   with said as (
     -- The rule of zoom.record_attendance.
-    select seen.n, seen.meeting_id, seen.is_in, app.is_settled is not null as of_app, held.has_ended,
+    select seen.n, seen.meeting_id, seen.user_id, seen.is_in, app.is_settled is not null as of_app, held.has_ended,
       seen.connection is null and app.is_settled is null as is_unseen,
       coalesce(app.is_settled, seen.is_settled) as is_settled, coalesce(app.duration, seen.duration) as seconds
     from unnest(people, zoom.add_up(people)) with ordinality seen (meeting_id, held_on, class_id, user_id, run_id, connection_key,
@@ -55,11 +60,14 @@ begin
       where run.class_id = class and run.held_on = day and run.meeting_id = seen.meeting_id
     ) held
     left join lateral (
-      select own.* from zoom.app_stay(row(seen.meeting_id, day, class, student, null, null)::zoom.person) own
+      select own.* from zoom.app_stay(row(seen.meeting_id, day, class, seen.user_id, null, null)::zoom.person) own
       where app_joins = 'count' and seen.connection is null
     ) app on app.is_settled is not null
   )
-  select said.meeting_id, said.seconds, said.of_app, said.is_in, said.is_unseen, (array['absent', 'partial', 'present'])[rank.verdict]
+  select said.user_id,
+    row_number() over (partition by said.user_id
+      order by rank.verdict desc nulls last, said.is_in desc nulls last, said.is_unseen, said.seconds desc, said.n),
+    said.meeting_id, said.seconds, said.of_app, said.is_in, said.is_unseen, (array['absent', 'partial', 'present'])[rank.verdict]
   from said
   cross join lateral (
     select case
@@ -67,11 +75,22 @@ begin
         when said.is_settled and said.seconds < min_seconds then 2
         when said.is_settled then 3
       end as verdict
-  ) rank
-  order by rank.verdict desc nulls last, said.is_in desc nulls last, said.is_unseen, said.seconds desc, said.n;
+  ) rank;
 end
 $$;
-comment on function zoom.judge is 'What each meeting of a class on a date says of a student, the one that decides first: how many seconds count, whether they are the app''s, whether they are in, whether nobody saw them, and the verdict; null for none yet.';
+comment on function zoom.judge_all is 'What each meeting of a class on a date says of each of these students: its place among them (the one that decides is 1), how many seconds count, whether they are the app''s, whether they are in, whether nobody saw them, and the verdict; null for none yet.';
+
+create function zoom.judge(student uuid, class uuid, day date, min_seconds integer, app_joins text)
+returns table (meeting_id uuid, seconds integer, of_app boolean, is_in boolean, is_unseen boolean, verdict text)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select judged.meeting_id, judged.seconds, judged.of_app, judged.is_in, judged.is_unseen, judged.verdict
+  from zoom.judge_all(array[student], class, day, min_seconds, app_joins) judged
+  order by judged.n;
+end
+$$;
+comment on function zoom.judge is 'What each meeting of a class on a date says of one student, the one that decides first: see zoom.judge_all.';
 
 create function zoom.recognised_by(seat_run bigint, seat_key text, out way text, out user_id uuid)
 language plpgsql stable set search_path = '' as $$
@@ -100,25 +119,47 @@ end
 $$;
 comment on function zoom.recognised_by is 'By what a connection would be recognised now (key, registration, email, name; null for nothing), and as whom.';
 
-create function zoom.explain_stay(person zoom.person, out events jsonb, out intervals jsonb, out counted tstzmultirange)
-language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+create function zoom.explain_marks(people zoom.person[])
+returns table (n bigint, run_id bigint, instance text, segment text, connection_key text, connection text,
+  kind text, at timestamptz, until timestamptz, name text, approximate boolean, reason text)
+language plpgsql stable set search_path = '' as $$
 begin
-  with mark as (
-    select run.run_id, run.instance, run.ended_at, run.class_id, seg.segment, seg.connection_key, coalesce(seg.connection, seg.segment) as connection,
-      told.kind, told.at, told.name, told.approximate,
+  return query
+  with seat as (
+    -- Each looked up for its person, as zoom.add_up does; but of all the day's runs, so that it can be said of one that it does not count.
+    select person.n, person.class_id as for_class, seg.*
+    from unnest(people) with ordinality person (meeting_id, held_on, class_id, user_id, run_id, connection_key, n)
+    cross join lateral (
+      select run.run_id, run.instance, run.ended_at, run.class_id, here.segment, here.connection_key, here.connection
+      from zoom.instances run
+      cross join lateral (
+        select own.* from zoom.segments own
+        where own.user_id = person.user_id and own.meeting_id = person.meeting_id and own.run_id = run.run_id
+        offset 0
+      ) here
+      where run.meeting_id = person.meeting_id and run.held_on = person.held_on and person.user_id is not null
+      union all
+      select run.run_id, run.instance, run.ended_at, run.class_id, guest.segment, guest.connection_key, guest.connection
+      from zoom.segments guest
+      join zoom.instances run on run.run_id = guest.run_id
+      where guest.connection_key = person.connection_key and guest.run_id = person.run_id and guest.user_id is null
+    ) seg
+  ), mark as (
+    select seat.n, seat.for_class, seat.run_id, seat.instance, seat.ended_at, seat.class_id, seat.segment, seat.connection_key,
+      coalesce(seat.connection, seat.segment) as connection, told.kind, told.at, told.name, told.approximate,
       lead(told.at) over visit as next_at, lag(told.kind) over visit as last_kind
-    from zoom.instances run
-    join zoom.segments seg on seg.run_id = run.run_id and seg.meeting_id = run.meeting_id and seg.user_id = person.user_id
-    join zoom.marks told on told.run_id = seg.run_id and told.segment = seg.segment
-    where run.meeting_id = person.meeting_id and run.held_on = person.held_on
-    window visit as (partition by run.run_id, seg.segment order by told.at, told.kind)
+    from seat
+    cross join lateral (
+      select own.* from zoom.marks own where own.run_id = seat.run_id and own.segment = seat.segment offset 0
+    ) told
+    window visit as (partition by seat.n, seat.run_id, seat.segment order by told.at, told.kind)
   ), part as (
     -- What ends it, as zoom.add_up has it.
     select mark.*, coalesce(mark.next_at, case when mark.ended_at is not null then greatest(mark.at, mark.ended_at) end) as until
     from mark
   ), span as (
     select part.*, case
-        when person.class_id is not null and part.class_id is distinct from person.class_id then 'that run counts for another class'
+        when part.for_class is not null and part.class_id is distinct from part.for_class then 'that run counts for another class'
         when part.kind = 'left' and part.last_kind is null then 'a leave without a join'
         when part.kind = 'left' and part.last_kind = 'left' then 'they had left already'
         when part.kind = 'left' then null
@@ -129,31 +170,36 @@ begin
       end as flaw
     from part
   ), judged as (
-    select span.*, coalesce(span.flaw, case when span.kind = 'joined' and exists (
-        -- Of two that are the same, the first counts.
-        select from span other
-        where other.kind = 'joined' and other.flaw is null and (other.run_id, other.segment, other.at) <> (span.run_id, span.segment, span.at)
-          and other.at <= span.at and other.until >= span.until
-          and (other.at < span.at or other.until > span.until or (other.run_id, other.segment) < (span.run_id, span.segment))
-      ) then 'another one of theirs covers it already' end) as why
+    -- One that began before it, or with it, and lasts as long covers it; of two that are the same, the first counts.
+    select span.*, coalesce(span.flaw, case when span.kind = 'joined' and span.until <= max(span.until) filter (where span.kind = 'joined' and span.flaw is null)
+        over (partition by span.n order by span.at, span.until desc, span.run_id, span.segment rows between unbounded preceding and 1 preceding)
+      then 'another one of theirs covers it already' end) as why
     from span
-  ), told as (
-    -- A leave counts if the stay that it ends does.
-    select judged.*, coalesce(judged.why, case when judged.kind = 'left' then lag(judged.why) over visit end) as reason
-    from judged
-    window visit as (partition by judged.run_id, judged.segment order by judged.at, judged.kind)
   )
+  -- A leave counts if the stay that it ends does.
+  select judged.n, judged.run_id, judged.instance::text, judged.segment::text, judged.connection_key::text, judged.connection::text,
+    judged.kind::text, judged.at, judged.until, judged.name::text, judged.approximate,
+    coalesce(judged.why, case when judged.kind = 'left' then lag(judged.why) over visit end)
+  from judged
+  window visit as (partition by judged.n, judged.run_id, judged.segment order by judged.at, judged.kind);
+end
+$$;
+comment on function zoom.explain_marks is 'What Zoom told of each of these people (n: their place): each joined or left, when a stay ended (null while it lasts), and why it does not count; null if it does.';
+
+create function zoom.explain_stay(person zoom.person, out events jsonb, out intervals jsonb, out counted tstzmultirange)
+language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+begin
   select
     coalesce(jsonb_agg(jsonb_build_object(
         'at', told.at, 'kind', told.kind, 'instance', told.instance, 'connection', told.connection, 'name', told.name,
         'approximate', told.approximate, 'by', (select case when known.user_id = person.user_id then known.way end from zoom.recognised_by(told.run_id, told.connection_key) known),
         'counted', told.reason is null, 'why', told.reason)
-      order by told.at, told.kind, told.run_id, told.segment), '[]'),
+      order by told.at, told.kind, told.run_id, told.segment collate "C"), '[]'),
     coalesce(jsonb_agg(jsonb_build_object('from', told.at, 'to', told.until, 'connection', told.connection)
-      order by told.at, told.until, told.run_id, told.segment) filter (where told.kind = 'joined' and told.reason is null), '[]'),
+      order by told.at, told.until, told.run_id, told.segment collate "C") filter (where told.kind = 'joined' and told.reason is null), '[]'),
     range_agg(tstzrange(told.at, told.until)) filter (where told.kind = 'joined' and told.reason is null)
   into events, intervals, counted
-  from told;
+  from zoom.explain_marks(array[person]) told;
 end
 $$;
 comment on function zoom.explain_stay is 'What Zoom told of a user in a meeting on a date: each event with how they were recognised and why it does not count if it does not, the intervals that count, and their union. If a class is given, only runs that count for it do.';
@@ -420,7 +466,7 @@ $$;
 comment on function public.explain_attendance is 'Why a student''s attendance is what it is, as an object, for the sidecar, admins, and those who oversee the meeting. meeting: Zoom''s number; student: an e-mail, whatever the case, or an id; date: the lesson''s, by default the latest; policy: as for apply_zoom_events (whose timezone gave the lesson its date when its events came). Answers outcome (ok, unknown_meeting, unknown_student, or no_lesson, with the latest date there was one) and what is known of meeting, student, date, policy; if ok also runs, events (what Zoom told of them, how they were recognised, whether it counted, else why not), others (connections under their name that were not taken for them, and why), app (what the app saw and what that was worth), intervals, union and seconds; and, where attendance_is_theirs to see (class teachers, admins), forgotten (zoom.forget removed what was known), meetings (those of the class on that date, the one that decides first), verdict, rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of the verdict) and a note on that. Changes nothing.';
 
 revoke execute on function
-  zoom.spelt, zoom.judge, zoom.recognised_by, zoom.explain_stay, zoom.explain_others, zoom.explain_app, zoom.explain_rule, zoom.explain_record
+  zoom.spelt, zoom.judge_all, zoom.judge, zoom.recognised_by, zoom.explain_marks, zoom.explain_stay, zoom.explain_others, zoom.explain_app, zoom.explain_rule, zoom.explain_record
 from public;
 revoke execute on function public.explain_attendance from public, anon;
 grant execute on function public.explain_attendance to authenticated, service_role;

@@ -29,7 +29,7 @@ func (d *dev) explain(out io.Writer, local bool) error {
 	return explanation.Execute(out, map[string]any{
 		"Local":          local,
 		"Sidecar":        d.settings.sidecarURL(),
-		"Metrics":        "http://" + d.settings["ADMIN_ADDR"] + "/metrics",
+		"Board":          "http://" + d.settings["ADMIN_ADDR"],
 		"Project":        d.settings["SUPABASE_URL"],
 		"Monitor":        monitorLink,
 		"PublishableKey": stack.PublishableKey,
@@ -46,7 +46,8 @@ func (d *dev) explain(out io.Writer, local bool) error {
 
 var explanation = template.Must(template.New("").Parse(`
   Sidecar          {{.Sidecar}}/api/zoom/webhook
-  Metrics          {{.Metrics}}   (curl -H 'Authorization: Bearer {{.AdminToken}}')
+  Board            {{.Board}}   (sign in with {{.AdminToken}})
+  Metrics          {{.Board}}/metrics   (curl -H 'Authorization: Bearer {{.AdminToken}}')
   Supabase         {{.Project}}
 {{- if .Local}}
   Class monitor    {{.Monitor}}
@@ -77,7 +78,7 @@ Ask for the meeting room, as a student's page does:
 
   curl -i {{.Sidecar}}/api/zoom/meetings/{{.Lesson}}/join -H 'Authorization: Bearer {{.StudentToken}}'
 
-Why is somebody marked as they are?
+Why is somebody marked as they are? Click them on the board, under Lessons, or:
 
   bin/sidecar explain --meeting 81234567890 --student maria@school.test
 

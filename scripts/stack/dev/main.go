@@ -50,7 +50,7 @@ stops everything; the data are there again next time.
 
   Supabase project   http://127.0.0.1:54321, the keys of every "supabase start"
   PostgreSQL         127.0.0.1:54322
-  sidecar            http://127.0.0.1:8080 (PORT), metrics on 127.0.0.1:9090 (ADMIN_ADDR)
+  sidecar            http://127.0.0.1:8080 (PORT), the operators' board on http://127.0.0.1:9090 (ADMIN_ADDR)
 
 With SUPABASE_URL and SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) in the environment or in
 .env, it starts nothing but the sidecar, against that project. All other settings of .env.example

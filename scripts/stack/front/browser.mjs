@@ -4,14 +4,24 @@
 //   {do: "open", page, url, width, height, dark, cookies}   a new page
 //   {do: "until", page, condition}                 waits until a JavaScript expression is true
 //   {do: "read", page, expression}                 its value
-//   {do: "shoot", page, path}                      a screenshot of the whole page
+//   {do: "shoot", page, path, only}                a screenshot of the whole page, or only of what is in the window
+//   {do: "fill", page, into, text}                 types into a field
+//   {do: "press", page, keys}                      presses keys, one after another
+//   {do: "click", page, on}
+//   {do: "axe", page}                              what axe-core finds, beyond the minor, in words
+//   {do: "pretend", page, url, answer}             the page is answered this, in JSON, when it asks for that address
+//   {do: "asked", page}                            the addresses that the page has asked for
 
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { chromium } from "playwright-core";
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox"] });
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const pages = new Map();
+const asked = new Map();
 const faults = []; // what pages complained of; any is told with the next answer
 
 const commands = {
@@ -20,6 +30,7 @@ const commands = {
     await context.addCookies(cookies.map((cookie) => ({ ...cookie, url })));
     const page = await context.newPage();
     page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
+    page.on("request", (request) => asked.set(name, [...(asked.get(name) ?? []), request.url()]));
     await page.goto(url);
     pages.set(name, page);
   },
@@ -33,7 +44,21 @@ const commands = {
     }
   },
   read: ({ page, expression }) => pages.get(page).evaluate(expression),
-  shoot: ({ page, path }) => pages.get(page).screenshot({ path, fullPage: true }).then(() => null),
+  shoot: ({ page, path, only }) => pages.get(page).screenshot({ path, fullPage: !only }).then(() => null),
+  fill: ({ page, into, text }) => pages.get(page).fill(into, text),
+  click: ({ page, on }) => pages.get(page).click(on),
+  async press({ page, keys }) {
+    for (const key of keys) await pages.get(page).keyboard.press(key);
+  },
+  async axe({ page }) {
+    await pages.get(page).evaluate(axe); // by the debugger, which the Content Security Policy does not bind
+    const { violations } = await pages.get(page).evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+    return violations
+      .filter(({ impact }) => impact !== "minor")
+      .flatMap(({ id, impact, nodes }) => nodes.map((node) => `${impact} ${id}: ${node.html}: ${node.failureSummary}`));
+  },
+  pretend: ({ page, url, answer }) => pages.get(page).route(url, (route) => route.fulfill({ json: answer })).then(() => null),
+  asked: async ({ page }) => asked.get(page) ?? [],
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -3,6 +3,7 @@
 //
 //	lesson ──▶ sidecar ──▶ PostgREST ──▶ rows ──▶ publication ──▶ realtime ──▶ follow.mjs   (Node)
 //	                                                                     └───▶ browser.mjs  (Chromium, the class monitor)
+//	           └─────▶ the operators' board ──────────────────────────────▶ browser.mjs  (and axe-core)
 //
 // Its tests hold that what is seen is right, complete, in order and seen by
 // those entitled alone, and that a lesson changes few rows. Its benchmark says

@@ -37,7 +37,8 @@ type school struct {
 	line    *line
 }
 
-func newSchool(t testing.TB) *school {
+// newSchool starts it all; env is added to the sidecar's settings.
+func newSchool(t testing.TB, env ...string) *school {
 	s := &school{Project: stacktest.NewProject(t), t: t}
 	seed, err := os.ReadFile("../../../supabase/seed.sql")
 	require.NoError(t, err)
@@ -47,7 +48,7 @@ func newSchool(t testing.TB) *school {
 	s.line.connect()
 	t.Cleanup(s.line.cut)
 	s.Gateway.Handle("/realtime/v1", s.line)
-	s.sidecar = s.StartSidecar()
+	s.sidecar = s.StartSidecar(env...)
 	return s
 }
 

@@ -23,11 +23,14 @@ const WebhookSecret = "secret-of-the-tests"
 
 // Sidecar is the real program, running against a project.
 type Sidecar struct {
-	URL  string // where Zoom would post its events
-	Base string // the address alone, without a path
+	URL   string // where Zoom would post its events
+	Base  string // the address alone, without a path
+	Admin string // where operators are served
 
-	admin string
-	t     testing.TB
+	token   string // ADMIN_TOKEN, or empty
+	running *stack.Program
+	log     *stack.Said
+	t       testing.TB
 }
 
 // buildSidecar builds the program once for all tests of a package.
@@ -71,7 +74,12 @@ func (p *Project) StartSidecar(env ...string) *Sidecar {
 			p.t.Logf("the sidecar said:\n%s", log)
 		}
 	})
-	s := &Sidecar{URL: "http://" + door + "/api/zoom/webhook", Base: "http://" + door, admin: "http://" + admin, t: p.t}
+	s := &Sidecar{URL: "http://" + door + "/api/zoom/webhook", Base: "http://" + door, Admin: "http://" + admin, running: running, log: log, t: p.t}
+	for _, setting := range env {
+		if token, ok := strings.CutPrefix(setting, "ADMIN_TOKEN="); ok {
+			s.token = token
+		}
+	}
 	if err := running.Await(p.t.Context(), patience, func(ctx context.Context) error { return s.get(ctx, "http://"+door+"/readyz", nil) }); err != nil {
 		p.t.Fatalf("%v\n%s", err, log)
 	}
@@ -86,7 +94,7 @@ func (s *Sidecar) AwaitSettled() {
 	defer cancel()
 	for {
 		accepted, settled := 0.0, 0.0
-		err := s.get(ctx, s.admin+"/metrics", func(line string) {
+		err := s.get(ctx, s.Admin+"/metrics", func(line string) {
 			accepted += sample(line, "sidecar_inbox_accepted_total")
 			settled += sample(line, "sidecar_inbox_settled_total")
 		})
@@ -105,11 +113,22 @@ func (s *Sidecar) AwaitSettled() {
 func (s *Sidecar) Metrics() string {
 	s.t.Helper()
 	var text strings.Builder
-	if err := s.get(s.t.Context(), s.admin+"/metrics", func(line string) { text.WriteString(line + "\n") }); err != nil {
+	if err := s.get(s.t.Context(), s.Admin+"/metrics", func(line string) { text.WriteString(line + "\n") }); err != nil {
 		s.t.Fatal(err)
 	}
 	return text.String()
 }
+
+// Stop stops it before the test ends.
+func (s *Sidecar) Stop() {
+	s.t.Helper()
+	if err := s.running.Stop(patience); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Log is what the sidecar has said so far.
+func (s *Sidecar) Log() string { return s.log.String() }
 
 // sample is the value that a line of Prometheus text has for a metric, else 0.
 func sample(line, metric string) float64 {
@@ -125,6 +144,9 @@ func (s *Sidecar) get(ctx context.Context, url string, line func(string)) error 
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
+	}
+	if s.token != "" && strings.HasPrefix(url, s.Admin) {
+		request.Header.Set("Authorization", "Bearer "+s.token)
 	}
 	request.Close = true // nothing is kept for a sidecar that the test will stop
 	response, err := http.DefaultClient.Do(request)

@@ -1,0 +1,168 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"zoom-attendance/sidecar/visitor"
+	"zoom-attendance/sidecar/zoom"
+)
+
+// Pages are what people see in a browser. They are served to whoever may come in;
+// who that is, this room says.
+type Pages interface {
+	http.Handler
+	// Open says of a path that anybody may have it: a style, a picture.
+	Open(path string) bool
+	// Door shows a page to whoever has not come in: what there is to say and, if
+	// that may help, a form that posts "token" to /sign-in.
+	Door(w http.ResponseWriter, status int, says string, form bool)
+}
+
+const (
+	pathSignIn  = "/sign-in"
+	pathSignOut = "/sign-out"
+)
+
+// signIns is how often each visitor may try: so many at once, and then one in that
+// time. It ends by itself, and who comes with the header never meets it.
+var signIns = visitor.Rate{Burst: 10, Every: 5 * time.Second, Clients: 1024}
+
+var (
+	errNoToken = refusal{http.StatusForbidden, "ADMIN_TOKEN must be set where the sidecar runs, and here; without it only /metrics is served"}
+	errToken   = refusal{http.StatusUnauthorized, "ADMIN_TOKEN is missing or wrong"}
+	errForged  = refusal{http.StatusForbidden, "the request did not come from the board's own page"}
+	errOften   = refusal{http.StatusTooManyRequests, "too many attempts from your address: wait " + signIns.Every.String() + " and try again"}
+)
+
+// What the door says.
+const (
+	saysNothing = ""
+	saysNoToken = "The board is closed: no ADMIN_TOKEN is set where the sidecar runs. Set one of 16 characters or more (openssl rand -hex 16 makes one), start the sidecar again, and sign in with it here."
+	saysWrong   = "That is not the ADMIN_TOKEN of this sidecar. It is in the environment that the sidecar was started with."
+)
+
+// servePages has the pages answer beside the JSON interface.
+func (r *Room) servePages() {
+	r.routes.Handle("GET /{$}", r.Pages)
+	r.routes.Handle("/board/", r.Pages)
+	r.routes.HandleFunc("POST "+pathSignOut, r.signOut)
+}
+
+// outside answers what is for those who have not come in, and says whether that
+// was it.
+func (r *Room) outside(w http.ResponseWriter, req *http.Request) bool {
+	switch {
+	case r.Pages == nil:
+		return false
+	case req.Method == http.MethodGet && r.Pages.Open(req.URL.Path):
+		r.Pages.ServeHTTP(w, req)
+	case r.Token != "" && req.Method == http.MethodGet && req.URL.Path == pathSignIn:
+		if r.sessions.of(req) != nil {
+			http.Redirect(w, req, "/", http.StatusSeeOther)
+			return true
+		}
+		r.Pages.Door(w, http.StatusOK, saysNothing, true)
+	case r.Token != "" && req.Method == http.MethodPost && req.URL.Path == pathSignIn:
+		r.signIn(w, req)
+	default:
+		return false
+	}
+	return true
+}
+
+// signIn opens a session for whoever gives the token.
+func (r *Room) signIn(w http.ResponseWriter, req *http.Request) {
+	host, _, _ := net.SplitHostPort(req.RemoteAddr)
+	err := r.judgeSignIn(w, req, visitor.HashAddress(r.salt, host))
+	r.record(req.Context(), "sign in", err)
+	switch err {
+	case nil:
+		r.sessions.finish(req)
+		http.SetCookie(w, cookie(req, r.sessions.begin()))
+		http.Redirect(w, req, "/", http.StatusSeeOther)
+	case errToken:
+		r.Pages.Door(w, http.StatusUnauthorized, saysWrong, true)
+	case errOften:
+		w.Header().Set("Retry-After", signIns.RetryAfter())
+		r.Pages.Door(w, http.StatusTooManyRequests, sentence(errOften), true)
+	default:
+		r.Pages.Door(w, http.StatusForbidden, sentence(err), true)
+	}
+}
+
+func (r *Room) judgeSignIn(w http.ResponseWriter, req *http.Request, who string) error {
+	if r.origin.Check(req) != nil {
+		return errForged
+	}
+	if !r.attempts.Allow(who, time.Now()) {
+		return errOften
+	}
+	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
+	if !r.isToken(req.PostFormValue("token")) {
+		return errToken
+	}
+	return nil
+}
+
+// signOut ends the session, with the pages that are open in it.
+func (r *Room) signOut(w http.ResponseWriter, req *http.Request) {
+	r.sessions.finish(req)
+	r.record(req.Context(), "sign out", nil)
+	http.SetCookie(w, cookie(req, ""))
+	http.Redirect(w, req, pathSignIn, http.StatusSeeOther)
+}
+
+// inSession is the request of somebody who has signed in, which ends when their
+// session does; nil without one.
+func (r *Room) inSession(req *http.Request) (*http.Request, context.CancelFunc, error) {
+	if r.Pages == nil || req.Header.Get("Authorization") != "" {
+		return nil, nil, nil
+	}
+	open := r.sessions.of(req)
+	if open == nil {
+		return nil, nil, nil
+	}
+	if !r.isOurPage(req) {
+		return nil, nil, errForged
+	}
+	ctx, end := context.WithCancel(req.Context())
+	forget := context.AfterFunc(open, end)
+	return req.WithContext(ctx), func() { forget(); end() }, nil
+}
+
+// isOurPage says whether a request with a cookie was sent by our own page, and not
+// by another that the same browser shows. Of what changes something the browser
+// has to say so; a page at another port of this host is another.
+func (r *Room) isOurPage(req *http.Request) bool {
+	site := req.Header.Get("Sec-Fetch-Site")
+	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return site == "" || site == "same-origin" || site == "none" || req.Header.Get("Sec-Fetch-Mode") == "navigate"
+	}
+	return (site != "" || req.Header.Get("Origin") != "") && r.origin.Check(req) == nil
+}
+
+// turnAway answers who may not come in: a browser with the door, all else with
+// the error.
+func (r *Room) turnAway(w http.ResponseWriter, req *http.Request, err error) {
+	isPage := r.Pages != nil && req.Method == http.MethodGet && strings.Contains(req.Header.Get("Accept"), "text/html")
+	switch {
+	case isPage && err == errNoToken:
+		r.Pages.Door(w, http.StatusForbidden, saysNoToken, false)
+	case isPage && err == errToken:
+		http.Redirect(w, req, pathSignIn, http.StatusSeeOther)
+	default:
+		r.Log.LogAttrs(req.Context(), slog.LevelWarn, "an admin request was refused", slog.String(zoom.LogReason, err.Error()))
+		refuse(w, err)
+	}
+}
+
+// sentence is an error as a page says it.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
