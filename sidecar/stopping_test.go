@@ -211,7 +211,7 @@ func TestAnInboxThatDoesNotCloseIsNotWaitedForAnyLonger(t *testing.T) {
 			p.start(ctx, t)
 			p.deliver(ctx, t, []byte(started))
 			wait(ctx, t, called) // so it is in hand
-			require.NoError(t, server.Signal(syscall.SIGSTOP))
+			halt(t, server)
 			p.signal(t, syscall.SIGTERM)
 			p.hears(ctx, t, 1, "closing the inbox")
 			if c.second {
@@ -221,6 +221,15 @@ func TestAnInboxThatDoesNotCloseIsNotWaitedForAnyLonger(t *testing.T) {
 			require.Contains(t, p.said(), c.says)
 		})
 	}
+}
+
+// halt stops a child in mid-course, and returns when all of its threads stand.
+func halt(t *testing.T, child *os.Process) {
+	require.NoError(t, child.Signal(syscall.SIGSTOP))
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(child.Pid, &status, syscall.WUNTRACED, nil)
+	require.NoError(t, err)
+	require.True(t, status.Stopped())
 }
 
 // startNats runs a NATS server until the test ends.
