@@ -44,6 +44,27 @@ func TestAPageIsToldHowItIsAtOnceAndThenEveryTwoSeconds(t *testing.T) {
 	})
 }
 
+func TestWhatAnotherSidecarOrAnEarlierStartSawOfZoomIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.run()()
+		at := time.Now().Add(-48 * time.Hour).Truncate(time.Second)
+		w.zoom.WithLabelValues("challenge").Set(float64(at.Unix()))
+		w.zoom.WithLabelValues("event").Set(0) // not known
+		p := w.look()
+		synctest.Wait()
+		now := p.now(t)
+		require.True(t, at.Equal(*now.LastChallenge))
+		require.Nil(t, now.LastEvent)
+
+		w.answers.WithLabelValues("200", "kept").Inc()
+		w.zoom.WithLabelValues("event").Set(float64(at.Unix()))
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		require.WithinDuration(t, time.Now(), *p.now(t).LastEvent, time.Minute, "our own is later")
+	})
+}
+
 func TestTheDatabaseIsAskedWhileSomebodyLooksAndOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

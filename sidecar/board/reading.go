@@ -16,7 +16,7 @@ type reading struct {
 	oldest          float64 // seconds
 	dead            float64
 	up              bool
-	lastEvent       time.Time // zero: none since the start
+	lastEvent       time.Time // of any sidecar, as far as is known; zero: none
 	lastChallenge   time.Time
 	answered, delay buckets
 }
@@ -32,6 +32,7 @@ func take(from prometheus.Gatherer, now time.Time) reading {
 	r := reading{at: now}
 	families, _ := from.Gather() // what could be read is there, whatever else could not
 	hasKept, hasChallenge := false, false
+	var everEvent, everChallenge time.Time // as all sidecars know, those before this start too
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
 			gauge, counter := m.GetGauge().GetValue(), m.GetCounter().GetValue()
@@ -57,6 +58,14 @@ func take(from prometheus.Gatherer, now time.Time) reading {
 				r.lastEvent = time.Unix(int64(gauge), 0)
 			case "sidecar_hook_last_challenge_timestamp_seconds":
 				r.lastChallenge = time.Unix(int64(gauge), 0)
+			case "sidecar_watch_zoom_timestamp_seconds":
+				switch at := time.Unix(int64(gauge), 0); {
+				case gauge == 0:
+				case labelled(m, "what", "event"):
+					everEvent = at
+				default:
+					everChallenge = at
+				}
 			case "sidecar_hook_answer_seconds":
 				r.answered = bucketsOf(m.GetHistogram())
 			case "sidecar_relay_delay_seconds":
@@ -71,7 +80,15 @@ func take(from prometheus.Gatherer, now time.Time) reading {
 	if !hasChallenge {
 		r.lastChallenge = time.Time{}
 	}
+	r.lastEvent, r.lastChallenge = later(r.lastEvent, everEvent), later(r.lastChallenge, everChallenge)
 	return r
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func labelled(m *dto.Metric, name, value string) bool {

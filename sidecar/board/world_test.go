@@ -77,6 +77,7 @@ type world struct {
 	up       prometheus.Gauge
 	answers  *prometheus.CounterVec
 	event    prometheus.Gauge
+	zoom     *prometheus.GaugeVec
 	delay    prometheus.Histogram
 	running  sync.WaitGroup
 }
@@ -92,6 +93,7 @@ func newWorld(t *testing.T) *world {
 		up:       f.NewGauge(prometheus.GaugeOpts{Name: "sidecar_relay_destination_up"}),
 		answers:  f.NewCounterVec(prometheus.CounterOpts{Name: "sidecar_hook_answers_total"}, []string{"status", "reason"}),
 		event:    f.NewGauge(prometheus.GaugeOpts{Name: "sidecar_hook_last_event_timestamp_seconds"}),
+		zoom:     f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidecar_watch_zoom_timestamp_seconds"}, []string{"what"}),
 		delay:    f.NewHistogram(prometheus.HistogramOpts{Name: "sidecar_relay_delay_seconds", Buckets: []float64{1, 2, 4}}),
 	}
 	w.up.Set(1)

@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -8,6 +10,7 @@ import (
 // metrics of the watch. Every series exists from the start.
 type metrics struct {
 	marks  *prometheus.GaugeVec
+	zoom   *prometheus.GaugeVec
 	alerts *prometheus.CounterVec
 }
 
@@ -18,16 +21,32 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "sidecar_watch_mark",
 			Help: "1 while the watch finds something wrong, by what it is: no_challenge, zoom_silent, lesson_silent, not_settling, clock_skew, old_secret.",
 		}, []string{"name"}),
+		zoom: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sidecar_watch_zoom_timestamp_seconds",
+			Help: "When any sidecar last answered Zoom's challenge, or kept an event, as the database knows; 0 until that is known.",
+		}, []string{"what"}),
 		alerts: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_watch_alerts_total",
 			Help: "Alerts to ALERT_URL, by result: sent, or failed when all tries did.",
 		}, []string{"result"}),
 	}
 	m.show(nil)
+	m.saw(nil, nil)
 	for _, result := range []string{"sent", "failed"} {
 		m.alerts.WithLabelValues(result)
 	}
 	return m
+}
+
+// saw shows when Zoom was last seen; nil: nobody knows.
+func (m metrics) saw(challenge, event *time.Time) {
+	for what, at := range map[string]*time.Time{"challenge": challenge, "event": event} {
+		seconds := 0.0
+		if at != nil {
+			seconds = float64(at.Unix())
+		}
+		m.zoom.WithLabelValues(what).Set(seconds)
+	}
 }
 
 // show shows which marks there are.

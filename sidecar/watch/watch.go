@@ -186,6 +186,7 @@ func (w *Watch) compare(ctx context.Context, r reading, found *findings) ([]toTe
 		return nil, err
 	}
 	tell := seen.Tell
+	w.metrics.saw(seen.ChallengeAt, seen.EventAt)
 	w.silence.judge(seen, w.marked, found)
 	w.mark(r.at, *found)
 	w.know(seen.Open)

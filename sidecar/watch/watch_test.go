@@ -90,10 +90,14 @@ func TestNoChallenge(t *testing.T) {
 		"the challenge that another sidecar got is one": func(t *testing.T) {
 			b := newBoard()
 			one, other := start(t, b, rarely), start(t, b, rarely)
+			require.Zero(t, other.seen("challenge"))
 			for range 3 {
+				at := time.Now()
 				one.challenged()
 				pass(72 * hour)
 				require.Empty(t, other.names())
+				require.Equal(t, at.Unix(), other.seen("challenge"))
+				require.Zero(t, other.seen("event"))
 			}
 		},
 		"while the database is away nobody can tell, and a mark stays": func(t *testing.T) {

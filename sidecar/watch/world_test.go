@@ -340,13 +340,23 @@ func (s *sidecar) names() []string {
 }
 
 // alerts is how many had a result, by the metric.
-func (s *sidecar) alerts(result string) (n float64) {
+func (s *sidecar) alerts(result string) float64 {
+	return s.metric("sidecar_watch_alerts_total", result)
+}
+
+// seen is when Zoom was last seen, by the metric; 0 for never.
+func (s *sidecar) seen(what string) int64 {
+	return int64(s.metric("sidecar_watch_zoom_timestamp_seconds", what))
+}
+
+// metric is what a metric says that has one label.
+func (s *sidecar) metric(name, label string) (n float64) {
 	families, err := s.shown.Gather()
 	require.NoError(s.t, err)
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "sidecar_watch_alerts_total" && m.GetLabel()[0].GetValue() == result {
-				n += m.GetCounter().GetValue()
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == label {
+				n += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}
