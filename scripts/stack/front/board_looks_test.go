@@ -66,11 +66,7 @@ func TestTheBoardShowsMarksFirstAndAThousandPeople(t *testing.T) {
 
 	b := boards{browser: openBrowser(t), school: &school{t: t}}
 	everywhere(func(page string) {
-		command := map[string]any{"do": "open", "page": page, "url": server.URL}
-		for key, value := range looks[page] {
-			command[key] = value
-		}
-		b.do(command)
+		b.open(page, server.URL)
 		b.until(page, `document.querySelector('#now-title').textContent === '2 things need a look' && document.querySelectorAll('#on li').length === 1`)
 		require.Equal(t, "(2) Now · Attendance board", read[string](b.browser, page, "document.title"))
 	})
@@ -80,9 +76,7 @@ func TestTheBoardShowsMarksFirstAndAThousandPeople(t *testing.T) {
 	everywhere(func(page string) {
 		b.until(page, `document.querySelector('#marks-bar').textContent === '2 things need a look'`)
 	})
-	for page := range looks {
-		b.do(map[string]any{"do": "shoot", "page": page, "only": true, "path": screenshots + "/board 15 thousand " + page + ".png"})
-	}
+	everywhere(func(page string) { b.picture(page, "15 thousand") })
 	b.fill("wide", "#lesson-search", "0777")
 	b.until("wide", `document.querySelectorAll('#lesson-people li').length === 1`)
 	b.click("wide", "#lesson-people button")

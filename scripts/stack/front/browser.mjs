@@ -5,6 +5,7 @@
 //   {do: "until", page, condition}                 waits until a JavaScript expression is true
 //   {do: "read", page, expression}                 its value
 //   {do: "shoot", page, path, only}                a screenshot of the whole page, or only of what is in the window
+//   {do: "paint", page, scheme}                    from then on in another colour scheme, light or dark
 //   {do: "fill", page, into, text}                 types into a field
 //   {do: "press", page, keys}                      presses keys, one after another
 //   {do: "click", page, on}
@@ -25,7 +26,7 @@ const asked = new Map();
 const faults = []; // what pages complained of; any is told with the next answer
 
 const commands = {
-  async open({ page: name, url, width, height, dark, cookies = [] }) {
+  async open({ page: name, url, width = 1280, height = 800, dark, cookies = [] }) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
     await context.addCookies(cookies.map((cookie) => ({ ...cookie, url })));
     const page = await context.newPage();
@@ -37,7 +38,8 @@ const commands = {
   // Not waitForFunction: it evaluates in the page, where the Content Security Policy forbids that.
   async until({ page, condition }) {
     const left = (error) => {
-      if (!String(error).includes("context was destroyed")) throw error; // on its way to another page
+      // On its way to another page, or not there yet.
+      if (!/context was destroyed|properties of null/.test(String(error))) throw error;
     };
     for (const end = Date.now() + 30_000; !(await pages.get(page).evaluate(condition).catch(left)); await setTimeout(30)) {
       if (Date.now() > end) throw new Error(`not true within 30 s; the page says: ${await pages.get(page).innerText("body")}`);
@@ -45,6 +47,7 @@ const commands = {
   },
   read: ({ page, expression }) => pages.get(page).evaluate(expression),
   shoot: ({ page, path, only }) => pages.get(page).screenshot({ path, fullPage: !only }).then(() => null),
+  paint: ({ page, scheme }) => pages.get(page).emulateMedia({ colorScheme: scheme }),
   fill: ({ page, into, text }) => pages.get(page).fill(into, text),
   click: ({ page, on }) => pages.get(page).click(on),
   async press({ page, keys }) {
