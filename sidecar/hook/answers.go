@@ -32,6 +32,8 @@ const (
 	reasonUnused    = "unused_event"
 	reasonNoMeeting = "no_meeting_id"
 	reasonChallenge = "challenge"
+	reasonUnsigned  = "unsigned_challenge"
+	reasonTrial     = "trial"
 	reasonAlive     = "alive"
 	reasonReady     = "ready"
 )

@@ -81,7 +81,8 @@ func TestWebhookAnswers(t *testing.T) {
 		{"an unsigned challenge with a bad token is refused", challenge("v0:1772440000:{}"), nil, 400, `{"error":"Invalid plainToken"}`, "invalid_token", false},
 		{"a signed challenge with a bad token is refused", challenge("v0:1772440000:{}"), []signer{signed(newest)}, 400, `{"error":"Invalid plainToken"}`, "invalid_token", false},
 		{"a challenge with a token of 129 characters is refused", challenge(strings.Repeat("a", 129)), nil, 400, `{"error":"Invalid plainToken"}`, "invalid_token", false},
-		{"an unsigned challenge is answered with the newest secret", challengeBody, nil, 200, challengeAnswer(newest, token), "challenge", false},
+		{"an unsigned challenge is answered with the newest secret", challengeBody, nil, 200, challengeAnswer(newest, token), "unsigned_challenge", false},
+		{"a trial of ours is answered and not taken for Zoom's", trialBody, []signer{signed(newest)}, 200, challengeAnswer(newest, zoom.TrialToken+"1"), "trial", false},
 		{"a challenge signed with the newest secret is answered with it", challengeBody, []signer{signed(newest)}, 200, challengeAnswer(newest, token), "challenge", false},
 		{"a challenge signed with the older secret is answered with that", challengeBody, []signer{signed(older)}, 200, challengeAnswer(older, token), "challenge", false},
 
@@ -386,7 +387,16 @@ func TestTheTimesOfEventsAndChallengesAreKnownAndHowFarTheClocksDiffer(t *testin
 	w.knock(t, challengeBody, signed(newest))
 	require.EqualValues(t, now.Add(90*time.Second).Unix(), event(), "what was refused is no event")
 	require.EqualValues(t, at.Unix(), challenge())
+
+	last := at
+	at = now.Add(3 * time.Minute)
+	w.knock(t, challengeBody)
+	w.knock(t, trialBody, signed(newest))
+	require.EqualValues(t, last.Unix(), challenge(), "neither a stranger's nor the doctor's says that Zoom still asks")
 }
+
+// trialBody is a challenge of the doctor's.
+var trialBody = challenge(zoom.TrialToken + "1")
 
 func TestWhatZoomSignedAndCameOutsideTheWindowIsCounted(t *testing.T) {
 	at := now

@@ -57,7 +57,7 @@ func newMetrics(reg prometheus.Registerer, secrets int, now time.Time) *metrics 
 	}
 	m.kept.Set(float64(now.Unix()))
 	m.challenge.Set(float64(now.Unix()))
-	for _, reason := range []string{reasonKept, reasonUnused, reasonNoMeeting, reasonChallenge, reasonAlive, reasonReady} {
+	for _, reason := range []string{reasonKept, reasonUnused, reasonNoMeeting, reasonChallenge, reasonUnsigned, reasonTrial, reasonAlive, reasonReady} {
 		m.answers.WithLabelValues(strconv.Itoa(http.StatusOK), reason)
 	}
 	for _, a := range answers {

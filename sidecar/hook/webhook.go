@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -118,7 +119,13 @@ func (d *door) challenge(v *visit, e zoom.Envelope, p proof) error {
 	if err != nil {
 		return err
 	}
-	v.reason, v.body = reasonChallenge, gin.H{"plainToken": e.PlainToken, "encryptedToken": encrypted}
+	switch v.reason = reasonChallenge; {
+	case p.err != nil:
+		v.reason = reasonUnsigned // anybody's, and no sign that Zoom still asks
+	case strings.HasPrefix(e.PlainToken, zoom.TrialToken):
+		v.reason = reasonTrial
+	}
+	v.body = gin.H{"plainToken": e.PlainToken, "encryptedToken": encrypted}
 	return nil
 }
 

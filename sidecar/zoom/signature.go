@@ -80,6 +80,10 @@ func Verify(secrets []Secret, signature, timestamp string, body []byte, now time
 	return -1, ErrMismatch
 }
 
+// TrialToken begins the token of a challenge that is no challenge of Zoom's: a
+// trial of ours, signed as Zoom's are.
+const TrialToken = "sidecar-trial-"
+
 // AnswerChallenge returns what an endpoint.url_validation event wants to hear:
 // the lower-case hex of HMAC-SHA256(secret, token).
 //
