@@ -23,8 +23,7 @@ func explainCommand() *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		return forExplaining{client, supabase.Policy{
-			MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone, AppJoins: c.AttendanceAppJoins}}, nil
+		return forExplaining{client, c.policy()}, nil
 	})
 }
 
