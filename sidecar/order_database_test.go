@@ -39,7 +39,7 @@ func openOrderDatabase(t *testing.T) *pgxpool.Pool {
 func enter(ctx context.Context, db *pgxpool.Pool, school simulate.School) error {
 	classes := []map[string]string{}
 	for _, id := range classIDs(school) {
-		classes = append(classes, map[string]string{"id": id, "name": "Class"})
+		classes = append(classes, map[string]string{"id": id, "name": "Class", "grade": "7", "section": "b", "subject": "Algebra"})
 	}
 	var batch pgx.Batch
 	for _, rows := range []struct {
@@ -47,7 +47,7 @@ func enter(ctx context.Context, db *pgxpool.Pool, school simulate.School) error 
 		of             any
 	}{
 		{"users", "id, email, name, role", school.Users},
-		{"classes", "id, name", classes},
+		{"classes", "id, name, grade, section, subject", classes},
 		{"class_students", "class_id, student_id", school.Enrolments},
 		{"zoom_meetings", "id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status", school.Meetings},
 		{"zoom.keys", "customer_key, meeting_id, user_id", school.Keys},

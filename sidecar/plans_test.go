@@ -21,7 +21,7 @@ const aMillionFacts = `
 set session_replication_role = replica; -- no foreign key checks while filling
 insert into users (id, email, name, role)
 select md5('u' || i)::uuid, 's' || i || '@school.test', 'Student ' || i, 'student' from generate_series(1, 2000) i;
-insert into classes (id, name) select md5('c' || c)::uuid, 'Class ' || c from generate_series(1, 50) c;
+insert into classes (id, name, grade, section, subject) select md5('c' || c)::uuid, 'Class ' || c, '7', 'b', 'Algebra' from generate_series(1, 50) c;
 insert into class_students (class_id, student_id)
 select md5('c' || (1 + (i - 1) / 40))::uuid, md5('u' || i)::uuid from generate_series(1, 2000) i;
 insert into zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, join_url, class_id)
@@ -52,7 +52,7 @@ insert into attendance_records (student_id, class_id, date, status)
 select md5('u' || i)::uuid, md5('c' || (1 + (i - 1) / 40))::uuid, '2026-01-05'::date + d, 'present' from generate_series(1, 2000) i, generate_series(0, 249) d;
 insert into zoom.verdicts (student_id, class_id, date, verdict) select student_id, class_id, date, 'present' from attendance_records;
 -- And a lecture with all of the first 500.
-insert into classes (id, name) values (md5('lecture')::uuid, 'Lecture');
+insert into classes (id, name, grade, section, subject) values (md5('lecture')::uuid, 'Lecture', '7', '', 'Algebra');
 insert into class_students (class_id, student_id) select md5('lecture')::uuid, md5('u' || i)::uuid from generate_series(1, 500) i;
 insert into zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, join_url, class_id)
 values (md5('lecture')::uuid, '90000000099', 'Lecture', 'recurring', '2026-01-05T08:00Z', 'https://zoom.test/', md5('lecture')::uuid);

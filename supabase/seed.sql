@@ -82,7 +82,7 @@ insert into public.classes (id, name, grade, section, teacher_id, subject, sched
 values
   ('00000000-0000-4000-8000-000000000c01', '7b', '7', 'b', '00000000-0000-4000-8000-000000000011', 'Mathematics', 'Monday to Friday, 8:00', '2.14'),
   ('00000000-0000-4000-8000-000000000c02', '8a', '8', 'a', '00000000-0000-4000-8000-000000000012', 'Physics', 'Tuesday and Thursday, 10:00', '3.02'),
-  ('00000000-0000-4000-8000-000000000c03', 'Chess club', null, null, '00000000-0000-4000-8000-000000000013', 'Chess', 'Wednesday, 15:00', 'Library')
+  ('00000000-0000-4000-8000-000000000c03', 'Chess club', 'all', '', '00000000-0000-4000-8000-000000000013', 'Chess', 'Wednesday, 15:00', 'Library')
 on conflict do nothing;
 
 insert into public.class_students (class_id, student_id)

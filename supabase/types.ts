@@ -8,29 +8,29 @@ export type Database = {
     Tables: {
       attendance_records: {
         Row: {
-          class_id: string;
+          class_id: string | null;
           created_at: string | null;
           date: string;
           id: string;
           status: string;
-          student_id: string;
+          student_id: string | null;
         };
         ComputedFields: never;
         Insert: {
-          class_id: string;
+          class_id?: string | null;
           created_at?: string | null;
           date: string;
           id?: string;
           status: string;
-          student_id: string;
+          student_id?: string | null;
         };
         Update: {
-          class_id?: string;
+          class_id?: string | null;
           created_at?: string | null;
           date?: string;
           id?: string;
           status?: string;
-          student_id?: string;
+          student_id?: string | null;
         };
         Relationships: [
           {
@@ -51,23 +51,23 @@ export type Database = {
       };
       class_students: {
         Row: {
-          class_id: string;
+          class_id: string | null;
           enrolled_at: string | null;
           id: string;
-          student_id: string;
+          student_id: string | null;
         };
         ComputedFields: never;
         Insert: {
-          class_id: string;
+          class_id?: string | null;
           enrolled_at?: string | null;
           id?: string;
-          student_id: string;
+          student_id?: string | null;
         };
         Update: {
-          class_id?: string;
+          class_id?: string | null;
           enrolled_at?: string | null;
           id?: string;
-          student_id?: string;
+          student_id?: string | null;
         };
         Relationships: [
           {
@@ -89,36 +89,36 @@ export type Database = {
       classes: {
         Row: {
           created_at: string | null;
-          grade: string | null;
+          grade: string;
           id: string;
           name: string;
           room: string | null;
           schedule: string | null;
-          section: string | null;
-          subject: string | null;
+          section: string;
+          subject: string;
           teacher_id: string | null;
         };
         ComputedFields: never;
         Insert: {
           created_at?: string | null;
-          grade?: string | null;
+          grade: string;
           id?: string;
           name: string;
           room?: string | null;
           schedule?: string | null;
-          section?: string | null;
-          subject?: string | null;
+          section: string;
+          subject: string;
           teacher_id?: string | null;
         };
         Update: {
           created_at?: string | null;
-          grade?: string | null;
+          grade?: string;
           id?: string;
           name?: string;
           room?: string | null;
           schedule?: string | null;
-          section?: string | null;
-          subject?: string | null;
+          section?: string;
+          subject?: string;
           teacher_id?: string | null;
         };
         Relationships: [
@@ -138,9 +138,9 @@ export type Database = {
           join_url: string | null;
           meeting_id: string;
           registered_at: string | null;
-          status: string;
+          status: string | null;
           updated_at: string | null;
-          user_id: string | null;
+          user_id: string;
           zoom_registrant_id: string | null;
         };
         ComputedFields: never;
@@ -150,9 +150,9 @@ export type Database = {
           join_url?: string | null;
           meeting_id: string;
           registered_at?: string | null;
-          status?: string;
+          status?: string | null;
           updated_at?: string | null;
-          user_id?: string | null;
+          user_id: string;
           zoom_registrant_id?: string | null;
         };
         Update: {
@@ -161,9 +161,9 @@ export type Database = {
           join_url?: string | null;
           meeting_id?: string;
           registered_at?: string | null;
-          status?: string;
+          status?: string | null;
           updated_at?: string | null;
-          user_id?: string | null;
+          user_id?: string;
           zoom_registrant_id?: string | null;
         };
         Relationships: [
@@ -187,21 +187,24 @@ export type Database = {
         Row: {
           created_at: string | null;
           id: string;
-          parent_id: string;
-          student_id: string;
+          parent_id: string | null;
+          relationship: string | null;
+          student_id: string | null;
         };
         ComputedFields: never;
         Insert: {
           created_at?: string | null;
           id?: string;
-          parent_id: string;
-          student_id: string;
+          parent_id?: string | null;
+          relationship?: string | null;
+          student_id?: string | null;
         };
         Update: {
           created_at?: string | null;
           id?: string;
-          parent_id?: string;
-          student_id?: string;
+          parent_id?: string | null;
+          relationship?: string | null;
+          student_id?: string | null;
         };
         Relationships: [
           {
@@ -222,33 +225,39 @@ export type Database = {
       };
       qr_attendance_sessions: {
         Row: {
-          class_id: string;
+          class_id: string | null;
           created_at: string | null;
           date: string;
-          expires_at: string | null;
+          end_time: string | null;
           id: string;
           qr_code: string;
+          require_location: boolean | null;
+          start_time: string;
           status: string;
           teacher_id: string | null;
         };
         ComputedFields: never;
         Insert: {
-          class_id: string;
+          class_id?: string | null;
           created_at?: string | null;
-          date?: string;
-          expires_at?: string | null;
+          date: string;
+          end_time?: string | null;
           id?: string;
           qr_code: string;
+          require_location?: boolean | null;
+          start_time: string;
           status?: string;
           teacher_id?: string | null;
         };
         Update: {
-          class_id?: string;
+          class_id?: string | null;
           created_at?: string | null;
           date?: string;
-          expires_at?: string | null;
+          end_time?: string | null;
           id?: string;
           qr_code?: string;
+          require_location?: boolean | null;
+          start_time?: string;
           status?: string;
           teacher_id?: string | null;
         };
@@ -273,27 +282,30 @@ export type Database = {
         Row: {
           checked_in_at: string | null;
           id: string;
+          ip_address: string | null;
           ip_hash: string | null;
           location_verified: boolean | null;
-          session_id: string;
-          student_id: string;
+          session_id: string | null;
+          student_id: string | null;
         };
         ComputedFields: never;
         Insert: {
           checked_in_at?: string | null;
           id?: string;
+          ip_address?: string | null;
           ip_hash?: string | null;
           location_verified?: boolean | null;
-          session_id: string;
-          student_id: string;
+          session_id?: string | null;
+          student_id?: string | null;
         };
         Update: {
           checked_in_at?: string | null;
           id?: string;
+          ip_address?: string | null;
           ip_hash?: string | null;
           location_verified?: boolean | null;
-          session_id?: string;
-          student_id?: string;
+          session_id?: string | null;
+          student_id?: string | null;
         };
         Relationships: [
           {
@@ -320,6 +332,7 @@ export type Database = {
           email: string;
           id: string;
           is_active: boolean | null;
+          must_change_password: boolean | null;
           name: string;
           phone: string | null;
           role: string;
@@ -333,6 +346,7 @@ export type Database = {
           email: string;
           id?: string;
           is_active?: boolean | null;
+          must_change_password?: boolean | null;
           name: string;
           phone?: string | null;
           role: string;
@@ -345,6 +359,7 @@ export type Database = {
           email?: string;
           id?: string;
           is_active?: boolean | null;
+          must_change_password?: boolean | null;
           name?: string;
           phone?: string | null;
           role?: string;
@@ -361,15 +376,15 @@ export type Database = {
           host_id: string | null;
           id: string;
           join_url: string;
-          meeting_type: string;
+          meeting_type: string | null;
           password: string | null;
           registration_enabled: boolean | null;
           registration_url: string | null;
           settings: Json | null;
           start_time: string;
           start_url: string | null;
-          status: string;
-          target_audience: string;
+          status: string | null;
+          target_audience: string | null;
           timezone: string | null;
           title: string;
           updated_at: string | null;
@@ -384,15 +399,15 @@ export type Database = {
           host_id?: string | null;
           id?: string;
           join_url: string;
-          meeting_type?: string;
+          meeting_type?: string | null;
           password?: string | null;
           registration_enabled?: boolean | null;
           registration_url?: string | null;
           settings?: Json | null;
           start_time: string;
           start_url?: string | null;
-          status?: string;
-          target_audience?: string;
+          status?: string | null;
+          target_audience?: string | null;
           timezone?: string | null;
           title: string;
           updated_at?: string | null;
@@ -406,15 +421,15 @@ export type Database = {
           host_id?: string | null;
           id?: string;
           join_url?: string;
-          meeting_type?: string;
+          meeting_type?: string | null;
           password?: string | null;
           registration_enabled?: boolean | null;
           registration_url?: string | null;
           settings?: Json | null;
           start_time?: string;
           start_url?: string | null;
-          status?: string;
-          target_audience?: string;
+          status?: string | null;
+          target_audience?: string | null;
           timezone?: string | null;
           title?: string;
           updated_at?: string | null;
@@ -445,9 +460,9 @@ export type Database = {
           id: string;
           join_time: string | null;
           leave_time: string | null;
-          meeting_id: string;
+          meeting_id: string | null;
           name: string | null;
-          status: string;
+          status: string | null;
           user_id: string | null;
           zoom_participant_id: string | null;
         };
@@ -459,9 +474,9 @@ export type Database = {
           id?: string;
           join_time?: string | null;
           leave_time?: string | null;
-          meeting_id: string;
+          meeting_id?: string | null;
           name?: string | null;
-          status?: string;
+          status?: string | null;
           user_id?: string | null;
           zoom_participant_id?: string | null;
         };
@@ -472,9 +487,9 @@ export type Database = {
           id?: string;
           join_time?: string | null;
           leave_time?: string | null;
-          meeting_id?: string;
+          meeting_id?: string | null;
           name?: string | null;
-          status?: string;
+          status?: string | null;
           user_id?: string | null;
           zoom_participant_id?: string | null;
         };

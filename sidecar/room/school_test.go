@@ -67,7 +67,7 @@ func newSchool(t testing.TB, changes ...func(*stack.PostgRESTConfig)) *school {
 	add(neighbour, "parent", "Nora Neighbour", "nora@elsewhere.test")
 	s.exec(t, `update public.users set is_active = false where id = $1`, s.people[gone])
 
-	class := s.row(t, `insert into public.classes (name, teacher_id) values ('Algebra', $1) returning id::text`, s.people[teacher])
+	class := s.row(t, `insert into public.classes (name, grade, section, subject, teacher_id) values ('Algebra', '7', 'b', 'Algebra', $1) returning id::text`, s.people[teacher])
 	for _, who := range []string{pupil, truant, gone} {
 		s.exec(t, `insert into public.class_students (class_id, student_id) values ($1, $2)`, class, s.people[who])
 	}

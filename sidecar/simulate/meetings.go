@@ -28,7 +28,7 @@ func makeMeetings(ctx context.Context, db *database, like stage, count int) (mad
 		m.numbers = append(m.numbers, number)
 		m.meetings = append(m.meetings, meeting)
 		m.classes = append(m.classes, class)
-		classes = append(classes, map[string]any{"id": class, "name": "Simulated class", "subject": "Made by sidecar simulate"})
+		classes = append(classes, map[string]any{"id": class, "name": "Simulated class", "grade": "", "section": "", "subject": "Made by sidecar simulate"})
 		for _, enrolment := range like.school.Enrolments {
 			enrolments = append(enrolments, map[string]any{"class_id": class, "student_id": enrolment.StudentID})
 		}

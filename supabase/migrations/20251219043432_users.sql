@@ -13,6 +13,7 @@ create table public.users (
   phone text,
   address text,
   is_active boolean default true,
+  must_change_password boolean default true,
   created_at timestamptz default now(),
   updated_at timestamptz default now()
 );
@@ -26,6 +27,7 @@ comment on column public.users.avatar is 'Address of a picture.';
 comment on column public.users.phone is 'A telephone number, as given.';
 comment on column public.users.address is 'A postal address, as given.';
 comment on column public.users.is_active is 'False for somebody who has left the school.';
+comment on column public.users.must_change_password is 'The app asks for a new password at the next login.';
 comment on column public.users.created_at is 'When the row was made.';
 comment on column public.users.updated_at is 'When the row was last changed.';
 

@@ -6,10 +6,10 @@
 create table public.classes (
   id uuid primary key default gen_random_uuid(),
   name text not null,
-  grade text,
-  section text,
+  grade text not null,
+  section text not null,
   teacher_id uuid references public.users (id) on delete set null,
-  subject text,
+  subject text not null,
   schedule text,
   room text,
   created_at timestamptz default now()
@@ -35,8 +35,8 @@ grant select, insert, update, delete on public.classes to service_role;
 
 create table public.class_students (
   id uuid primary key default gen_random_uuid(),
-  class_id uuid not null references public.classes (id) on delete cascade,
-  student_id uuid not null references public.users (id) on delete cascade,
+  class_id uuid references public.classes (id) on delete cascade,
+  student_id uuid references public.users (id) on delete cascade,
   enrolled_at timestamptz default now(),
   unique (class_id, student_id)
 );
@@ -56,8 +56,9 @@ grant select, insert, update, delete on public.class_students to service_role;
 
 create table public.parent_children (
   id uuid primary key default gen_random_uuid(),
-  parent_id uuid not null references public.users (id) on delete cascade,
-  student_id uuid not null references public.users (id) on delete cascade,
+  parent_id uuid references public.users (id) on delete cascade,
+  student_id uuid references public.users (id) on delete cascade,
+  relationship text default 'guardian' check (relationship in ('mother', 'father', 'guardian', 'other')),
   created_at timestamptz default now(),
   unique (parent_id, student_id)
 );
@@ -66,6 +67,7 @@ comment on table public.parent_children is 'Which parent may see which student.'
 comment on column public.parent_children.id is 'Generated.';
 comment on column public.parent_children.parent_id is 'The parent.';
 comment on column public.parent_children.student_id is 'The child.';
+comment on column public.parent_children.relationship is 'mother, father, guardian or other.';
 comment on column public.parent_children.created_at is 'When the row was made.';
 
 create index parent_children_student_id_idx on public.parent_children (student_id);

@@ -5,8 +5,8 @@
 
 create table public.attendance_records (
   id uuid primary key default gen_random_uuid(),
-  student_id uuid not null references public.users (id) on delete cascade,
-  class_id uuid not null references public.classes (id) on delete cascade,
+  student_id uuid references public.users (id) on delete cascade,
+  class_id uuid references public.classes (id) on delete cascade,
   date date not null,
   status text not null check (status in ('present', 'absent', 'late', 'excused', 'partial')),
   created_at timestamptz default now()
@@ -29,12 +29,14 @@ grant select, insert, update, delete on public.attendance_records to service_rol
 
 create table public.qr_attendance_sessions (
   id uuid primary key default gen_random_uuid(),
-  class_id uuid not null references public.classes (id) on delete cascade,
-  teacher_id uuid references public.users (id) on delete set null,
-  date date not null default current_date,
-  qr_code text not null,
+  class_id uuid references public.classes (id) on delete cascade,
+  teacher_id uuid references public.users (id) on delete cascade,
+  date date not null,
+  start_time time not null,
+  end_time time,
+  qr_code text not null unique,
   status text not null default 'active' check (status in ('active', 'expired')),
-  expires_at timestamptz,
+  require_location boolean default true,
   created_at timestamptz default now()
 );
 
@@ -43,9 +45,11 @@ comment on column public.qr_attendance_sessions.id is 'Generated.';
 comment on column public.qr_attendance_sessions.class_id is 'The class.';
 comment on column public.qr_attendance_sessions.teacher_id is 'Who shows the code.';
 comment on column public.qr_attendance_sessions.date is 'The date it counts for.';
+comment on column public.qr_attendance_sessions.start_time is 'When it was opened, by the school''s clock.';
+comment on column public.qr_attendance_sessions.end_time is 'When it was ended; null until then. Nothing ends by itself.';
 comment on column public.qr_attendance_sessions.qr_code is 'What the code says.';
 comment on column public.qr_attendance_sessions.status is 'active while it may be used, then expired.';
-comment on column public.qr_attendance_sessions.expires_at is 'When it stops being usable.';
+comment on column public.qr_attendance_sessions.require_location is 'Whether the app asks where the device is.';
 comment on column public.qr_attendance_sessions.created_at is 'When the row was made.';
 
 create index qr_attendance_sessions_class_id_idx on public.qr_attendance_sessions (class_id);
@@ -58,10 +62,11 @@ grant select, insert, update, delete on public.qr_attendance_sessions to service
 
 create table public.qr_checkins (
   id uuid primary key default gen_random_uuid(),
-  session_id uuid not null references public.qr_attendance_sessions (id) on delete cascade,
-  student_id uuid not null references public.users (id) on delete cascade,
+  session_id uuid references public.qr_attendance_sessions (id) on delete cascade,
+  student_id uuid references public.users (id) on delete cascade,
   checked_in_at timestamptz default now(),
   location_verified boolean default false,
+  ip_address text,
   unique (session_id, student_id)
 );
 
@@ -71,6 +76,7 @@ comment on column public.qr_checkins.session_id is 'The code that was used.';
 comment on column public.qr_checkins.student_id is 'The student.';
 comment on column public.qr_checkins.checked_in_at is 'When.';
 comment on column public.qr_checkins.location_verified is 'Whether the device was where the class is.';
+comment on column public.qr_checkins.ip_address is 'Not written any more: ip_hash is.';
 
 create index qr_checkins_student_id_idx on public.qr_checkins (student_id);
 

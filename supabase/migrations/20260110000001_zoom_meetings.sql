@@ -6,19 +6,19 @@
 create table public.zoom_meetings (
   id uuid primary key default gen_random_uuid(),
   zoom_meeting_id text unique not null,
-  host_id uuid references public.users (id) on delete cascade,
+  host_id uuid references public.users (id) on delete set null,
   title text not null,
   description text,
-  meeting_type text not null default 'scheduled' check (meeting_type in ('instant', 'scheduled', 'recurring')),
+  meeting_type text default 'scheduled' check (meeting_type in ('instant', 'scheduled', 'recurring')),
   start_time timestamptz not null,
   duration integer not null default 60,
   timezone text default 'UTC',
   join_url text not null,
   start_url text,
   password text,
-  status text not null default 'scheduled' check (status in ('scheduled', 'started', 'ended', 'cancelled')),
+  status text default 'scheduled' check (status in ('scheduled', 'started', 'ended', 'cancelled')),
   class_id uuid references public.classes (id) on delete set null,
-  target_audience text not null default 'class' check (target_audience in ('all', 'students', 'teachers', 'class', 'personal')),
+  target_audience text default 'class' check (target_audience in ('all', 'students', 'teachers', 'class', 'personal')),
   settings jsonb default '{}',
   created_at timestamptz default now(),
   updated_at timestamptz default now()
@@ -54,7 +54,7 @@ grant select, insert, update, delete on public.zoom_meetings to service_role;
 
 create table public.zoom_participants (
   id uuid primary key default gen_random_uuid(),
-  meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
+  meeting_id uuid references public.zoom_meetings (id) on delete cascade,
   user_id uuid references public.users (id) on delete set null,
   zoom_participant_id text,
   name text,
@@ -62,7 +62,7 @@ create table public.zoom_participants (
   join_time timestamptz,
   leave_time timestamptz,
   duration integer,
-  status text not null default 'invited' check (status in ('invited', 'joined', 'left')),
+  status text default 'invited' check (status in ('invited', 'joined', 'left')),
   created_at timestamptz default now(),
   unique (meeting_id, user_id)
 );

@@ -13,10 +13,10 @@ comment on column public.zoom_meetings.registration_enabled is 'Whether Zoom ask
 create table public.meeting_registrants (
   id uuid primary key default gen_random_uuid(),
   meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
-  user_id uuid references public.users (id) on delete cascade,
+  user_id uuid not null references public.users (id) on delete cascade,
   zoom_registrant_id text,
   join_url text,
-  status text not null default 'pending' check (status in ('pending', 'approved', 'denied')),
+  status text default 'pending' check (status in ('pending', 'approved', 'denied')),
   registered_at timestamptz default now(),
   created_at timestamptz default now(),
   updated_at timestamptz default now(),

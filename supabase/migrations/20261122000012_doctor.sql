@@ -96,7 +96,7 @@ begin
   begin
     insert into public.users (id, email, name, role)
     values (teacher, teacher || '@rehearsal.invalid', 'Rehearsal', 'teacher'), (student, student || '@rehearsal.invalid', 'Rehearsal', 'student');
-    insert into public.classes (id, name, teacher_id) values (class, 'Rehearsal', teacher);
+    insert into public.classes (id, name, grade, section, subject, teacher_id) values (class, 'Rehearsal', '', '', '', teacher);
     insert into public.class_students (class_id, student_id) values (class, student);
     insert into public.zoom_meetings (id, zoom_meeting_id, title, host_id, class_id, meeting_type, start_time, join_url)
     values (lesson, number, 'Rehearsal', teacher, class, 'scheduled', started, 'https://rehearsal.invalid/');

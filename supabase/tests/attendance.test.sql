@@ -11,7 +11,8 @@ insert into users (id, email, name, role) values
   ('00000000-0000-4000-8000-000000000003', 'chen@school.test', 'Chen Wei', 'student'),
   ('00000000-0000-4000-8000-000000000004', 'dora@school.test', 'Dora Kiss', 'student'),
   ('00000000-0000-4000-8000-000000000009', 'teacher@school.test', 'Tom Berg', 'teacher');
-insert into classes (id, name, teacher_id) values ('00000000-0000-4000-9000-000000000001', '7b', '00000000-0000-4000-8000-000000000009');
+insert into classes (id, name, grade, section, subject, teacher_id)
+values ('00000000-0000-4000-9000-000000000001', '7b', '7', 'b', 'Algebra', '00000000-0000-4000-8000-000000000009');
 insert into class_students (class_id, student_id)
 select '00000000-0000-4000-9000-000000000001', id from users where role = 'student' and email ilike '%@school.test'
   and id::text like '00000000-0000-4000-8000-%';

@@ -8,7 +8,7 @@ select plan(35);
 insert into users (id, email, name, role)
 select md5('board ' || name)::uuid, name || '@school.test', initcap(name) || ' Lind', case name when 'tara' then 'teacher' else 'student' end
 from unnest(array['ana', 'ben', 'chen', 'dora', 'visitor', 'tara']) name;
-insert into classes (id, name) values (md5('board 7b')::uuid, '7b');
+insert into classes (id, name, grade, section, subject) values (md5('board 7b')::uuid, '7b', '7', 'b', 'Algebra');
 insert into class_students (class_id, student_id)
 select md5('board 7b')::uuid, md5('board ' || name)::uuid from unnest(array['ana', 'ben', 'chen', 'dora']) name;
 insert into zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, timezone, join_url, class_id) values

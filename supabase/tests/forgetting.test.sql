@@ -8,8 +8,8 @@ select plan(20);
 insert into users (id, email, name, role) values
   ('00000000-0000-4000-8000-000000000001', 'maria@school.test', 'Maria Lind', 'student'),
   ('00000000-0000-4000-8000-000000000002', 'ben@school.test', 'Ben Okafor', 'student');
-insert into classes (id, name) values
-  ('00000000-0000-4000-9000-000000000001', '7b'), ('00000000-0000-4000-9000-000000000002', 'Extra');
+insert into classes (id, name, grade, section, subject) values
+  ('00000000-0000-4000-9000-000000000001', '7b', '7', 'b', 'Algebra'), ('00000000-0000-4000-9000-000000000002', 'Extra', '7', 'b', 'Algebra');
 insert into class_students (class_id, student_id)
 select class.id, pupil.id from classes class, users pupil
 where class.id::text like '00000000-0000-4000-9000-%' and pupil.id::text like '00000000-0000-4000-8000-%';

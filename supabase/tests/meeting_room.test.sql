@@ -8,7 +8,7 @@ select plan(42);
 insert into users (id, email, name, role)
 select md5('room ' || name)::uuid, name || '@school.test', case name when 'twin' then 'Ana Silva' when 'ana' then 'ana silva ' else initcap(name) || ' Lind' end, 'student'
 from unnest(array['maria', 'ben', 'chen', 'ana', 'twin', 'visitor']) name;
-insert into classes (id, name) values (md5('room 7b')::uuid, '7b');
+insert into classes (id, name, grade, section, subject) values (md5('room 7b')::uuid, '7b', '7', 'b', 'Algebra');
 insert into class_students (class_id, student_id)
 select md5('room 7b')::uuid, id from users where id in (select md5('room ' || name)::uuid from unnest(array['maria', 'ben', 'chen', 'ana', 'twin']) name);
 insert into zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, join_url, class_id) values

@@ -15,8 +15,8 @@ from generate_series(0, current_setting('bench.classes')::int - 1) c, generate_s
 insert into public.users (id, email, name, role)
 select student_id, email, name, 'student' from pupils;
 
-insert into public.classes (id, name)
-select distinct class_id, 'Class' from pupils;
+insert into public.classes (id, name, grade, section, subject)
+select distinct class_id, 'Class', '7', 'b', 'Algebra' from pupils;
 
 insert into public.class_students (class_id, student_id)
 select class_id, student_id from pupils;

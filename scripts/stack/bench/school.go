@@ -133,7 +133,7 @@ func (p *project) enter(ctx context.Context, lessons []lesson) error {
 	var meetings []simulate.Meeting
 	for _, l := range lessons {
 		users = append(users, l.class.students...)
-		classes = append(classes, map[string]string{"id": l.class.ClassID, "name": "Class"})
+		classes = append(classes, map[string]string{"id": l.class.ClassID, "name": "Class", "grade": "7", "section": "b", "subject": "Algebra"})
 		enrolments = append(enrolments, l.class.enrolments()...)
 		meetings = append(meetings, l.class.Meeting)
 	}
@@ -143,7 +143,7 @@ func (p *project) enter(ctx context.Context, lessons []lesson) error {
 		of                any
 	}{
 		{"users", "id, email, name, role", "id, email, name, role", users},
-		{"classes", "id, name", "id, name", classes},
+		{"classes", "id, name, grade, section, subject", "id, name, grade, section, subject", classes},
 		{"class_students", "class_id, student_id", "class_id, student_id", enrolments},
 		{"zoom_meetings", "id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status, join_url",
 			"id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status, 'https://zoom.test/j'", meetings},

@@ -68,7 +68,7 @@ func (w *world) lesson(school *simulate.School) simulate.Lesson {
 func (w *world) enter(ctx context.Context, school simulate.School) error {
 	var classes []map[string]string
 	for _, meeting := range school.Meetings {
-		classes = append(classes, map[string]string{"id": meeting.ClassID, "name": "Class"})
+		classes = append(classes, map[string]string{"id": meeting.ClassID, "name": "Class", "grade": "7", "section": "b", "subject": "Algebra"})
 	}
 	var batch pgx.Batch
 	for _, rows := range []struct {
@@ -76,7 +76,7 @@ func (w *world) enter(ctx context.Context, school simulate.School) error {
 		of                any
 	}{
 		{"users", "id, email, name, role", "id, email, name, role", school.Users},
-		{"classes", "id, name", "id, name", classes},
+		{"classes", "id, name, grade, section, subject", "id, name, grade, section, subject", classes},
 		{"class_students", "class_id, student_id", "class_id, student_id", school.Enrolments},
 		{"zoom_meetings", "id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status, join_url",
 			"id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status, 'https://zoom.test/j'", school.Meetings},

@@ -8,16 +8,16 @@ from (values
   ('anon', '42501'),
   ('unknown', 'nothing'),
   ('former admin', 'nothing'),
-  ('student', '7b closed code, 7b code, 7b late code'),
+  ('student', '7b closed code, 7b code, 7b old code'),
   ('other student', '8a code'),
   ('parent', 'nothing'),
-  ('class teacher', '7b closed code, 7b code, 7b late code'),
+  ('class teacher', '7b closed code, 7b code, 7b old code'),
   ('other teacher', '8a code'),
   ('host', 'nothing'),
-  ('admin', '7b closed code, 7b code, 7b late code, 8a code'),
-  ('service role', '7b closed code, 7b code, 7b late code, 8a code')
+  ('admin', '7b closed code, 7b code, 7b old code, 8a code'),
+  ('service role', '7b closed code, 7b code, 7b old code, 8a code')
 ) as matrix (who, seen);
-select is(pg_temp.tries(who, $$ insert into qr_attendance_sessions (class_id, date, qr_code) values (pg_temp.id('7b'), '2026-03-05', 'new') $$),
+select is(pg_temp.tries(who, $$ insert into qr_attendance_sessions (class_id, date, start_time, qr_code) values (pg_temp.id('7b'), current_date, '08:00', 'new') $$),
   outcome, format('%s shows a code of 7b: %s', who, outcome))
 from (values
   ('anon', '42501'), ('unknown', '42501'), ('former admin', '42501'), ('student', '42501'), ('parent', '42501'), ('class teacher', '1 row'),
@@ -48,7 +48,7 @@ from (values
   ('unknown', '7b code', 'unknown', '42501'),
   ('student', '7b code', 'student', '1 row'),
   ('student', '7b closed code', 'student', '42501'),
-  ('student', '7b late code', 'student', '42501'),
+  ('student', '7b old code', 'student', '42501'),
   ('student', '8a code', 'student', '42501'),
   ('classmate', '7b code', 'student', '42501'),
   ('other student', '8a code', 'other student', '1 row'),

@@ -45,7 +45,7 @@ from unnest(array['anon', 'student', 'parent', 'class teacher', 'admin']) as who
   $$ insert into users (email, name, role) values ('new@policies.test', 'new', 'admin') $$,
   $$ update users set role = 'admin' $$,
   $$ delete from users $$,
-  $$ insert into classes (name) values ('new') $$,
+  $$ insert into classes (name, grade, section, subject) values ('new', '7', 'b', 'Algebra') $$,
   $$ update classes set teacher_id = pg_temp.id('student') $$,
   $$ delete from classes $$,
   $$ insert into class_students (class_id, student_id) values (pg_temp.id('8a'), pg_temp.id('student')) $$,
