@@ -40,7 +40,8 @@ create type zoom.fact as (
   customer_key text collate "C",
   email text collate "C",
   name text collate "C",
-  user_id uuid
+  user_id uuid,
+  host_email text collate "C"
 );
 comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1. What the app saw has a user_id.';
 
@@ -271,14 +272,16 @@ begin
       said.n, said.kind, said.meeting, null, said.instance, null,
       case when said.user_id is null then date_trunc('second', said.at) else said.at end, coalesce(said.approximate, false),
       date_trunc('second', said.start), said.segment, nullif(said.connection, ''), nullif(said.zoom_user_id, ''),
-      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, ''), said.user_id
+      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, ''), said.user_id,
+      nullif(said.host_email, '')
     )::zoom.fact order by said.n)
   into facts
   from rows from (jsonb_to_recordset(events) as (
     kind text, meeting text, instance text, at timestamptz, approximate boolean, start timestamptz, segment text,
-    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text, "user" uuid
+    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text, "user" uuid,
+    host_email text
   )) with ordinality as said (kind, meeting, instance, at, approximate, start, segment,
-    connection, zoom_user_id, registrant_id, customer_key, email, name, user_id, n);
+    connection, zoom_user_id, registrant_id, customer_key, email, name, user_id, host_email, n);
 
   select min(f.n) into bad
   from unnest(facts) f
@@ -319,25 +322,29 @@ begin
     select f.meeting_id, f.instance,
       least(min(f.start), min(f.at) filter (where f.kind = 'started')) as stated_start,
       min(f.at) as first_at,
-      max(f.at) filter (where f.kind = 'ended') as ended_at
+      max(f.at) filter (where f.kind = 'ended') as ended_at,
+      max(f.host_email) as host_email
     from unnest(facts) f
     group by f.meeting_id, f.instance
   ), before as (
     select told.*, run.stated_start as was_stated_start, run.first_at as was_first_at, run.ended_at as was_ended_at,
-      run.forgotten_at is not null as is_forgotten
+      run.host_email as was_host_email, run.forgotten_at is not null as is_forgotten
     from told left join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
   ), kept as (
-    insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at)
-    select before.meeting_id, before.instance, before.stated_start, before.first_at, before.ended_at from before
+    insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at, host_email)
+    select before.meeting_id, before.instance, before.stated_start, before.first_at, before.ended_at, before.host_email
+    from before
     where not before.is_forgotten and (
       before.was_first_at is null
       or before.stated_start < coalesce(before.was_stated_start, 'infinity')
       or before.first_at < before.was_first_at
-      or before.ended_at > coalesce(before.was_ended_at, '-infinity'))
+      or before.ended_at > coalesce(before.was_ended_at, '-infinity')
+      or before.host_email > coalesce(before.was_host_email, ''))
     on conflict (meeting_id, instance) do update set
       stated_start = least(run.stated_start, excluded.stated_start),
       first_at = least(run.first_at, excluded.first_at),
-      ended_at = greatest(run.ended_at, excluded.ended_at)
+      ended_at = greatest(run.ended_at, excluded.ended_at),
+      host_email = greatest(run.host_email, excluded.host_email)
     returning run.run_id, run.meeting_id, run.instance
   )
   select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.ended_at > coalesce(before.was_ended_at, '-infinity'))
@@ -347,7 +354,7 @@ begin
   -- The facts of a run that was forgotten get no run: nothing is done with them.
   facts := array(
     select row(f.n, f.kind, f.meeting, f.meeting_id, f.instance, case when run.forgotten_at is null then run.run_id end, f.at, f.approximate, f.start, f.segment, f.connection,
-      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, null)::zoom.fact
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, null, f.host_email)::zoom.fact
     from unnest(facts) f
     join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 
@@ -1025,7 +1032,7 @@ begin
 
   facts := array(
     select row(f.n, f.kind, f.meeting, meeting.id, f.instance, null, f.at, f.approximate, f.start, f.segment, f.connection,
-      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, f.user_id)::zoom.fact
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, f.user_id, f.host_email)::zoom.fact
     from unnest(facts) f
     left join public.zoom_meetings meeting on meeting.zoom_meeting_id = f.meeting and meeting.id = any (meetings)
     order by f.n);
@@ -1112,7 +1119,7 @@ begin
     from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null or f.user_id is not null)) f);
 end
 $$;
-comment on function public.apply_zoom_events is 'Adds Zoom''s events, and what the app saw, to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects. Zoom''s have kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name; the app''s have kind (app_joined, app_left), meeting, at, user. policy: min_minutes (default 15), timezone (IANA name, default UTC, or "meeting") and app_joins (corroborate, the default: a name counts for a student who joined through the app; count: the app''s word does where Zoom saw nothing; ignore). Returns one outcome per event, in order: applied, duplicate, unknown_meeting; or applied with a customer_key that is none of ours for that meeting (unknown_key) or that another Zoom user shows at the same time (shared_key). Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
+comment on function public.apply_zoom_events is 'Adds Zoom''s events, and what the app saw, to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects. Zoom''s have kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name, host_email; the app''s have kind (app_joined, app_left), meeting, at, user. policy: min_minutes (default 15), timezone (IANA name, default UTC, or "meeting") and app_joins (corroborate, the default: a name counts for a student who joined through the app; count: the app''s word does where Zoom saw nothing; ignore). Returns one outcome per event, in order: applied, duplicate, unknown_meeting; or applied with a customer_key that is none of ours for that meeting (unknown_key) or that another Zoom user shows at the same time (shared_key). Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
 revoke execute on function public.apply_zoom_events from public, anon, authenticated;
 grant execute on function public.apply_zoom_events to service_role;
 
