@@ -516,6 +516,7 @@ export type Database = {
     };
     Functions: {
       apply_zoom_events: { Args: { events: Json; policy?: Json }; Returns: Json };
+      doubtful_meetings: { Args: { most?: number }; Returns: Json };
       enter_zoom_meeting: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       explain_attendance: { Args: { date?: string; meeting: string; policy?: Json; student: string }; Returns: Json };
       inspect_zoom_project: { Args: Record<PropertyKey, never>; Returns: Json };

@@ -31,6 +31,9 @@ func grants(want, have state) (faults []Fault) {
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(want.Tables)) {
+			if role != serviceRole && slices.Contains(have.grantedByApp(), name) {
+				continue // the app's own, whatever is granted there
+			}
 			if is, ok := have.Tables[name]; ok {
 				faults = append(faults, granted(name, role, want.Tables[name].Granted[role], is.Granted[role])...)
 			}
@@ -81,10 +84,31 @@ func listed(verbs []string) string {
 	return strings.Join(verbs[:last], ", ") + " or " + verbs[last]
 }
 
+// grantedByApp are the tables whose grants are the app's.
+func (have state) grantedByApp() []string {
+	tables := slices.Concat(have.Theirs, have.Granted)
+	slices.Sort(tables)
+	return slices.Compact(tables)
+}
+
+// leftOpen are the tables without row level security that the app has users read
+// by their grants alone.
+func (have state) leftOpen(want state) (names []string) {
+	for _, name := range have.Theirs {
+		if is, ok := have.Tables[name]; ok && is.open() && len(want.Tables[name].Key) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// open tells of a table that its policies are not in force.
+func (t table) open() bool { return t.Guarded == nil || !*t.Guarded }
+
 // security names the tables whose policies are not in force.
 func security(want, have state) (faults []Fault) {
 	for _, name := range tablesOf(want) {
-		if is, ok := have.Tables[name]; ok && (is.Guarded == nil || !*is.Guarded) {
+		if is, ok := have.Tables[name]; ok && is.open() && !slices.Contains(have.leftOpen(want), name) {
 			faults = append(faults, Fault{"row level security is off on " + name + ": its policies do nothing",
 				fmt.Sprintf("in the SQL editor: alter table %s enable row level security", name)})
 		}

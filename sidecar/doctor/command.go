@@ -37,7 +37,9 @@ fault from less than 64 MiB of free space on; the clock from a fifth of
 SIGNATURE_WINDOW on, and to be looked at from 10 seconds on. An answer to Zoom is
 at fault from 3 seconds on, and to be looked at from 1 second on.
 
-With --as it prints the titles of that user's meetings, and how many rows they see.
+It prints the titles and hosts of meetings that an admin should look at. With --as
+also the titles of that user's meetings, how many rows they see, and how many of
+those policies/README.md does not give them.
 
 Exit code 0: nothing failed. 1: something did, a setting too.`,
 		Example: `  sidecar doctor

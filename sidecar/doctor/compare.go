@@ -31,6 +31,11 @@ func (e *examination) compare(want, have state) {
 		checkPolicies:   policies(want, have),
 		checkGuards:     guards(want, have),
 		checkRealtime:   realtime(want, have),
+		checkAttendance: attendance(have),
+	}
+	looks := map[string][]Fault{
+		checkRealtime: identities(want, have, false),
+		checkRisks:    risks(want, have),
 	}
 	whole := true
 	for _, found := range faults {
@@ -51,8 +56,8 @@ func (e *examination) compare(want, have state) {
 			"so that supabase db push does not try again: supabase migration repair --status applied " + strings.Join(versions, " ")}}
 	}
 	for _, check := range catalog {
-		if opened := opened(want, have); check == checkPolicies && len(faults[check]) == 0 && len(opened) > 0 {
-			e.look(check, opened...)
+		if len(faults[check]) == 0 && len(looks[check]) > 0 {
+			e.look(check, looks[check]...)
 			continue
 		}
 		e.judge(check, faults[check], as(check, want, have))
@@ -70,15 +75,28 @@ func as(check string, want, have state) string {
 	case checkFunctions:
 		return fmt.Sprintf("all %d are this version's, and only those may execute them who should", len(want.Functions))
 	case checkGrants:
+		if theirs := have.grantedByApp(); len(theirs) > 0 {
+			return "each role may do what the policies speak of, visitors nothing; those of " + strings.Join(theirs, ", ") + " are the app's"
+		}
 		return "each role may do what the policies speak of, visitors nothing"
 	case checkSecurity:
+		if off := have.leftOpen(want); len(off) > 0 {
+			return fmt.Sprintf("is on for all tables but %s, which the app leaves open", strings.Join(off, ", "))
+		}
 		return fmt.Sprintf("is on for all %d tables", len(tablesOf(want)))
 	case checkKeys:
 		return "every table has its own"
 	case checkPolicies:
+		if n := len(want.Policies) - len(have.expectedOf(want)); n > 0 {
+			return fmt.Sprintf("all %d are as policies/ says; the app itself says who reads %s", len(want.Policies)-n, strings.Join(have.Theirs, ", "))
+		}
 		return fmt.Sprintf("all %d are as policies/ says", len(want.Policies))
 	case checkGuards:
 		return fmt.Sprintf("all %d triggers are on", len(want.Guards))
+	case checkAttendance:
+		return "its check knows every status that the sidecar writes"
+	case checkRisks:
+		return "the app's own rules open nothing that ours close"
 	default:
 		return "is told of " + strings.Join(want.Published, ", ")
 	}

@@ -13,11 +13,19 @@
 //	project, clock, key, database       who answers at SUPABASE_URL, and as whom
 //	migrations, functions, grants,      the project against expected.json; what is the
 //	row security, primary keys,         app's own is not ours to judge, unless it opens
-//	policies, guards, realtime          what ours close
+//	policies, guards, realtime,         what ours close
+//	attendance
+//	risks                               what of the app's own does: to be looked at
 //	round trip                          a lesson of nobody, applied and undone
+//	own rows                            people's writes of what is theirs, tried and undone
+//	meetings                            those that an admin should look at
 //	address, redirect, challenge,       with --url: what Zoom meets there, in as many
 //	unsigned, answer time               requests as there are secrets, and two
-//	seen                                with --as: what a user sees
+//	seen                                with --as: what a user sees, and what of it policies/README.md does
+//	                                    not give them
+//
+// On users, classes, class_students and parent_children a project may have readers
+// of its own. Then ours need not be there, and what is granted is the app's to say.
 //
 // # One cause, one failure
 //
@@ -25,6 +33,7 @@
 // cannot be told because of an earlier failure is skipped, and says because of
 // what: somebody who mends each failure has mended all.
 //
-// What it prints holds no secret, no key and no row of the school's but, with --as,
-// counts and the titles of that user's meetings.
+// What it prints holds no secret, no key and no row of the school's but the titles,
+// classes and hosts of doubtful meetings, the names of users who share an e-mail,
+// and, with --as, counts and the titles of that user's meetings.
 package doctor

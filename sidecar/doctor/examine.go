@@ -108,6 +108,7 @@ func Examine(ctx context.Context, p Place, q Question, tell func(Finding)) Repor
 	because := e.project(ctx)
 	if because == "" {
 		e.roundTrip(ctx)
+		e.meetings(ctx)
 	}
 	if q.URL != "" {
 		e.public(ctx, q.URL)
@@ -117,6 +118,58 @@ func Examine(ctx context.Context, p Place, q Question, tell func(Finding)) Repor
 	}
 	r.Findings = e.findings
 	return r
+}
+
+// mostMeetings is how many doubtful meetings are told one by one.
+const mostMeetings = 10
+
+// doubtful is doubtful_meetings' object.
+type doubtful struct {
+	Of       int `json:"of"`
+	Meetings []struct {
+		Number string `json:"number"`
+		Title  string `json:"title"`
+		Says   string `json:"says"`
+		Remedy string `json:"remedy"`
+	} `json:"meetings"`
+	Addresses []struct {
+		Says   string `json:"says"`
+		Remedy string `json:"remedy"`
+	} `json:"addresses"`
+}
+
+// meetings shows those that an admin should look at.
+func (e *examination) meetings(ctx context.Context) {
+	body, err := e.Project.Ask(ctx, "doubtful_meetings", struct {
+		Most int `json:"most"`
+	}{mostMeetings})
+	var d doubtful
+	if err == nil {
+		err = json.Unmarshal(body, &d)
+	}
+	if because := e.failed(checkMigrations, checkFunctions, checkGrants); err != nil && because != "" {
+		e.skip(because, checkMeetings)
+		return
+	}
+	if err != nil {
+		e.fail(checkMeetings, fault(err, "look at the project's dashboard, Reports and Logs; then again"))
+		return
+	}
+	var found []Fault
+	for _, m := range d.Meetings {
+		found = append(found, Fault{fmt.Sprintf("%q (%s): %s", m.Title, m.Number, m.Says), m.Remedy})
+	}
+	if more := d.Of - len(d.Meetings); more > 0 {
+		found = append(found, Fault{fmt.Sprintf("and %d more", more), "the board shows fifty; in the SQL editor: select public.doubtful_meetings(1000)"})
+	}
+	for _, a := range d.Addresses {
+		found = append(found, Fault{a.Says, a.Remedy})
+	}
+	if len(found) > 0 {
+		e.look(checkMeetings, found...)
+		return
+	}
+	e.ok(checkMeetings, "there is none that an admin should look at")
 }
 
 // settings makes each fault a line of its own.

@@ -19,6 +19,20 @@ type state struct {
 	Guards    []guard             `json:"guards"`
 	Published []string            `json:"published"`
 	Makes     map[string]string   `json:"makes"`
+
+	Identities map[string]string `json:"identities"` // of published tables: full, nothing or index; the others' is the default
+	Theirs     []string          `json:"theirs"`     // tables of people that the app's own rules let users read
+	Granted    []string          `json:"granted"`    // tables of people whose grants are as the app had them
+	Circles    []string          `json:"circles"`    // tables that policies of the app come back to
+	Narrow     []string          `json:"narrow"`     // checks of attendance that refuse partial
+	Risks      []risk            `json:"risks"`
+}
+
+// risk is something of the app's own that stays risky.
+type risk struct {
+	Of     string `json:"of"` // a table, view or function
+	What   string `json:"what"`
+	Remedy string `json:"remedy"`
 }
 
 type table struct {

@@ -74,6 +74,33 @@ func realtime(want, have state) (faults []Fault) {
 		faults = append(faults, Fault{fmt.Sprintf("the publication supabase_realtime does not carry %s: pages hear of no change there", strings.Join(missing, ", ")),
 			"in the SQL editor: alter publication supabase_realtime add table " + strings.Join(missing, ", ")})
 	}
+	return append(faults, identities(want, have, true)...)
+}
+
+// identities are the published tables, ours or the app's own, whose rows Realtime
+// should know by their primary keys and does not.
+func identities(want, have state, ours bool) (found []Fault) {
+	for _, name := range slices.Sorted(maps.Keys(have.Identities)) {
+		if _, known := want.Tables[name]; known != ours {
+			continue
+		}
+		said := map[string]string{
+			"full":    "is full: a stranger who subscribes hears which rows are deleted there",
+			"index":   "is an index: a stranger who subscribes hears its columns of each row that is deleted there",
+			"nothing": "is nothing: its rows cannot be changed while it is published",
+		}[have.Identities[name]]
+		found = append(found, Fault{fmt.Sprintf("the replica identity of %s %s", name, said),
+			fmt.Sprintf("in the SQL editor: alter table %s replica identity default", name)})
+	}
+	return found
+}
+
+// attendance names the checks by which a verdict of the sidecar's is refused.
+func attendance(have state) (faults []Fault) {
+	for _, name := range have.Narrow {
+		faults = append(faults, Fault{fmt.Sprintf("the check %s of public.attendance_records.status refuses partial: who came for less time than is enough cannot be recorded", name),
+			"in the SQL editor: call zoom.allow_partial()"})
+	}
 	return faults
 }
 

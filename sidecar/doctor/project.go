@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,12 +30,15 @@ const (
 )
 
 // catalog are the checks that ask the project's catalog.
-var catalog = []string{checkMigrations, checkFunctions, checkGrants, checkSecurity, checkKeys, checkPolicies, checkGuards, checkRealtime}
+var catalog = []string{checkMigrations, checkFunctions, checkGrants, checkSecurity, checkKeys, checkPolicies, checkGuards, checkRealtime, checkAttendance, checkRisks}
+
+// rehearsed are the checks that ask the project's tables, by its own functions.
+var rehearsed = []string{checkTrip, checkOwn, checkMeetings}
 
 // project looks at who answers, as whom, and how the project stands. It returns
 // because of what its functions cannot be called, or nothing.
 func (e *examination) project(ctx context.Context) (because string) {
-	after := append([]string{checkKey, checkDatabase}, append(catalog, checkTrip)...)
+	after := slices.Concat([]string{checkKey, checkDatabase}, catalog, rehearsed)
 	if name := e.wrong("SUPABASE_URL", "SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"); name != "" {
 		e.skip(name, append([]string{checkProject, checkClock}, after...)...)
 		return name

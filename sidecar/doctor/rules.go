@@ -9,7 +9,7 @@ import (
 
 // policies compares ours with what they should say.
 func policies(want, have state) (faults []Fault) {
-	for _, should := range want.Policies {
+	for _, should := range have.expectedOf(want) {
 		if _, ok := have.Tables[should.Table]; !ok {
 			continue
 		}
@@ -21,7 +21,18 @@ func policies(want, have state) (faults []Fault) {
 			faults = append(faults, Fault{fmt.Sprintf("%s is not as it should be: %s", said, differs), again(should.Table)})
 		}
 	}
-	return faults
+	return append(faults, circles(have)...)
+}
+
+// expectedOf are the policies of ours that should be there: on a table of people
+// that the app itself has users read, none has to be.
+func (have state) expectedOf(want state) (policies []policy) {
+	for _, p := range want.Policies {
+		if !slices.Contains(have.Theirs, p.Table) || slices.ContainsFunc(have.Policies, func(is policy) bool { return is.Table == p.Table && is.Name == p.Name }) {
+			policies = append(policies, p)
+		}
+	}
+	return policies
 }
 
 // again is how the rules of a table are brought back: its file may be run twice.
@@ -54,28 +65,44 @@ func (p policy) differs(is policy) string {
 var (
 	castName = regexp.MustCompile(`\(("?[a-z_.]+"?)\)::[a-z]+( varying)?`)
 	castWord = regexp.MustCompile(`('[^']*')::[a-z]+( varying)?`)
+
+	// asksApart is how a policy of ours asks once per statement.
+	asksApart = regexp.MustCompile(`\( ?SELECT (zoom\.\w+\(\)) AS \w+\)`)
+	castCall  = regexp.MustCompile(`(zoom\.\w+\(\))::uuid\[\]`)
 )
 
-// plain is an expression without what the catalog's way of printing adds: blanks,
-// and casts that say of which of the text types a column of the app's is.
+// plain is an expression without what makes no difference: blanks, casts that say
+// of which of the text types a column of the app's is, and whether ours ask their
+// functions once or, where policies of the app come back to the table, for each row.
 func plain(expression string) string {
 	expression = strings.Join(strings.Fields(expression), " ")
+	expression = castCall.ReplaceAllString(asksApart.ReplaceAllString(expression, "$1"), "$1")
 	return castWord.ReplaceAllString(castName.ReplaceAllString(expression, "$1"), "$1")
 }
 
-// opened are policies that are not ours and add to what ours allow, on the tables
-// whose access ours decide.
-func opened(want, have state) (found []Fault) {
-	for _, p := range have.Policies {
-		t, ours := want.Tables[p.Table]
-		if !ours || !p.Permissive || isTheApps(t.Granted[authenticated]) ||
-			slices.ContainsFunc(want.Policies, func(w policy) bool { return w.Table == p.Table && w.Name == p.Name }) {
-			continue
+// circles names the tables where a sub-select of ours makes writing fail.
+func circles(have state) (faults []Fault) {
+	for _, table := range have.Circles {
+		for _, p := range have.Policies {
+			if p.Table == table && asksApart.MatchString(p.Using+" "+p.Check) {
+				faults = append(faults, Fault{fmt.Sprintf("%q on %s has a sub-select, and policies of the app come back to that table: writing there fails for everybody (42P17)", p.Name, table),
+					fmt.Sprintf("in the SQL editor: call zoom.avoid_recursion('%s')", table)})
+				break // the remedy is for all of them
+			}
 		}
-		if slices.ContainsFunc(p.Roles, func(role string) bool { return slices.Contains([]string{"public", anon, authenticated}, role) }) {
-			found = append(found, Fault{fmt.Sprintf("%q on %s is not ours, and lets users %s more rows than ours do", p.Name, p.Table, map[string]string{
-				"select": "see", "insert": "add", "update": "change", "delete": "delete", "all": "see and write"}[p.Verb]),
-				fmt.Sprintf("see whether the app needs it; if not: drop policy %q on %s", p.Name, p.Table)})
+	}
+	return faults
+}
+
+// risks are what of the app's own rules somebody should look at. What is said of
+// ours already is left out.
+func risks(want, have state) (found []Fault) {
+	for _, r := range have.Risks {
+		said := slices.ContainsFunc(want.Policies, func(p policy) bool {
+			return p.Table == r.Of && strings.Contains(r.What, fmt.Sprintf(`policy "%s" `, p.Name))
+		}) || strings.HasPrefix(r.What, "row level security is off") && !slices.Contains(have.leftOpen(want), r.Of)
+		if !said {
+			found = append(found, Fault{r.Of + ": " + r.What, r.Remedy})
 		}
 	}
 	return found

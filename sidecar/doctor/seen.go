@@ -19,6 +19,12 @@ type view struct {
 		Table string `json:"table"`
 		Seen  *int   `json:"seen"` // nil: they may not look at all
 		Of    int    `json:"of"`
+
+		Beyond *int     `json:"beyond"` // of those seen, what the matrix does not give them; nil: it cannot be told
+		Ways   []string `json:"ways"`   // the app's policies that do
+
+		Code string `json:"code"` // of an error: looking fails
+		Says string `json:"says"`
 	} `json:"tables"`
 	Meetings []string `json:"meetings"`
 }
@@ -52,25 +58,73 @@ func (e *examination) seen(ctx context.Context, email, because string) json.RawM
 		e.fail(checkSeen, Fault{"nobody of the school has that e-mail", "give the one in the table users, in any case"})
 		return nil
 	}
-	says := "the view of an active " + v.Role
-	if !v.Active {
-		says = fmt.Sprintf("the view of a %s who has left the school (is_active is false)", v.Role)
-	}
-	e.ok(checkSeen, says)
+	e.judgeView(v)
 	return body
+}
+
+// judgeView holds what they see against what they should.
+func (e *examination) judgeView(v view) {
+	var failures, looks []Fault
+	for _, row := range v.Tables {
+		table := "public." + row.Table
+		if row.Code != "" {
+			failures = append(failures, Fault{fmt.Sprintf("they cannot read %s: %s (%s)", table, oneLine(row.Says), row.Code),
+				"look for it among the app's policies on " + table})
+		}
+		if row.Beyond == nil || *row.Beyond == 0 {
+			continue
+		}
+		ways, remedy := "row level security is off there", "write policies for what the app does there, and turn it on"
+		if len(row.Ways) > 0 {
+			quoted := make([]string, len(row.Ways))
+			for i, name := range row.Ways {
+				quoted[i] = fmt.Sprintf("%q", name)
+			}
+			ways, remedy = "let by "+strings.Join(quoted, ", "), "see whether the app needs that; if not, narrow that policy down, or drop it"
+		}
+		looks = append(looks, Fault{fmt.Sprintf("they see %d rows of %s that policies/README.md does not give them: %s", *row.Beyond, table, ways), remedy})
+	}
+	switch {
+	case len(failures) > 0 && e.failed(checkPolicies) != "":
+		e.skip(checkPolicies, checkSeen)
+	case len(failures) > 0:
+		e.fail(checkSeen, append(failures, looks...)...)
+	case len(looks) > 0:
+		e.look(checkSeen, looks...)
+	default:
+		e.ok(checkSeen, v.whose()+", and nothing beyond policies/README.md")
+	}
+}
+
+// whose says whose view it is.
+func (v view) whose() string {
+	if !v.Active {
+		return fmt.Sprintf("the view of a %s who has left the school (is_active is false)", v.Role)
+	}
+	return "the view of an active " + v.Role
 }
 
 // text is the view as a table. A title is shown, never obeyed.
 func (v view) text() string {
 	var b strings.Builder
+	if v.Role != "" {
+		fmt.Fprintf(&b, "%s\n", v.whose())
+	}
 	t := tablewriter.NewWriter(&b)
-	t.Header("table", "rows they see", "rows there are")
+	t.Header("table", "rows they see", "rows there are", "beyond policies/")
 	for _, row := range v.Tables {
 		seen := "may not look"
 		if row.Seen != nil {
 			seen = fmt.Sprint(*row.Seen)
 		}
-		_ = t.Append(row.Table, seen, fmt.Sprint(row.Of))
+		beyond := "cannot be told"
+		switch {
+		case row.Beyond != nil:
+			beyond = fmt.Sprint(*row.Beyond)
+		case row.Seen == nil:
+			beyond = ""
+		}
+		_ = t.Append(row.Table, seen, fmt.Sprint(row.Of), beyond)
 	}
 	_ = t.Render()
 	if len(v.Meetings) > 0 {

@@ -47,8 +47,9 @@ func (p *page) faults(label string, faults []Fault) {
 		if i > 0 {
 			label = strings.Repeat(" ", indent)
 		}
-		p.line("%s%s", label, f.Reason)
-		p.line("%sremedy: %s", strings.Repeat(" ", indent), f.Remedy)
+		// A title, a name or a policy is shown, never obeyed.
+		p.line("%s%s", label, terminal.Harmless(f.Reason))
+		p.line("%sremedy: %s", strings.Repeat(" ", indent), terminal.Harmless(f.Remedy))
 	}
 }
 

@@ -19,13 +19,23 @@ type rehearsal struct {
 	Participant  string   `json:"participant"`
 	SecondsShort *int     `json:"seconds_short"`
 	Attendance   string   `json:"attendance"`
+
+	Own []attempt `json:"own"`
+}
+
+// attempt is somebody who writes a row of their own, in their own session.
+type attempt struct {
+	Who   string `json:"who"` // their role at the school
+	Table string `json:"table"`
+	Code  string `json:"code"`
+	Says  string `json:"says"` // empty: they can
 }
 
 // roundTrip has a lesson of nobody applied and undone, as the relay would have it
 // applied.
 func (e *examination) roundTrip(ctx context.Context) {
 	if name := e.wrong("ATTENDANCE_"); name != "" {
-		e.skip(name, checkTrip)
+		e.skip(name, checkTrip, checkOwn)
 		return
 	}
 	began := time.Now()
@@ -42,7 +52,8 @@ func (e *examination) roundTrip(ctx context.Context) {
 		found = fault(err, "look at the project's dashboard, Reports and Logs; then again")
 	}
 	// Without these it cannot go well, and they have a remedy of their own.
-	because := e.failed(checkMigrations, checkFunctions, checkGrants, checkKeys)
+	because := e.failed(checkMigrations, checkFunctions, checkGrants, checkKeys, checkRealtime)
+	defer func() { e.ownRows(said.Own, err == nil) }()
 	switch {
 	case found.Reason == "":
 		e.ok(checkTrip, fmt.Sprintf("a lesson of nobody was recorded and undone in %s", short(took)))
@@ -53,6 +64,52 @@ func (e *examination) roundTrip(ctx context.Context) {
 	default:
 		e.fail(checkTrip, found)
 	}
+}
+
+// ownRows tells whether people can write what is their own.
+func (e *examination) ownRows(attempts []attempt, asked bool) {
+	var faults []Fault
+	told := map[string]bool{}
+	appsOwn := true
+	for _, a := range attempts {
+		if found := a.fault(); a.Says != "" && !told[found.Reason] {
+			told[found.Reason] = true
+			faults = append(faults, found)
+			appsOwn = appsOwn && a.isTheApps()
+		}
+	}
+	because := e.failed(checkMigrations, checkFunctions, checkGrants, checkSecurity, checkKeys, checkPolicies, checkGuards, checkRealtime, checkTrip)
+	switch {
+	case because != "" && (len(faults) > 0 || !asked):
+		e.skip(because, checkOwn)
+	case len(attempts) == 0:
+		e.skip(checkTrip, checkOwn)
+	case len(faults) > 0 && appsOwn:
+		e.look(checkOwn, faults...)
+	case len(faults) > 0:
+		e.fail(checkOwn, faults...)
+	default:
+		e.ok(checkOwn, fmt.Sprintf("people can write what is theirs; %d of their writes were tried and undone", len(attempts)))
+	}
+}
+
+// fault is what came of it, if they cannot.
+func (a attempt) fault() Fault {
+	reason := fmt.Sprintf("a signed-in %s cannot write their own row of %s: %s", a.Who, a.Table, oneLine(a.Says))
+	switch a.Code {
+	case "":
+		return Fault{reason, fmt.Sprintf("see which policies on %s let them: one for reading has to show them the row, one for writing to take it, and a trigger may leave it out", a.Table)}
+	case "42P17":
+		return Fault{fmt.Sprintf("%s (%s)", reason, a.Code),
+			fmt.Sprintf("policies of the app on %s ask the table they stand on, or each other: have those that do ask a function that is security definer instead", a.Table)}
+	}
+	return Fault{fmt.Sprintf("%s (%s)", reason, a.Code), fmt.Sprintf("look for it among the app's policies and triggers on %s", a.Table)}
+}
+
+// isTheApps tells of a rule of the app's own tables, which asks for more than the
+// attempt gave.
+func (a attempt) isTheApps() bool {
+	return strings.HasPrefix(a.Code, "23") || strings.HasPrefix(a.Code, "P0")
 }
 
 // fault is what went otherwise than it should, or nothing.

@@ -80,6 +80,7 @@ var ourFunctions = map[string][]string{ // and the roles that may execute each
 	"inspect_zoom_project()":                   {"service_role"},
 	"look_as_zoom_user(text)":                  {"service_role"},
 	"rehearse_zoom_lesson(jsonb)":              {"service_role"},
+	"doubtful_meetings(integer)":               {"service_role"},
 	"lesson_timeline(text,date,jsonb)":         {"service_role"},
 	"recent_lessons(integer)":                  {"service_role"},
 	"zoom_meeting_admission(uuid,text)":        {"authenticated"},
