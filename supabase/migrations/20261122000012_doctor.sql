@@ -363,6 +363,7 @@ begin
         select theirs.name, theirs.qual
         from zoom.user_policies theirs
         join pg_catalog.pg_policy known on known.oid = theirs.oid
+        join pg_catalog.pg_class on pg_class.oid = theirs.relation and pg_class.relrowsecurity
         where theirs.relation = format('public.%I', tab)::regclass and theirs.permissive and theirs.verb in ('r', '*')
           and exists (select from unnest(known.polroles) role where role = 0 or pg_has_role('authenticated', role, 'usage'))
         order by theirs.name
@@ -387,7 +388,7 @@ begin
   return jsonb_build_object('outcome', 'ok', 'role', person.role, 'is_active', person.is_active is not false, 'tables', tables, 'meetings', coalesce(titles, '[]'));
 end
 $$;
-comment on function public.look_as_zoom_user is 'What the user with this e-mail (in any case) would see in the app: of each table how many rows there are, how many of them they see, by the policies themselves, null where they may not look at all (with code and says where looking fails), how many of those the matrix of policies/README.md does not give them (beyond; null where that cannot be told) and the app''s policies that do (ways); and the titles of the ten latest meetings they see. outcome: ok or unknown_user. A policy of the app that asks for more of the token than who the user is finds it missing.';
+comment on function public.look_as_zoom_user is 'What the user with this e-mail (in any case) would see in the app: of each table how many rows there are, how many of them they see, by the policies themselves, null where they may not look at all (with code and says where looking fails), how many of those the matrix of policies/README.md does not give them (beyond; null where that cannot be told) and the app''s policies that do (ways; none where row level security is off); and the titles of the ten latest meetings they see. outcome: ok or unknown_user. A policy of the app that asks for more of the token than who the user is finds it missing.';
 revoke execute on function public.look_as_zoom_user from public, anon, authenticated;
 grant execute on function public.look_as_zoom_user to service_role;
 
