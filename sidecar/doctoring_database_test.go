@@ -39,8 +39,8 @@ func TestTheViewOfAUserIsWhatTheirTokenSees(t *testing.T) {
 		well(t, r)
 		var seen struct {
 			Tables []struct {
-				Table    string
-				Seen, Of *int
+				Table            string
+				Seen, Of, Beyond *int
 			}
 			Meetings []string
 		}
@@ -50,6 +50,7 @@ func TestTheViewOfAUserIsWhatTheirTokenSees(t *testing.T) {
 		for _, row := range seen.Tables {
 			require.Equal(t, len(read(t, p, token, row.Table+"?select=id")), *row.Seen, "%s sees %s", u.Email, row.Table)
 			require.Equal(t, len(read(t, p, stack.ServiceRoleKey, row.Table+"?select=id")), *row.Of, row.Table)
+			require.Zero(t, *row.Beyond, "%s sees no more of %s than policies/README.md gives them", u.Email, row.Table)
 		}
 		var titles []string
 		for _, meeting := range read(t, p, token, "zoom_meetings?order=start_time.desc,id") {
@@ -66,7 +67,33 @@ func TestTheViewOfAUserIsWhatTheirTokenSees(t *testing.T) {
 	require.NoError(t, err)
 	r := examined(t, settingsOf(t, p), doctor.Question{As: "admin@policies.test"})
 	ill(t, r, doctor.Failed, "grants")
-	require.Contains(t, string(r.Seen), `{"of": 10, "seen": null, "table": "users"}`, "what they may not look at at all")
+	require.Contains(t, string(r.Seen), `{"of": 10, "seen": null, "ways": [], "table": "users", "beyond": null}`, "what they may not look at at all")
+}
+
+// What an app lets somebody see that the matrix does not is shown, with the
+// policies that do, and is no failure. What cannot be read at all is one.
+func TestWhatAUserSeesBeyondTheMatrixIsShown(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	school(t, p)
+	_, err := p.DB().Exec(t.Context(), `
+		create policy "Enrolments are known" on public.class_students for select to authenticated using (true);
+		create policy "Students are shown" on public.users for select to authenticated using (role = 'student');
+		create policy "My record" on public.attendance_records for select to authenticated using (student_id = (select auth.uid()))`)
+	require.NoError(t, err)
+	ask := doctor.Question{As: "student@policies.test"}
+	found := finding(t, examined(t, settingsOf(t, p), ask), "seen")
+	require.Equal(t, doctor.Look, found.State)
+	require.Equal(t, []doctor.Fault{
+		{Reason: `they see 2 rows of public.users that policies/README.md does not give them: let by "Students are shown"`, Remedy: found.Faults[0].Remedy},
+		{Reason: `they see 2 rows of public.class_students that policies/README.md does not give them: let by "Enrolments are known"`, Remedy: found.Faults[1].Remedy},
+	}, found.Faults)
+
+	_, err = p.DB().Exec(t.Context(), `create policy "Broken" on public.qr_checkins for select to authenticated using (1 / (length(id::text) - 36) = 1)`)
+	require.NoError(t, err)
+	r := examined(t, settingsOf(t, p), ask)
+	require.Contains(t, finding(t, r, "seen").Faults[0].Reason, "they cannot read public.qr_checkins: division by zero")
+	require.Contains(t, finding(t, r, "seen").Faults[0].Reason, "(22012)")
 }
 
 // school makes the school of the tests of the policies.
@@ -78,7 +105,8 @@ func school(t *testing.T, p *stacktest.Project) {
 			sql.WriteString(line)
 		}
 	}
-	_, err := p.DB().Exec(t.Context(), sql.String())
+	_, err := p.DB().Exec(t.Context(), sql.String()+`;
+		update public.zoom_meetings set zoom_meeting_id = translate(left(md5(title), 11), 'abcdef', '123456')`)
 	require.NoError(t, err)
 }
 

@@ -36,9 +36,9 @@ func TestEachFaultOfTheSettingsIsALineAndHidesOnlyWhatLeansOnIt(t *testing.T) {
 		{"LOG_FORMAT=prose", nil},
 		{"SIGNATURE_WINDOW=never", []string{"clock"}},
 		{"INBOX_MAX_BYTES=1", []string{"inbox", "free space", "sync speed"}},
-		{"ATTENDANCE_TIMEZONE=Mars", []string{"round trip"}},
+		{"ATTENDANCE_TIMEZONE=Mars", []string{"round trip", "own rows"}},
 		{"SUPABASE_URL=school", []string{"project", "clock", "key", "database", "migrations", "functions", "grants", "row security",
-			"primary keys", "policies", "guards", "realtime", "round trip"}},
+			"primary keys", "policies", "guards", "realtime", "attendance", "risks", "round trip", "own rows", "meetings"}},
 	} {
 		t.Run(c.set, func(t *testing.T) {
 			r := examined(t, settingsOf(t, p, c.set), doctor.Question{})

@@ -82,7 +82,7 @@ func TestAllIsWellWithAMigratedProject(t *testing.T) {
 	p := stacktest.NewProject(t)
 	r := examined(t, settingsOf(t, p), doctor.Question{})
 	well(t, r)
-	require.Len(t, r.Findings, 17)
+	require.Len(t, r.Findings, 21)
 	require.Regexp(t, `PostgREST \d+\.\d+`, said(r, "project"))
 	require.Regexp(t, `PostgreSQL 17\.`, said(r, "database"))
 }
@@ -135,6 +135,12 @@ func TestWhatIsBrokenInAProjectIsNamedAndItsRemedyHeals(t *testing.T) {
 		{"a table is not published", `alter publication supabase_realtime drop table public.zoom_meetings`, "realtime", "does not carry public.zoom_meetings"},
 		{"the publication is gone", `drop publication supabase_realtime`, "realtime", "carries nothing"},
 		{"changes are not published", `alter publication supabase_realtime set (publish = 'insert')`, "realtime", "carries nothing"},
+		{"a published table tells strangers of deletes", `alter table public.zoom_participants replica identity full`, "realtime", "the replica identity of public.zoom_participants is full"},
+		{"one by another index", `alter table public.zoom_meetings replica identity using index zoom_meetings_zoom_meeting_id_key`, "realtime", "is an index"},
+		{"one cannot be changed", `alter table public.attendance_records replica identity nothing`, "realtime", "is nothing"},
+		{"an older check of attendance is back", `
+			alter table public.attendance_records drop constraint attendance_records_status_check;
+			alter table public.attendance_records add constraint older check (status in ('present', 'absent', 'late', 'excused'))`, "attendance", "the check older of public.attendance_records.status refuses partial"},
 		{"a trigger changes what we write", `
 			create function public.meddle() returns trigger language plpgsql as $$ begin new.status := 'late'; return new; end $$;
 			create trigger meddling before insert on public.attendance_records for each row execute function public.meddle()`, "round trip", "the attendance late"},
@@ -216,6 +222,131 @@ func creation(t *testing.T, migration, name string) (sql string) {
 	return sql
 }
 
+// The app has readers and writers of its own on the people it shows, and somebody
+// adds our reader to them again, with its sub-selects: then nobody can write there.
+const selfReading = `
+	grant update (avatar) on public.users to authenticated;
+	create policy "Directory" on public.users for select to authenticated using (true);
+	create policy "Own row" on public.users for update to authenticated using (id = (select auth.uid()));
+	create policy "Admins" on public.users for update to authenticated
+	using (exists (select from public.users me where me.id = (select auth.uid()) and me.role = 'admin'));`
+
+func TestAUserWhoCannotWriteTheirOwnRowIsAFailure(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ sentence, sql, check, reason, heal string }{
+		{"our reader has a sub-select", selfReading, "policies", "writing there fails for everybody (42P17)", ""},
+		{"it is written anew, under another name", selfReading + `
+			drop policy "people see those they have to do with" on public.users;
+			create policy "People see themselves" on public.users for select to authenticated using (id = (select zoom.claimed_id()))`,
+			"policies", `"People see themselves" on public.users has a sub-select`, ""},
+		{"a reader of the app's own has one", selfReading + `
+			drop policy "people see those they have to do with" on public.users;
+			create policy "Friends" on public.users for select to authenticated using (id = (select auth.uid()))`,
+			"own rows", "a signed-in student cannot write their own row of public.users: infinite recursion detected in policy for relation \"users\" (42P17)",
+			`drop policy "Friends" on public.users`},
+		{"they are let write what they cannot see", `
+			grant update (avatar) on public.users to authenticated;
+			create policy "Own row" on public.users for update to authenticated using (id = (select auth.uid()));
+			create policy "Not here" on public.users as restrictive for select to authenticated using (role = 'admin')`,
+			"own rows", "public.users: 0 rows were written, and not 1", `drop policy "Not here" on public.users`},
+		{"a rule refuses the page of a meeting", `create policy "After school" on public.zoom_participants as restrictive for insert to authenticated with check (false)`,
+			"own rows", "their own row of public.zoom_participants: new row violates row-level security policy", `drop policy "After school" on public.zoom_participants`},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			t.Parallel()
+			p := stacktest.NewProject(t)
+			_, err := p.DB().Exec(t.Context(), c.sql)
+			require.NoError(t, err)
+			r := examined(t, settingsOf(t, p), doctor.Question{})
+			require.Equal(t, []string{c.check}, r.Failures())
+			found := finding(t, r, c.check)
+			require.Contains(t, found.Faults[0].Reason, c.reason)
+			require.NotEmpty(t, found.Faults[0].Remedy)
+			if c.check != "own rows" {
+				require.Equal(t, doctor.Skipped, finding(t, r, "own rows").State, "it is said once")
+			}
+			if c.heal == "" {
+				c.heal = remedySQL(t, found.Faults[0].Remedy, c.reason)
+			}
+			_, err = p.DB().Exec(t.Context(), c.heal)
+			require.NoError(t, err)
+			r = examined(t, settingsOf(t, p), doctor.Question{})
+			require.Empty(t, r.Failures())
+			require.Equal(t, doctor.OK, finding(t, r, "own rows").State)
+		})
+	}
+}
+
+// finding is what a check found.
+func finding(t *testing.T, r doctor.Report, check string) doctor.Finding {
+	t.Helper()
+	for _, f := range r.Findings {
+		if f.Check == check {
+			return f
+		}
+	}
+	t.Fatalf("there is no check %s", check)
+	return doctor.Finding{}
+}
+
+// A project whose app has its own rules for the people it shows: none of ours is
+// asked for there, whatever is granted, and what is risky is shown.
+func TestAProjectThatReadsItsPeopleByItsOwnRulesIsWell(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	_, err := p.DB().Exec(t.Context(), `
+		do $$
+		declare
+			tab text;
+		begin
+			foreach tab in array array['users', 'classes', 'class_students', 'parent_children'] loop
+				execute format('grant all on public.%I to anon, authenticated', tab);
+				execute format('create policy "Open" on public.%I for select to authenticated using (true)', tab);
+			end loop;
+		end
+		$$;
+		alter table public.classes disable row level security;`+policiesOf(t, "users", "classes", "class_students", "parent_children"))
+	require.NoError(t, err)
+	_, err = p.DB().Exec(t.Context(), `alter table public.classes disable row level security`)
+	require.NoError(t, err)
+	r := examined(t, settingsOf(t, p), doctor.Question{})
+	found := ill(t, r, doctor.Look, "risks")
+	require.Len(t, found.Faults, 5, "%+v", found.Faults)
+	require.Equal(t, "public.class_students: policy \"Open\" lets everybody whom it is for read all of it", found.Faults[0].Reason)
+	require.Contains(t, said(r, "policies"), "the app itself says who reads public.class_students, public.classes, public.parent_children, public.users")
+	require.Contains(t, said(r, "row security"), "all tables but public.classes")
+	require.Contains(t, said(r, "grants"), "are the app's")
+
+	// What is ours on them is asked for all the same.
+	_, err = p.DB().Exec(t.Context(), `drop trigger admins_say_who_teaches on public.classes; revoke select on public.users from service_role`)
+	require.NoError(t, err)
+	require.Equal(t, []string{"grants", "guards"}, examined(t, settingsOf(t, p), doctor.Question{}).Failures())
+}
+
+// policiesOf are the files of some tables.
+func policiesOf(t *testing.T, tables ...string) (sql string) {
+	for _, table := range tables {
+		sql += file(t, "policies/"+table+".sql")
+	}
+	return sql
+}
+
+// Meetings that an admin should look at are shown, and no more than one can read.
+func TestDoubtfulMeetingsAreShown(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	_, err := p.DB().Exec(t.Context(), `
+		insert into public.users (email, name, role) values ('maria@school.test', 'Maria', 'student'), ('Maria@school.test', E'Mar\x1b[2Jia', 'student');
+		insert into public.zoom_meetings (zoom_meeting_id, title, start_time, join_url)
+		select '830 ' || n, 'Lesson ' || n, now(), 'https://zoom.test/j' from generate_series(1, 12) n`)
+	require.NoError(t, err)
+	found := ill(t, examined(t, settingsOf(t, p), doctor.Question{}), doctor.Look, "meetings")
+	require.Len(t, found.Faults, 12)
+	require.Regexp(t, `^"Lesson \d+" \(830 \d+\): No event of Zoom's has its number`, found.Faults[0].Reason)
+	require.Equal(t, "and 2 more", found.Faults[10].Reason)
+	require.Contains(t, found.Faults[11].Reason, "2 users have one e-mail in different letters")
+}
+
 // What is the app's own is not ours to judge; what may open what ours close is
 // shown, and is no failure.
 func TestWhatIsTheAppsOwnIsNoFailure(t *testing.T) {
@@ -228,17 +359,27 @@ func TestWhatIsTheAppsOwnIsNoFailure(t *testing.T) {
 			create table public.lunches (id int); grant all on public.lunches to anon;
 			create function public.lunch() returns int language sql as 'select 1';
 			alter publication supabase_realtime add table public.lunches;
-			create policy "people change their own name" on public.users for update to authenticated using (id = (select auth.uid()));
+			create policy "admins change people" on public.users for update to authenticated using ((select auth.jwt()) -> 'app_metadata' ->> 'role' = 'admin');
 			grant update on public.users to authenticated;
 			create policy "school hours" on public.attendance_records as restrictive for select to authenticated using (true);
 			create policy "the sync job" on public.attendance_records for all to service_role using (true)`, ""},
+		{"what people write about themselves", `
+			create policy "people change their own name" on public.users for update to authenticated using (id = (select auth.uid()));
+			grant update on public.users to authenticated`, "risks"},
+		{"a view that looks past the policies", `create view public.roster as select name from public.users; grant select on public.roster to anon`, "risks"},
+		{"a table of its own that tells all of what is deleted", `
+			create table public.chats (id int primary key); alter table public.chats enable row level security;
+			alter table public.chats replica identity full; alter publication supabase_realtime add table public.chats`, "realtime"},
+		{"start addresses that everybody reads", `
+			insert into public.zoom_meetings (zoom_meeting_id, title, start_time, join_url, start_url)
+			values ('83000000001', 'Lesson', now(), 'https://zoom.test/j', 'https://zoom.test/s')`, "risks"},
 		{"a project that notes no migrations", `drop schema supabase_migrations cascade`, ""},
 		{"a column of another text type", `
 			drop policy "class teachers record it, and a check-in marks present" on public.attendance_records;
 			drop policy "class teachers correct it, and a check-in marks present" on public.attendance_records;
 			alter table public.attendance_records alter column status type varchar(20);` + file(t, "policies/attendance_records.sql"), ""},
-		{"a policy that adds to what ours allow", `create policy "everybody sees" on public.attendance_records for select to authenticated using (true)`, "policies"},
-		{"one that lets everybody write", `create policy "system can insert" on public.zoom_participants for insert with check (true)`, "policies"},
+		{"a policy that adds to what ours allow", `create policy "everybody sees" on public.attendance_records for select to authenticated using (true)`, "risks"},
+		{"one that lets everybody write", `create policy "system can insert" on public.zoom_participants for insert with check (true)`, "risks"},
 		{"a table that asks for more than ours", `alter table public.classes add column campus text not null`, "round trip"},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {

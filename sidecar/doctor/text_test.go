@@ -69,6 +69,10 @@ func TestTwoWaysToPrintARuleAreOne(t *testing.T) {
 	require.Equal(t, plain(`((status = 'present'::text) AND (id IN ( SELECT a.id,
     a.date)))`), plain(`(((status)::text = 'present'::text) AND (id IN ( SELECT a.id, a.date)))`))
 	require.Equal(t, plain(`(kind = 'a'::character varying)`), plain(`(kind = 'a'::text)`))
+	require.Equal(t, plain(`((a = ( SELECT zoom.caller() AS caller)) OR (b = ANY (( SELECT zoom.children() AS children)::uuid[])))`),
+		plain(`((a = zoom.caller()) OR (b = ANY (zoom.children())))`))
+	require.NotEqual(t, plain(`(a = ( SELECT zoom.caller() AS caller))`), plain(`(a = zoom.claimed_id())`))
+	require.NotEqual(t, plain(`( SELECT auth.uid() AS uid)`), plain(`auth.uid()`))
 	require.NotEqual(t, plain(`((a OR b) AND c)`), plain(`(a OR (b AND c))`))
 	require.NotEqual(t, plain(`(id = 'a'::text)`), plain(`(id = 'b'::text)`))
 	require.NotEqual(t, plain(`true`), plain(`(( SELECT zoom.is_admin() AS is_admin))`))
