@@ -98,6 +98,10 @@ func (f forBoard) LessonTimeline(ctx context.Context, meeting, date string) (jso
 	return f.Client.LessonTimeline(ctx, meeting, date, f.policy)
 }
 
+func (f forBoard) DoubtfulMeetings(ctx context.Context) (json.RawMessage, error) {
+	return f.Client.Ask(ctx, "doubtful_meetings", struct{}{})
+}
+
 // Explain has the answer in words.
 func (f forBoard) Explain(ctx context.Context, meeting, student, date string) (json.RawMessage, error) {
 	q := explain.Question{Meeting: meeting, Student: student, Date: date}

@@ -12,8 +12,9 @@ import (
 
 const (
 	lookEvery   = 2 * time.Second  // while somebody looks
+	doubtsEvery = 10 * time.Second // how often what is doubtful is looked for
 	rateOver    = 10 * time.Second // how long events a second are counted over
-	lessonsWait = 8 * time.Second  // for the database to tell the lessons
+	lessonsWait = 8 * time.Second  // for the database to tell the lessons, and as long for the doubts
 	streamsMost = 16               // pages at once
 	writeWait   = 10 * time.Second // for a client to take an event
 )
@@ -29,8 +30,21 @@ type lessons struct {
 // news is what the pages are told: as it goes over the wire.
 type news struct {
 	now     []byte
-	lessons []byte
-	version int // of lessons
+	lessons piece
+	doubts  piece
+}
+
+// piece is what is told when it has changed.
+type piece struct {
+	text    json.RawMessage
+	version int
+}
+
+func (p *piece) set(text json.RawMessage) {
+	if string(text) != string(p.text) {
+		p.text = text
+		p.version++
+	}
 }
 
 // stream is a page that is told. Its channel holds at most one call to look at
@@ -75,7 +89,7 @@ func (b *Board) Run(ctx context.Context) error {
 	look := time.NewTicker(lookEvery)
 	look.Stop()
 	defer look.Stop()
-	asker := asker{ask: b.School.RecentLessons, answers: make(chan lessons, 1)}
+	asker := asker{school: b.School, answers: make(chan answer, 1)}
 	defer asker.working.Wait()
 	for {
 		select {
@@ -87,6 +101,7 @@ func (b *Board) Run(ctx context.Context) error {
 			b.mu.Unlock()
 		case <-b.looked:
 			look.Reset(lookEvery)
+			asker.doubted = time.Time{} // whoever opens a page is told how it is
 			asker.begin(ctx)
 			b.tell()
 		case <-look.C:
@@ -98,18 +113,25 @@ func (b *Board) Run(ctx context.Context) error {
 			b.tell()
 		case told := <-asker.answers:
 			asker.busy = false
-			b.setLessons(told)
+			b.set(told)
 			b.tell()
 		}
 	}
 }
 
-// asker asks the database for the lessons, once at a time.
+// asker asks the database for the lessons, and now and then for what is doubtful,
+// once at a time.
 type asker struct {
-	ask     func(context.Context) (json.RawMessage, error)
-	answers chan lessons
+	school  School
+	answers chan answer
 	busy    bool
+	doubted time.Time // when it was last asked for what is doubtful
 	working sync.WaitGroup
+}
+
+type answer struct {
+	lessons lessons
+	doubts  json.RawMessage // an object; nil: they were not asked for
 }
 
 func (a *asker) begin(ctx context.Context) {
@@ -117,11 +139,38 @@ func (a *asker) begin(ctx context.Context) {
 		return
 	}
 	a.busy = true
+	isDue := time.Since(a.doubted) >= doubtsEvery
+	if isDue {
+		a.doubted = time.Now()
+	}
 	a.working.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, lessonsWait)
-		defer cancel()
-		a.answers <- lessonsOf(a.ask(ctx))
+		told := answer{lessons: lessonsOf(within(ctx, a.school.RecentLessons))}
+		if isDue {
+			told.doubts = doubtsOf(within(ctx, a.school.DoubtfulMeetings))
+		}
+		a.answers <- told
 	})
+}
+
+// within asks, and does not wait for ever.
+func within(ctx context.Context, ask func(context.Context) (json.RawMessage, error)) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, lessonsWait)
+	defer cancel()
+	return ask(ctx)
+}
+
+// doubtsOf is what a page is told: the answer, or why there is none.
+func doubtsOf(told json.RawMessage, err error) json.RawMessage {
+	var each struct {
+		Meetings, Addresses []struct{ Says, Remedy string }
+	}
+	if err == nil && (json.Unmarshal(told, &each) != nil || each.Meetings == nil || each.Addresses == nil) {
+		err = errors.New("doubtful_meetings answered something else than meetings")
+	}
+	if err != nil {
+		told, _ = json.Marshal(map[string]string{"fault": err.Error()}) // of texts
+	}
+	return told
 }
 
 // lessonsOf counts what is in progress.
@@ -148,19 +197,19 @@ func lessonsOf(list json.RawMessage, err error) lessons {
 	return l
 }
 
-// setLessons takes in an answer. Without one the lessons are those of before.
-func (b *Board) setLessons(told lessons) {
+// set takes in an answer. Without one the lessons are those of before.
+func (b *Board) set(told answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if told.fault != "" {
-		b.lessons.fault = told.fault
+	if told.doubts != nil {
+		b.news.doubts.set(told.doubts)
+	}
+	if told.lessons.fault != "" {
+		b.lessons.fault = told.lessons.fault
 		return
 	}
-	if string(told.list) != string(b.lessons.list) {
-		b.news.lessons = told.list
-		b.news.version++
-	}
-	b.lessons = told
+	b.news.lessons.set(told.lessons.list)
+	b.lessons = told.lessons
 }
 
 // tell has every page told how things are.
@@ -234,7 +283,7 @@ func (b *Board) live(w http.ResponseWriter, req *http.Request) {
 	if out.SetReadDeadline(time.Time{}) != nil || write(w, out, "retry: 2000\n\n") != nil {
 		return
 	}
-	sent := 0
+	lessons, doubts := 0, 0 // the versions that were sent
 	for {
 		select {
 		case <-req.Context().Done():
@@ -247,14 +296,20 @@ func (b *Board) live(w http.ResponseWriter, req *http.Request) {
 		news := b.news
 		b.mu.Unlock()
 		text := fmt.Sprintf("event: now\ndata: %s\n\n", news.now)
-		if news.version != sent {
-			text += fmt.Sprintf("event: lessons\ndata: %s\n\n", oneLine(news.lessons))
-			sent = news.version
-		}
+		text += news.lessons.event("lessons", &lessons) + news.doubts.event("doubts", &doubts)
 		if write(w, out, text) != nil {
 			return
 		}
 	}
+}
+
+// event is a piece of news as an event, if it is another version than was sent.
+func (p piece) event(name string, sent *int) string {
+	if p.version == *sent {
+		return ""
+	}
+	*sent = p.version
+	return fmt.Sprintf("event: %s\ndata: %s\n\n", name, oneLine(p.text))
 }
 
 // join counts a page in, if there is room, and has the clock run.

@@ -26,6 +26,16 @@ type school struct {
 	asked int
 	busy  int // questions under way, and the most at a time
 	most  int
+
+	doubts   string // what is doubtful; and how often that was asked for
+	doubting int
+}
+
+func (s *school) DoubtfulMeetings(context.Context) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubting++
+	return json.RawMessage(s.doubts), s.err
 }
 
 func (s *school) RecentLessons(ctx context.Context) (json.RawMessage, error) {
@@ -66,6 +76,8 @@ func (s *school) count() int {
 	return s.asked
 }
 
+const noDoubts = `{"of":0,"meetings":[],"addresses":[]}`
+
 // world is a board with metrics that a test sets.
 type world struct {
 	*Board
@@ -87,7 +99,7 @@ func newWorld(t *testing.T) *world {
 	registry := prometheus.NewRegistry()
 	f := promauto.With(registry)
 	w := &world{
-		t: t, school: &school{list: "[]"},
+		t: t, school: &school{list: "[]", doubts: noDoubts},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "sidecar_inbox_accepted_total"}),
 		backlog:  f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidecar_inbox_backlog_groups"}, []string{"stream"}),
 		up:       f.NewGauge(prometheus.GaugeOpts{Name: "sidecar_relay_destination_up"}),

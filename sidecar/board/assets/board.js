@@ -9,7 +9,7 @@ import * as lesson from './lesson.js'
 import * as dead from './dead.js'
 import * as history from './history.js'
 
-const state = { now: null, lessons: null, lostAt: 0 } // what the sidecar last said, and since when it says nothing
+const state = { now: null, lessons: null, doubts: null, lostAt: 0 } // what the sidecar last said, and since when it says nothing
 const views = { now, lessons: now, lesson, dead, history }
 let shown = 'now'
 let path = []
@@ -86,6 +86,11 @@ function listen() {
     heard()
     state.lessons = JSON.parse(event.data)
     views[shown]?.lessons?.(state)
+    paint()
+  })
+  opened.addEventListener('doubts', (event) => {
+    heard()
+    state.doubts = JSON.parse(event.data)
     paint()
   })
   opened.addEventListener('error', () => {

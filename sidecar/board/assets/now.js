@@ -1,10 +1,12 @@
-// How it is now, and the newest lessons. Nothing here is about a person.
+// How it is now, the newest lessons, and what an admin should look at. Only the last names anybody: hosts, and users who
+// share an e-mail.
 
 import { $, el, say, show, keep, number, many, length, ago, clock, zoneOf, shortDay, dateOf } from './dom.js'
 
+const FIRST = 5 // of what an admin should look at; the others when somebody asks
 const WAITS = 60 // seconds that an event may wait before the page says so first
 
-export function update({ now, lessons, lostAt }, shown) {
+export function update({ now, lessons, doubts, lostAt }, shown) {
   if (shown === 'lessons') return paintAll(lessons, now)
   if (!now) return
   const at = Date.parse(now.at)
@@ -21,6 +23,7 @@ export function update({ now, lessons, lostAt }, shown) {
   paintMarks(now.marks, at)
   paintVitals(now, at)
   paintLessons(lessons, now)
+  paintDoubts(doubts)
 }
 
 // verdict is how it is, in a sentence, and what that means.
@@ -148,6 +151,57 @@ function drawPulse(rate, at) {
     return
   }
   spark.setData([pulse.at, pulse.rate])
+}
+
+// What an admin should look at --------------------------------------------------------------------------------------------
+
+let all = false
+
+$('doubts-more').addEventListener('click', () => {
+  all = !all
+  paintDoubts(known)
+})
+
+let known = null
+
+function paintDoubts(doubts) {
+  known = doubts
+  const { meetings = [], addresses = [], of = 0, fault = '' } = doubts ?? {}
+  const items = [
+    ...addresses.map((one) => ({ ...one, key: one.says, title: 'One e-mail, several users' })),
+    ...meetings.map((one) => ({ ...one, key: `${one.id} ${one.reason}` })),
+  ]
+  show($('doubts-section'), items.length > 0 || fault !== '')
+  say(
+    $('doubts-about'),
+    fault
+      ? `Whether there is anything is not known: ${fault}`
+      : of > meetings.length
+        ? `These are the newest ${number(meetings.length)} of ${number(of)} doubts about meetings.`
+        : 'Nothing here stops the sidecar. What a meeting says may be wrong, or somebody else’s.',
+  )
+  keep($('doubts'), all ? items : items.slice(0, FIRST), (item) => item.key, makeDoubt, updateDoubt)
+  show($('doubts-more'), items.length > FIRST)
+  say($('doubts-more'), all ? `Show the first ${FIRST}` : `Show all ${number(items.length)}`)
+}
+
+function makeDoubt() {
+  return el(
+    'li',
+    {},
+    el('p', { class: 'title', dir: 'auto' }),
+    el('p', { class: 'says', dir: 'auto' }),
+    el('p', { class: 'remedy' }),
+    el('p', { class: 'since' }),
+  )
+}
+
+function updateDoubt(item, doubt) {
+  const [title, says, remedy, since] = item.children
+  say(title, doubt.class && !doubt.title.includes(doubt.class) ? `${doubt.title} · ${doubt.class}` : doubt.title)
+  say(says, doubt.says)
+  say(remedy, doubt.remedy)
+  say(since, doubt.number === undefined ? '' : `${doubt.number}${doubt.since ? `, since ${shortDay(dateOf(Date.parse(doubt.since)))}` : ''}`)
 }
 
 // The lessons -------------------------------------------------------------------------------------------------------------
