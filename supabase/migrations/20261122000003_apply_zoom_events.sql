@@ -129,17 +129,28 @@ revoke execute on function zoom.rows_written from public;
 grant execute on function zoom.rows_written to service_role;
 
 
+create function zoom.tell(header text, value text) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform set_config('response.headers', (
+    coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb || jsonb_build_object(header, value))::text, true);
+end
+$$;
+comment on function zoom.tell is 'Has PostgREST add a header to its answer. Outside PostgREST nobody hears it.';
+revoke execute on function zoom.tell from public;
+grant execute on function zoom.tell to service_role;
+
+
 create function zoom.tell_changes(before bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   after bigint[] := zoom.rows_written();
 begin
   if after <> before then
-    perform set_config('response.headers', (
-      coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb || jsonb_build_object('Sidecar-Row-Changes', (
-        select string_agg(told.name || '=' || told.after - told.before, ', ' order by told.name)
-        from unnest(array['attendance_records', 'zoom_meetings', 'zoom_participants'], before, after) told (name, before, after)
-        where told.after > told.before)))::text, true);
+    perform zoom.tell('Sidecar-Row-Changes', (
+      select string_agg(told.name || '=' || told.after - told.before, ', ' order by told.name)
+      from unnest(array['attendance_records', 'zoom_meetings', 'zoom_participants'], before, after) told (name, before, after)
+      where told.after > told.before));
   end if;
 end
 $$;
@@ -1195,6 +1206,7 @@ begin
       select told.student_id, told.class_id, told.date, min_seconds, app_joins
       from unnest(due[zoom.part_size() + 1:]) told
       on conflict (student_id, class_id, date) do update set min_seconds = excluded.min_seconds, app_joins = excluded.app_joins;
+      perform zoom.tell('Sidecar-Unfinished', 'true'); -- so that the sidecar calls finish_zoom_lessons
     end if;
     perform zoom.tell_changes(written);
   end if;
