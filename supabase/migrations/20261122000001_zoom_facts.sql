@@ -123,17 +123,17 @@ create table zoom.visits (
   meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
   user_id uuid not null references public.users (id) on delete cascade,
   at timestamptz not null,
-  kind text collate "C" not null check (kind in ('joined', 'left')),
+  kind text collate "C" not null check (kind in ('joined', 'left', 'opened')),
   primary key (meeting_id, user_id, at, kind)
 );
 
-comment on table zoom.visits is 'A signed-in user joined or left a meeting on its page in the app, as the server recorded it. A set, like marks. What a browser wrote by itself is not among them.';
+comment on table zoom.visits is 'A signed-in user opened, joined or left a meeting on its page in the app, as the server recorded it. A set, like marks. What a browser wrote by itself is not among them.';
 comment on column zoom.visits.meeting_id is 'The meeting.';
 comment on column zoom.visits.user_id is 'The user, by their token.';
-comment on column zoom.visits.at is 'When, by the server''s clock.';
-comment on column zoom.visits.kind is 'joined or left.';
+comment on column zoom.visits.at is 'When, by the server''s clock; of opened, the minute.';
+comment on column zoom.visits.kind is 'joined or left; or opened: they asked how to get in, which helps to tell who a guest is and is no presence.';
 
-create index visits_user_id_idx on zoom.visits (user_id);
+create index visits_user_id_idx on zoom.visits (user_id, at);
 
 alter table zoom.visits enable row level security;
 grant select, insert, update, delete on zoom.visits to service_role;

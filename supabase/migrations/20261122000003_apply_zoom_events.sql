@@ -446,7 +446,7 @@ begin
           where came.meeting_id = visitor.meeting_id and came.user_id = visitor.user_id and came.kind = 'joined'
         ) as join_time
       from zoom.visits visit
-      where visit.meeting_id = visitor.meeting_id and visit.user_id = visitor.user_id
+      where visit.meeting_id = visitor.meeting_id and visit.user_id = visitor.user_id and visit.kind <> 'opened'
       order by visit.at desc, visit.kind desc
       limit 1
     ) latest
@@ -562,11 +562,11 @@ begin
     where seat.class_id = run.class_id and lower(btrim(pupil.name)) = shown
     having bool_and(exists (
       select from zoom.visits visit
-      where visit.meeting_id = run.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
+      where visit.meeting_id = run.meeting_id and visit.user_id = pupil.id and visit.kind in ('opened', 'joined')
         and visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity'))));
 end
 $$;
-comment on function zoom.name_of is 'The student whose name a connection last showed: the only one of that name (whatever the case) who is enrolled in the class, and joined on the meeting''s page during the run or in the 30 minutes before; else null. A name alone is nobody.';
+comment on function zoom.name_of is 'The student whose name a connection last showed: the only one of that name (whatever the case) who is enrolled in the class, and opened the meeting''s page or joined on it during the run or in the 30 minutes before; else null. A name alone is nobody.';
 revoke execute on function zoom.name_of from public;
 grant execute on function zoom.name_of to service_role;
 
@@ -852,7 +852,7 @@ begin
       and visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
     left join lateral (
       select later.at from zoom.visits later
-      where later.meeting_id = visit.meeting_id and later.user_id = visit.user_id and (later.at, later.kind) > (visit.at, visit.kind)
+      where later.meeting_id = visit.meeting_id and later.user_id = visit.user_id and later.kind <> 'opened' and (later.at, later.kind) > (visit.at, visit.kind)
       order by later.at, later.kind
       limit 1
     ) next on true

@@ -247,7 +247,7 @@ begin
     cross join lateral (
       select count(*) as all, count(*) filter (where pupil.id = person.user_id) as own, count(*) filter (where exists (
           select from zoom.visits visit
-          where visit.meeting_id = person.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
+          where visit.meeting_id = person.meeting_id and visit.user_id = pupil.id and visit.kind in ('opened', 'joined')
             and visit.at >= seat.started_at - zoom.early() and visit.at <= coalesce(seat.ended_at, 'infinity'))) as came
       from public.class_students enrolled
       join public.users pupil on pupil.id = enrolled.student_id
