@@ -40,7 +40,7 @@ func TestTheSchemasRefuseWhatTheComponentCannotRead(t *testing.T) {
 			{`"isHost":false`, `"isHost":false,"more":1`},
 		},
 		"participants": {
-			{`"attended":true,`, ``}, {`"attended":true`, `"attended":null`}, {`"attended":true`, `"hasJoined":true`}, {`"duration":null`, `"duration":1.5`},
+			{`,"attended":true`, ``}, {`"attended":true`, `"attended":null`}, {`"attended":true`, `"hasJoined":true`}, {`"duration":null`, `"duration":1.5`},
 			{`"duration":null`, `"duration":"0"`}, {`"class":null`, `"class":{}`}, {`"class":null`, `"class":null,"password":"secret"`},
 			{`"join_time":null`, `"join_time":"yesterday"`}, {`"user_id":null`, `"user_id":""`}, {`"attendanceRate":100`, `"attendanceRate":99.5`},
 			{`"attendanceRate":100`, `"attendanceRate":"100"`}, {`"user":null`, `"user":{"id":"00000000-0000-4000-8000-000000000001"}`},
