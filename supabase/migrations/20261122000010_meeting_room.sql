@@ -16,6 +16,7 @@ end
 $$;
 comment on function zoom.claimed_id is 'The user that the token names; null unless that is a uuid. Never raises.';
 
+revoke execute on function zoom.claimed_id from public;
 create index if not exists zoom_meetings_digits_idx on public.zoom_meetings (regexp_replace(zoom_meeting_id, '[^0-9]', '', 'g'));
 
 create function zoom.oversees_meeting(meeting uuid) returns boolean
