@@ -6,19 +6,6 @@
 --
 -- Locks: nothing.
 
-create or replace function zoom.claimed_id() returns uuid
-language plpgsql stable set search_path = '' as $$
-declare
-  claimed text := auth.jwt() ->> 'sub';
-begin
-  return case when claimed ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then claimed::uuid end;
-end
-$$;
-comment on function zoom.claimed_id is 'The user that the token names; null unless that is a uuid. Never raises.';
-
-revoke execute on function zoom.claimed_id from public;
-create index if not exists zoom_meetings_digits_idx on public.zoom_meetings (regexp_replace(zoom_meeting_id, '[^0-9]', '', 'g'));
-
 create function zoom.oversees_meeting(meeting uuid) returns boolean
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -27,7 +14,7 @@ begin
     where room.id = oversees_meeting.meeting and (
       room.host_id = (select zoom.caller())
       or (select zoom.is_admin())
-      or room.class_id in (select zoom.classes_taught())));
+      or room.class_id = any (zoom.classes_taught())));
 end
 $$;
 comment on function zoom.oversees_meeting is 'Whether the caller may see who takes part in this meeting: its host, its class''s teacher, an admin.';
@@ -41,7 +28,7 @@ begin
       when 'all' then (select zoom.caller()) is not null
       when 'students' then (select zoom.caller_role()) = 'student'
       when 'teachers' then (select zoom.caller_role()) = 'teacher'
-      when 'class' then room.class_id in (select zoom.classes_of_family())
+      when 'class' then room.class_id = any (zoom.classes_of_family())
       else false
     end);
 end
@@ -51,11 +38,11 @@ comment on function zoom.sees_meeting is 'Whether this meeting is meant for the 
 create function zoom.web_address(address text) returns text
 language plpgsql immutable set search_path = '' as $$
 begin
-  return case when btrim(address) ~* '^https?://[^[:space:][:cntrl:]]+$' then btrim(address) end;
+  return case when zoom.is_web_address(btrim(address)) then btrim(address) end;
 end
 $$;
 comment on function zoom.web_address is
-  'An address that a page may open: one of http or https, else null. A javascript: or data: address would run in the page.';
+  'An address that a page may open, without blanks around it; else null: a javascript: or data: address would run in the page.';
 
 create function zoom.admission(meeting uuid, email_domain text) returns text
 language plpgsql stable security definer set search_path = '' as $$
@@ -74,7 +61,7 @@ begin
   return case
     when room.status = 'cancelled' then 'cancelled'
     when room.class_id is not null and person.role in ('student', 'parent')
-      and room.class_id not in (select zoom.classes_of_family()) then 'not_enrolled'
+      and room.class_id <> all (zoom.classes_of_family()) then 'not_enrolled'
     when not zoom.oversees_meeting(meeting) and exists (
       select from public.meeting_registrants registrant
       where registrant.meeting_id = meeting and registrant.user_id = person.id and registrant.status = 'denied') then 'denied'
@@ -152,7 +139,7 @@ begin
       where regexp_replace(other.zoom_meeting_id, '[^0-9]', '', 'g') = regexp_replace(room.zoom_meeting_id, '[^0-9]', '', 'g')
         and other.id <> room.id),
     'join_url', coalesce(own_join_url, zoom.web_address(room.join_url)), 'password', nullif(room.password, ''),
-    'start_url', case when is_host then zoom.web_address(room.start_url) end,
+    'start_url', case when is_host then zoom.web_address(zoom.start_url(meeting)) end,
     'is_registered', own_join_url is not null,
     'user_name', person.name, 'user_email', person.email, 'customer_key', passed);
 end
@@ -213,14 +200,13 @@ begin
       left join public.users person on person.id = shown.user_id
       where shown.meeting_id = meeting
     ), expected as (
-      -- As for the attendance: the class's, whatever the audience; of those who have left the school, who came.
+      -- As for the attendance: those of the class it counts for, whatever the audience; of those who have left the school, who came.
       select pupil.id, pupil.name, pupil.email, pupil.avatar, pupil.role, present.says,
         coalesce(present.has_come, false) as attended
-      from room
-      join public.class_students seat on seat.class_id = room.class_id
+      from public.class_students seat
       join public.users pupil on pupil.id = seat.student_id
       left join present on present.user_id = pupil.id
-      where pupil.is_active is not false or present.has_come
+      where seat.class_id = zoom.counted_class(meeting) and (pupil.is_active is not false or present.has_come)
     ), counted as (
       select count(*) as rows, count(*) filter (where present.has_come) as joined,
         coalesce(sum(present.duration) filter (where present.has_come), 0) as seconds,
@@ -257,7 +243,7 @@ $$;
 comment on function public.zoom_meeting_people is
   'Who takes part in a meeting, for its host, its class''s teacher and admins, as an object: outcome (ok, forbidden, '
   'not_found or unauthorized), meeting (id, title, class, start_time, status), participants (rows, the earliest join first, '
-  'each with its user), expectedAttendees (the enrolled of its class, by name: id, name, email, avatar, role, attended, which '
+  'each with its user), expectedAttendees (the enrolled of the class that it makes attendance for, by name: id, name, email, avatar, role, attended, which '
   'is joined or left, and their row as participant, if there is one) and stats: totalParticipants, joinedCount (who came, be '
   'they gone), expectedCount, attendanceRate (of the expected, in percent; where nobody is, 100 if somebody came), '
   'totalDurationSeconds, avgDurationSeconds (both of who came).';
