@@ -42,7 +42,8 @@ begin
 end
 $$;
 comment on function zoom.web_address is
-  'An address that a page may open, without blanks around it; else null: a javascript: or data: address would run in the page.';
+  'An address that a page may open, without blanks around it; else null: a javascript: or data: address would run '
+  'in the page.';
 
 create function zoom.admission(meeting uuid, email_domain text) returns text
 language plpgsql stable security definer set search_path = '' as $$
@@ -64,7 +65,8 @@ begin
       and room.class_id <> all (zoom.classes_of_family()) then 'not_enrolled'
     when not zoom.oversees_meeting(meeting) and exists (
       select from public.meeting_registrants registrant
-      where registrant.meeting_id = meeting and registrant.user_id = person.id and registrant.status = 'denied') then 'denied'
+      where registrant.meeting_id = meeting and registrant.user_id = person.id and registrant.status = 'denied'
+    ) then 'denied'
     when person.role = 'student' and email_domain <> ''
       and lower(split_part(person.email, '@', -1)) <> lower(email_domain) then 'wrong_domain'
     else 'ok'
@@ -73,9 +75,10 @@ end
 $$;
 comment on function zoom.admission is
   'Whether the caller may enter this meeting: ok; unauthorized (the token is no user''s: its sub is no uuid); '
-  'not_found (it is not meant for them, or is none); cancelled; not_enrolled (in its class; parents: a child of theirs); '
-  'denied (their registration was, and they do not oversee it); or wrong_domain (a student whose e-mail is not of '
-  'email_domain; null for any). The last is a courtesy: whoever calls the function themselves gives the domain they like.';
+  'not_found (it is not meant for them, or is none); cancelled; not_enrolled (in its class; parents: a child of '
+  'theirs); denied (their registration was, and they do not oversee it); or wrong_domain (a student whose e-mail is '
+  'not of email_domain; null for any). The last is a courtesy: whoever calls the function themselves gives the '
+  'domain they like.';
 
 create function zoom.note_opened(meeting uuid, visitor uuid) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -91,8 +94,9 @@ begin
 end
 $$;
 comment on function zoom.note_opened is
-  'Notes in zoom.visits that a user opened the page of a meeting: to the minute, so that asking without end makes one row a '
-  'minute and meeting, and in one minute for ten meetings, so that asking for all of them does not make many more.';
+  'Notes in zoom.visits that a user opened the page of a meeting: to the minute, so that asking without end makes '
+  'one row a minute and meeting, and in one minute for ten meetings, so that asking for all of them does not make '
+  'many more.';
 
 create function public.enter_zoom_meeting(meeting uuid, email_domain text default null) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -115,7 +119,8 @@ begin
   is_host := room.host_id is not distinct from visitor;
   own_join_url := (
     select zoom.web_address(registrant.join_url) from public.meeting_registrants registrant
-    where registrant.meeting_id = meeting and registrant.user_id = visitor and registrant.status = 'approved' and not is_host);
+    where registrant.meeting_id = meeting and registrant.user_id = visitor and registrant.status = 'approved'
+      and not is_host);
 
   insert into public.zoom_participants (meeting_id, user_id, name, email, status)
   values (meeting, visitor, person.name, person.email, 'invited')
@@ -136,8 +141,9 @@ begin
     'outcome', outcome, 'meeting_number', room.zoom_meeting_id, 'is_host', is_host,
     'may_host', is_host and not exists (
       select from public.zoom_meetings other
-      where regexp_replace(other.zoom_meeting_id, '[^0-9]', '', 'g') = regexp_replace(room.zoom_meeting_id, '[^0-9]', '', 'g')
-        and other.id <> room.id),
+      where other.id <> room.id
+        and regexp_replace(other.zoom_meeting_id, '[^0-9]', '', 'g')
+          = regexp_replace(room.zoom_meeting_id, '[^0-9]', '', 'g')),
     'join_url', coalesce(own_join_url, zoom.web_address(room.join_url)), 'password', nullif(room.password, ''),
     'start_url', case when is_host then zoom.web_address(zoom.start_url(meeting)) end,
     'is_registered', own_join_url is not null,
@@ -145,12 +151,12 @@ begin
 end
 $$;
 comment on function public.enter_zoom_meeting is
-  'What the caller needs to enter a meeting, as an object: outcome (see zoom.admission) and, if that is ok, meeting_number, '
-  'is_host, may_host (and no other row has its number, in any spelling: so that nobody is host of another''s meeting), '
-  'join_url (the caller''s own, if they are an approved registrant and not the host), start_url (for the host, else null), '
-  'password, is_registered (join_url is their own), user_name, user_email, customer_key (what proves to us who they are when '
-  'Zoom repeats it). An address that is not of http or https is null. Notes them as invited unless there is a row already, '
-  'and that they opened the page.';
+  'What the caller needs to enter a meeting, as an object: outcome (see zoom.admission) and, if that is ok, '
+  'meeting_number, is_host, may_host (and no other row has its number, in any spelling: so that nobody is host of '
+  'another''s meeting), join_url (the caller''s own, if they are an approved registrant and not the host), '
+  'start_url (for the host, else null), password, is_registered (join_url is their own), user_name, user_email, '
+  'customer_key (what proves to us who they are when Zoom repeats it). An address that is not of http or https is '
+  'null. Notes them as invited unless there is a row already, and that they opened the page.';
 
 create function public.zoom_meeting_admission(meeting uuid, email_domain text default null) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -167,8 +173,8 @@ begin
 end
 $$;
 comment on function public.zoom_meeting_admission is
-  'Whether the caller may enter a meeting, as an object: outcome (see zoom.admission) and, unless that is unauthorized or '
-  'not_found, user_id and meeting_number. Changes nothing.';
+  'Whether the caller may enter a meeting, as an object: outcome (see zoom.admission) and, unless that is '
+  'unauthorized or not_found, user_id and meeting_number. Changes nothing.';
 
 create function public.zoom_meeting_people(meeting uuid) returns jsonb
 language plpgsql stable security definer set search_path = '' set timezone = 'UTC' as $$
@@ -194,13 +200,15 @@ begin
           'name', shown.name, 'email', shown.email, 'join_time', shown.join_time, 'leave_time', shown.leave_time,
           'duration', shown.duration, 'status', shown.status, 'created_at', shown.created_at,
           'user', case when person.id is not null then jsonb_build_object(
-            'id', person.id, 'name', person.name, 'email', person.email, 'avatar', person.avatar, 'role', person.role) end
+            'id', person.id, 'name', person.name, 'email', person.email, 'avatar', person.avatar,
+            'role', person.role) end
         ) as says
       from public.zoom_participants shown
       left join public.users person on person.id = shown.user_id
       where shown.meeting_id = meeting
     ), expected as (
-      -- As for the attendance: those of the class it counts for, whatever the audience; of those who have left the school, who came.
+      -- As for the attendance: those of the class it counts for, whatever the audience; of those who have left the
+      -- school, who came.
       select pupil.id, pupil.name, pupil.email, pupil.avatar, pupil.role, present.says,
         coalesce(present.has_come, false) as attended
       from public.class_students seat
@@ -216,16 +224,19 @@ begin
     select jsonb_build_object(
       'outcome', 'ok',
       'meeting', (
-        select jsonb_build_object('id', room.id, 'title', room.title, 'start_time', room.start_time, 'status', room.status,
-          'class', case when room.class_id is not null then jsonb_build_object('id', room.class_id, 'name', room.class_name) end)
+        select jsonb_build_object('id', room.id, 'title', room.title, 'class', case when room.class_id is not null
+          then jsonb_build_object('id', room.class_id, 'name', room.class_name) end,
+          'start_time', room.start_time, 'status', room.status)
         from room),
       'participants', (
-        select coalesce(jsonb_agg(present.says order by present.join_time nulls last, present.name, present.id), '[]') from present),
+        select coalesce(jsonb_agg(present.says order by present.join_time nulls last, present.name, present.id), '[]')
+        from present),
       'expectedAttendees', (
         select coalesce(jsonb_agg(
           case when expected.says is null then '{}' else jsonb_build_object('participant', expected.says) end
-          || jsonb_build_object('id', expected.id, 'name', expected.name, 'email', expected.email, 'avatar', expected.avatar,
-            'role', expected.role, 'attended', expected.attended) order by expected.name, expected.id), '[]')
+          || jsonb_build_object('id', expected.id, 'name', expected.name, 'email', expected.email,
+            'avatar', expected.avatar, 'role', expected.role, 'attended', expected.attended)
+          order by expected.name, expected.id), '[]')
         from expected),
       'stats', (
         select jsonb_build_object(
@@ -241,18 +252,20 @@ begin
 end
 $$;
 comment on function public.zoom_meeting_people is
-  'Who takes part in a meeting, for its host, its class''s teacher and admins, as an object: outcome (ok, forbidden, '
-  'not_found or unauthorized), meeting (id, title, class, start_time, status), participants (rows, the earliest join first, '
-  'each with its user), expectedAttendees (the enrolled of the class that it makes attendance for, by name: id, name, email, avatar, role, attended, which '
-  'is joined or left, and their row as participant, if there is one) and stats: totalParticipants, joinedCount (who came, be '
-  'they gone), expectedCount, attendanceRate (of the expected, in percent; where nobody is, 100 if somebody came), '
-  'totalDurationSeconds, avgDurationSeconds (both of who came).';
+  'Who takes part in a meeting, for its host, its class''s teacher and admins, as an object: outcome (ok, '
+  'forbidden, not_found or unauthorized), meeting (id, title, class, start_time, status), participants (rows, the '
+  'earliest join first, each with its user), expectedAttendees (the enrolled of the class that it makes attendance '
+  'for, by name: id, name, email, avatar, role, attended, which is joined or left, and their row as participant, if '
+  'there is one) and stats: totalParticipants, joinedCount (who came, be they gone), expectedCount, attendanceRate '
+  '(of the expected, in percent; where nobody is, 100 if somebody came), totalDurationSeconds, avgDurationSeconds '
+  '(both of who came).';
 
 revoke execute on function
   zoom.sees_meeting, zoom.oversees_meeting, zoom.admission, zoom.web_address, zoom.note_opened
 from public;
 revoke execute on function public.enter_zoom_meeting, public.zoom_meeting_admission, public.zoom_meeting_people
 from public, anon, service_role;
-grant execute on function public.enter_zoom_meeting, public.zoom_meeting_admission, public.zoom_meeting_people to authenticated;
+grant execute on function public.enter_zoom_meeting, public.zoom_meeting_admission, public.zoom_meeting_people
+to authenticated;
 
 notify pgrst, 'reload schema';
