@@ -137,6 +137,34 @@ func (w *world) empty(meeting string) string {
 		"stats": {"totalParticipants": 0, "joinedCount": 0, "expectedCount": 0, "attendanceRate": 0, "totalDurationSeconds": 0, "avgDurationSeconds": 0}}`
 }
 
+// Somebody who does not teach a class gives it a meeting: it makes no attendance, and tells nobody who is in the class.
+func TestAMeetingThatMakesNoAttendanceExpectsNobody(t *testing.T) {
+	t.Parallel()
+	w := open(t, newSchool(t))
+	expected := func() int {
+		return len(read[struct{ ExpectedAttendees []any }](t, w.people(t, lesson, w.by(host))).ExpectedAttendees)
+	}
+	require.Equal(t, 2, expected())
+	w.exec(t, `insert into zoom.unconfirmed (meeting_id) values ($1)`, w.meetings[lesson])
+	require.Zero(t, expected())
+	w.exec(t, `update public.classes set teacher_id = $1`, w.school.people[host])
+	require.Equal(t, 2, expected(), "until its host teaches it")
+}
+
+func TestTheHostGetsAStartURLThatIsHidden(t *testing.T) {
+	t.Parallel()
+	w := open(t, newSchool(t))
+	w.exec(t, `select zoom.hide_start_urls()`)
+	for _, who := range []string{host, teacher, admin, pupil} {
+		got := read[struct{ StartURL *string }](t, w.enter(t, lesson, w.by(who))).StartURL
+		if who == host {
+			require.Equal(t, startURL, *got)
+		} else {
+			require.Nil(t, got, who)
+		}
+	}
+}
+
 func TestADeniedRegistrantIsRefused(t *testing.T) {
 	t.Parallel()
 	w := open(t, newSchool(t))

@@ -229,7 +229,8 @@ begin
           'start_time', room.start_time, 'status', room.status)
         from room),
       'participants', (
-        select coalesce(jsonb_agg(present.says order by present.join_time nulls last, present.name, present.id), '[]')
+        select coalesce(
+          jsonb_agg(present.says order by present.join_time nulls last, present.name, present.id), '[]')
         from present),
       'expectedAttendees', (
         select coalesce(jsonb_agg(
