@@ -63,10 +63,10 @@ begin
     when room.status = 'cancelled' then 'cancelled'
     when room.class_id is not null and person.role in ('student', 'parent')
       and room.class_id <> all (zoom.classes_of_family()) then 'not_enrolled'
-    when not zoom.oversees_meeting(meeting) and exists (
-      select from public.meeting_registrants registrant
-      where registrant.meeting_id = meeting and registrant.user_id = person.id and registrant.status = 'denied'
-    ) then 'denied'
+    when exists (
+        select from public.meeting_registrants registrant
+        where registrant.meeting_id = meeting and registrant.user_id = person.id and registrant.status = 'denied')
+      and not zoom.oversees_meeting(meeting) then 'denied'
     when person.role = 'student' and email_domain <> ''
       and lower(split_part(person.email, '@', -1)) <> lower(email_domain) then 'wrong_domain'
     else 'ok'
