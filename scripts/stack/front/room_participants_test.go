@@ -76,7 +76,7 @@ func TestThePageOfAMeetingShowsWhoAttendedLive(t *testing.T) {
 
 	// A student asks how to join, and the page opens the address. Nobody posts anything.
 	open("student", student)
-	require.Contains(t, read[string](b, "student", "document.querySelector('#card').textContent"), "permission")
+	require.Contains(t, read[string](b, "student", "document.querySelector('#card').textContent"), "for the host and the teacher")
 	require.Equal(t, value[string](s, "select join_url from meeting_registrants where user_id = $1", s.id(student)),
 		read[string](b, "student", "new Promise((done) => { window.open = done; join() })"))
 
@@ -109,7 +109,7 @@ func TestThePageOfAMeetingShowsWhoAttendedLive(t *testing.T) {
 		return read[[]string](b, "teacher", "[...document.querySelectorAll('#card li[data-attended=true] .tail')].map((tail) => tail.textContent)")
 	}
 	head := read[string](b, "teacher", "document.querySelector('#card h2').textContent")
-	require.Equal(t, fmt.Sprintf("43 joined • %d%% attendance", (100*len(present)+21)/42), head, "with the teacher and the guests; nobody has left")
+	require.Equal(t, fmt.Sprintf("43 came, %d per cent of the class", (100*len(present)+21)/42), head, "with the teacher and the guests; nobody has left")
 	b.shoot("teacher", "participants during")
 	for _, tail := range tails() {
 		require.Empty(t, tail, "nobody has left, and no bare 0 stands there")
