@@ -28,6 +28,8 @@ var (
 	twinGrown string
 	//go:embed testdata/twin_circles.sql
 	twinCircles string
+	//go:embed testdata/twin_pairs.sql
+	twinPairs string
 )
 
 // twin is an invented school's project as it was before the sidecar came, and
@@ -65,6 +67,7 @@ func twins(current, oldest *stack.TestServer) []*twin {
 		{name: "twin_circles", what: "policies that ask their own table, and a publication for all tables", server: current,
 			changes: twinCircles, bySuper: "drop publication supabase_realtime; create publication supabase_realtime for all tables",
 			attempts: circleAttempts},
+		{name: "twin_pairs", what: "policies that ask each other", server: current, changes: twinCircles + twinPairs, attempts: circleAttempts},
 	}
 }
 
@@ -93,21 +96,21 @@ func (s *suite) adoption(ctx context.Context) (err error) {
 			return fmt.Errorf("make %s: %w", t.what, err)
 		}
 	}
-	page, err := s.followThePage(ctx, projects[0])
+	pages, err := s.readPages()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, page.close()) }()
-	return s.adoptAll(ctx, projects, page, table)
+	defer func() { err = errors.Join(err, pages.close()) }()
+	return errors.Join(pages.fromTheAppsFolder(ctx, projects[0]), s.adoptAll(ctx, projects, pages, table))
 }
 
 // adoptAll adopts the projects side by side.
-func (s *suite) adoptAll(ctx context.Context, projects []*twin, page *adoptionPage, table *actionTable) error {
+func (s *suite) adoptAll(ctx context.Context, projects []*twin, pages *adoptionPages, table *actionTable) error {
 	var running sync.WaitGroup
 	errs := make([]error, len(projects))
 	for i, project := range projects {
 		running.Go(func() {
-			if err := s.adopt(ctx, project, page, table); err != nil {
+			if err := s.adopt(ctx, project, pages, table); err != nil {
 				errs[i] = fmt.Errorf("%s:\n%s", project.what, indent(err.Error()))
 			}
 		})
@@ -118,7 +121,7 @@ func (s *suite) adoptAll(ctx context.Context, projects []*twin, page *adoptionPa
 
 // adopt is the life of one project with us. What is wrong at one stage does
 // not keep the next from being looked at.
-func (s *suite) adopt(ctx context.Context, t *twin, page *adoptionPage, table *actionTable) error {
+func (s *suite) adopt(ctx context.Context, t *twin, pages *adoptionPages, table *actionTable) error {
 	if err := t.open(ctx); err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func (s *suite) adopt(ctx context.Context, t *twin, page *adoptionPage, table *a
 	if err != nil {
 		return err
 	}
-	if err := page.push(ctx, t); err != nil {
+	if err := pages.adopt(ctx, t); err != nil {
 		return errors.Join(couldThen, err)
 	}
 	wrong := errors.Join(couldThen, t.holds(ctx, "after it was taken over", before.takenOver(t.fresh)), t.strangersWrite(ctx), t.tryAll(ctx))
@@ -149,9 +152,9 @@ func (s *suite) adopt(ctx context.Context, t *twin, page *adoptionPage, table *a
 		s.compare(t, table, did, do),
 		t.tellsWhatToLookAt(ctx),
 		t.isWell(ctx),
-		s.takeOverAgain(ctx, t, page),
+		s.takeOverAgain(ctx, t, pages),
 		t.teach(ctx),
-		s.giveBack(ctx, t, page, before, history),
+		s.giveBack(ctx, t, pages, before, history),
 	)
 }
 
@@ -189,7 +192,7 @@ func (t *twin) isWell(ctx context.Context) error {
 }
 
 // takeOverAgain applies everything once more, which must change nothing.
-func (s *suite) takeOverAgain(ctx context.Context, t *twin, page *adoptionPage) error {
+func (s *suite) takeOverAgain(ctx context.Context, t *twin, pages *adoptionPages) error {
 	once, err := t.snapshot(ctx)
 	if err != nil {
 		return err
@@ -199,7 +202,7 @@ func (s *suite) takeOverAgain(ctx context.Context, t *twin, page *adoptionPage) 
 		return err
 	}
 	if t.lived { // one push that finds nothing to do says it for all
-		if err := page.push(ctx, t); err != nil {
+		if err := pages.again(ctx, t); err != nil {
 			return fmt.Errorf("again: %w", err)
 		}
 	}
@@ -237,7 +240,7 @@ func (t *twin) tellsWhatToLookAt(ctx context.Context) error {
 }
 
 // giveBack brings the old access back, then removes all that is ours.
-func (s *suite) giveBack(ctx context.Context, t *twin, page *adoptionPage, before snapshot, history string) error {
+func (s *suite) giveBack(ctx context.Context, t *twin, pages *adoptionPages, before snapshot, history string) error {
 	lived, err := t.snapshot(ctx)
 	if err != nil {
 		return err
@@ -252,7 +255,7 @@ func (s *suite) giveBack(ctx context.Context, t *twin, page *adoptionPage, befor
 		return fmt.Errorf("give it back: %w", err)
 	}
 	wrong := t.holds(ctx, "after it was given back", want)
-	if err := page.leave(ctx, t); err != nil {
+	if err := pages.leave(ctx, t); err != nil {
 		return errors.Join(wrong, fmt.Errorf("remove ours, as %s says: %w", leavingPage, err))
 	}
 	now, err := t.history(ctx)

@@ -24,88 +24,85 @@ const (
 // pageProject is the project that the pages speak of.
 const pageProject = "--remote=abcdefghijklmnopqrst"
 
-// adoptionPage is a folder in which the commands of the page were run.
-type adoptionPage struct {
+// adoptionPages are what the pages have to run, and where: in a folder that has
+// our repository beside it.
+type adoptionPages struct {
 	tree    *stack.Tree
-	dir     string // in which the page begins, with our repository beside it
-	pushing   string // the command that applies, as the page has it
+	dir     string
+	bring   string // commands that fetch what the history says, and end in a dry run
+	push    string // the command that applies
 	removal string // the SQL that removes what is ours
 	repair  string // the command that makes the history forget us
 }
 
-// followThePage does what the page says on a project, up to applying: it shows
-// that the app's own folder does not do, and that the dry run from an empty one
-// names our migrations and nothing else.
-func (s *suite) followThePage(ctx context.Context, t *twin) (*adoptionPage, error) {
-	page, err := s.readPages()
-	if err != nil {
+// readPages reads them, and makes the folder.
+func (s *suite) readPages() (*adoptionPages, error) {
+	adopting, err1 := codeBlocks(s.tree, adoptingPage, "sh")
+	leaving, err2 := codeBlocks(s.tree, leavingPage, "sh")
+	sql, err3 := codeBlocks(s.tree, leavingPage, "sql")
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	blocks, err := codeBlocks(s.tree, adoptingPage, "sh")
-	if err != nil {
-		return nil, err
+	pages := &adoptionPages{
+		tree:    s.tree,
+		bring:   blockWith(adopting, "--dry-run"),
+		push:    blockWith(adopting, "supabase db push --remote"),
+		removal: blockWith(sql, "drop schema zoom"),
+		repair:  blockWith(leaving, "--status reverted"),
 	}
-	if len(blocks) < 2 || !strings.Contains(blocks[0], "--dry-run") || !strings.HasPrefix(blocks[1], "supabase db push") {
-		return nil, fmt.Errorf("%s does not begin with commands that end in a dry run, and then the push", adoptingPage)
+	if pages.bring == "" || pages.push == "" || pages.removal == "" || pages.repair == "" {
+		return nil, fmt.Errorf("%s or %s lacks a command: %+v", adoptingPage, leavingPage, pages)
 	}
-	page.pushing = blocks[1]
-	said, err := page.run(ctx, page.dir, blocks[0], t)
-	if err != nil {
-		return nil, errors.Join(err, page.close())
-	}
-	err = errors.Join(namesOnlyOurs(s.tree, said), page.fromTheAppsFolder(ctx, t))
-	if err != nil {
-		return nil, errors.Join(err, page.close())
-	}
-	return page, nil
-}
-
-// readPages makes a folder that has our repository beside it, as on the page.
-func (s *suite) readPages() (*adoptionPage, error) {
 	dir, err := os.MkdirTemp("", "adoption-")
 	if err != nil {
 		return nil, err
 	}
-	page := &adoptionPage{tree: s.tree, dir: dir}
-	if err := os.Symlink(s.tree.Root, filepath.Join(dir, "zoom-attendance")); err != nil {
-		return nil, errors.Join(err, page.close())
-	}
-	sql, err1 := codeBlocks(s.tree, leavingPage, "sql")
-	commands, err2 := codeBlocks(s.tree, leavingPage, "sh")
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, errors.Join(err, page.close())
-	}
-	removal := slices.IndexFunc(sql, func(block string) bool { return strings.HasPrefix(block, "drop schema zoom") })
-	repair := slices.IndexFunc(commands, func(block string) bool { return strings.Contains(block, "--status reverted") })
-	if removal < 0 || repair < 0 {
-		return nil, errors.Join(fmt.Errorf("%s has no SQL that drops the schema zoom, or no command that mends the history", leavingPage), page.close())
-	}
-	page.removal, page.repair = sql[removal], commands[repair]
-	return page, nil
+	pages.dir = dir
+	return pages, os.Symlink(s.tree.Root, filepath.Join(dir, "zoom-attendance"))
 }
 
-func (p *adoptionPage) close() error { return os.RemoveAll(p.dir) }
+// blockWith is the first block that says something, else empty.
+func blockWith(blocks []string, what string) string {
+	if i := slices.IndexFunc(blocks, func(block string) bool { return strings.Contains(block, what) }); i >= 0 {
+		return blocks[i]
+	}
+	return ""
+}
 
-// adopting is the folder that the page has made.
-func (p *adoptionPage) adopting() string { return filepath.Join(p.dir, "adopting") }
+func (p *adoptionPages) close() error { return os.RemoveAll(p.dir) }
 
-// push applies our migrations to a project, as the page does.
-func (p *adoptionPage) push(ctx context.Context, t *twin) error {
-	_, err := p.run(ctx, p.adopting(), p.pushing, t)
+// adopt does what the page says, from an empty folder.
+func (p *adoptionPages) adopt(ctx context.Context, t *twin) error {
+	commands := strings.ReplaceAll(p.bring, "adopting", t.name) // the folder: other projects have theirs
+	said, err := p.run(ctx, p.dir, commands, t)
+	if err != nil {
+		return err
+	}
+	if err := namesOnlyOurs(p.tree, said); err != nil {
+		return err
+	}
+	return p.again(ctx, t)
+}
+
+// again applies from the folder that adopt has made.
+func (p *adoptionPages) again(ctx context.Context, t *twin) error {
+	_, err := p.run(ctx, p.folder(t), p.push, t)
 	return err
 }
 
 // leave removes what is ours from a project, as the page says.
-func (p *adoptionPage) leave(ctx context.Context, t *twin) error {
+func (p *adoptionPages) leave(ctx context.Context, t *twin) error {
 	if err := stack.Exec(ctx, t.url(stack.Owner), p.removal); err != nil {
 		return err
 	}
-	_, err := p.run(ctx, p.adopting(), p.repair, t)
+	_, err := p.run(ctx, p.folder(t), p.repair, t)
 	return err
 }
 
+func (p *adoptionPages) folder(t *twin) string { return filepath.Join(p.dir, t.name) }
+
 // run has bash run commands of a page, on this project instead of the page's.
-func (p *adoptionPage) run(ctx context.Context, dir, commands string, t *twin) (string, error) {
+func (p *adoptionPages) run(ctx context.Context, dir, commands string, t *twin) (string, error) {
 	if !strings.Contains(commands, pageProject) {
 		return "", fmt.Errorf("the commands do not say %s:\n%s", pageProject, commands)
 	}
@@ -125,9 +122,9 @@ var oldFiles = map[string]string{
 
 // fromTheAppsFolder shows why the page asks for an empty folder: from the app's,
 // which has old files, the push stops, and its hint would apply them.
-func (p *adoptionPage) fromTheAppsFolder(ctx context.Context, t *twin) error {
+func (p *adoptionPages) fromTheAppsFolder(ctx context.Context, t *twin) error {
 	app := filepath.Join(p.dir, "app")
-	if err := os.CopyFS(app, os.DirFS(p.adopting())); err != nil {
+	if _, err := p.run(ctx, p.dir, strings.ReplaceAll(p.bring, "adopting", "app"), t); err != nil {
 		return err
 	}
 	for name, sql := range oldFiles {
@@ -135,11 +132,11 @@ func (p *adoptionPage) fromTheAppsFolder(ctx context.Context, t *twin) error {
 			return err
 		}
 	}
-	said, err := p.run(ctx, app, p.pushing, t)
+	said, err := p.run(ctx, app, p.push, t)
 	if err == nil || !strings.Contains(said, "to be inserted before the last migration on remote database") {
 		return fmt.Errorf("from the app's own folder the push should stop, and said: %s", said)
 	}
-	said, err = p.run(ctx, app, strings.TrimSpace(p.pushing)+" --dry-run --include-all", t)
+	said, err = p.run(ctx, app, strings.TrimSpace(p.push)+" --dry-run --include-all", t)
 	for name := range oldFiles {
 		if err == nil && !strings.Contains(said, name) {
 			err = fmt.Errorf("with --include-all %s would not be applied:\n%s", name, said)

@@ -285,11 +285,15 @@ var idPattern = regexp.MustCompile(`@(user|class|meeting|code)\((\d+)\)`)
 // forPerson puts ids for @user(101), @class(6), @meeting(6) and @code(6), and
 // what somebody calls theirs.
 func forPerson(text string, who person) string {
-	text = strings.NewReplacer("@me", idOf("user", who.number), "@email", who.email,
-		"@today", time.Now().UTC().Format(time.DateOnly)).Replace(text)
+	return strings.NewReplacer("@me", idOf("user", who.number), "@email", who.email,
+		"@today", time.Now().UTC().Format(time.DateOnly)).Replace(withIDs(text, ""))
+}
+
+// withIDs puts ids, each between two quotes.
+func withIDs(text, quote string) string {
 	return idPattern.ReplaceAllStringFunc(text, func(said string) string {
 		parts := idPattern.FindStringSubmatch(said)
-		return idOf(parts[1], parts[2])
+		return quote + idOf(parts[1], parts[2]) + quote
 	})
 }
 
