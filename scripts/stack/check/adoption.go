@@ -101,6 +101,9 @@ func (s *suite) adoption(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, pages.close()) }()
+	if s.measures {
+		return s.answers(ctx, pages, projects[0])
+	}
 	return errors.Join(pages.fromTheAppsFolder(ctx, projects[0]), s.adoptAll(ctx, projects, pages, table))
 }
 

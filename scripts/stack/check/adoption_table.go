@@ -204,27 +204,28 @@ func (t *twin) startAPI(ctx context.Context) error {
 // or written; what they say, where the action selects it; or the SQLSTATE with
 // which it was refused.
 func (t *twin) ask(ctx context.Context, a action, who person) (string, error) {
-	request, err := t.request(ctx, a, who)
+	path, prefer := a.path, "count=exact,return=minimal"
+	if a.method == http.MethodGet {
+		path += "&limit=1"
+	} else if strings.Contains(path, "select=") {
+		prefer = "count=exact,return=representation"
+	}
+	if strings.Contains(path, "on_conflict=") {
+		prefer += ",resolution=merge-duplicates"
+	}
+	request, err := t.request(ctx, a.method, path, a.body, who)
 	if err != nil {
 		return "", err
 	}
-	response, err := t.api.Transport.RoundTrip(request)
-	if err != nil {
+	request.Header.Set("Prefer", prefer)
+	response, text, err := t.answer(request)
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		return refused.Code, nil
+	case err != nil:
 		return "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", err
-	}
-	if response.StatusCode >= http.StatusBadRequest {
-		var refusal struct{ Code, Message string }
-		if err := json.Unmarshal(text, &refusal); err != nil || len(refusal.Code) != 5 && refusal.Code != "PGRST116" {
-			return "", fmt.Errorf("%s %s: %s: %s", a.method, a.path, response.Status, text)
-		}
-		return refusal.Code, nil
-	}
-	if a.method != http.MethodGet && strings.Contains(a.path, "select=") {
+	case a.method != http.MethodGet && strings.Contains(path, "select="):
 		return values(text)
 	}
 	_, total, _ := strings.Cut(response.Header.Get("Content-Range"), "/")
@@ -234,26 +235,41 @@ func (t *twin) ask(ctx context.Context, a action, who person) (string, error) {
 	return total, nil
 }
 
-func (t *twin) request(ctx context.Context, a action, who person) (*http.Request, error) {
-	path := forPerson(a.path, who)
-	if a.method == http.MethodGet {
-		path += "&limit=1"
-	}
-	request, err := http.NewRequestWithContext(ctx, a.method, "http://postgrest/"+path, strings.NewReader(forPerson(a.body, who)))
+// request is one to the school's PostgREST, as somebody.
+func (t *twin) request(ctx context.Context, method, path, body string, who person) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://postgrest/"+forPerson(path, who), strings.NewReader(forPerson(body, who)))
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+who.token())
 	request.Header.Set("Content-Type", "application/json")
-	prefer := "count=exact,return=minimal"
-	if strings.Contains(path, "select=") {
-		prefer = "count=exact,return=representation"
-	}
-	if strings.Contains(path, "on_conflict=") {
-		prefer += ",resolution=merge-duplicates"
-	}
-	request.Header.Set("Prefer", prefer)
 	return request, nil
+}
+
+// refusal is how PostgREST tells of an error of the database.
+type refusal struct{ Code, Message string }
+
+func (r *refusal) Error() string { return r.Code + ": " + r.Message }
+
+// answer sends a request and reads what comes back.
+func (t *twin) answer(request *http.Request) (*http.Response, []byte, error) {
+	response, err := t.api.Transport.RoundTrip(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, nil, err
+	}
+	if response.StatusCode < http.StatusBadRequest {
+		return response, text, nil
+	}
+	refused := new(refusal)
+	if err := json.Unmarshal(text, refused); err != nil || len(refused.Code) != len("42501") {
+		return nil, nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL, response.Status, text)
+	}
+	return nil, nil, refused
 }
 
 // values are what an answer says of its first row, without blanks, or 0 if it
