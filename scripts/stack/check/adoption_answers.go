@@ -34,7 +34,7 @@ var heaviest = []struct {
 // year, before and after adoption, each in turn on two copies, and prints both.
 func (s *suite) answers(ctx context.Context, pages *adoptionPages, t *twin) (err error) {
 	then := &twin{name: t.name + "_then", server: t.server, tree: t.tree}
-	if err := stack.Exec(ctx, t.url(stack.Owner), twinRows); err != nil {
+	if err := t.fill(ctx); err != nil {
 		return err
 	}
 	if err := stack.CloneOf(ctx, t.server.URL(stack.Superuser, "postgres"), t.name, then.name); err != nil {

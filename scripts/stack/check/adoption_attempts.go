@@ -28,7 +28,7 @@ func (a attempt) String() string {
 // What people do in the school of testdata/twin_older.sql.
 var olderAttempts = []attempt{
 	{who: "16", what: "records attendance", sql: `insert into attendance_records (student_id, class_id, date, status)
-		values (@user(125), @class(6), '2026-08-24', 'late')`},
+		values (@user(125), @class(6), '2026-08-25', 'late')`},
 }
 
 // What people do in the school of testdata/twin_grown.sql.

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -86,7 +87,7 @@ var ourFunctions = map[string][]string{ // and the roles that may execute each
 	"zoom_meeting_people(uuid)":                {"authenticated"},
 }
 
-var ourIndexes = []string{"users_email_lower_idx", "meeting_registrants_zoom_idx"}
+var ourIndexes = []string{"users_email_lower_idx", "zoom_meetings_digits_idx", "meeting_registrants_zoom_idx"}
 
 // The tables whose access is ours: those that we alone let people write, and
 // those of people, which are the app's if it has readers there.
@@ -129,9 +130,13 @@ var closedPolicies = []string{
 	"Let through on meeting_registrants",
 }
 
+// statusCheck is the constraint that an older app does not know partial by.
+var statusCheck = thing{"constraint", "attendance_records_status_check on attendance_records"}
+
 // takenOver is what a school's project should be once we took it over: itself,
-// but for what is closed, and with what is ours as in a fresh project.
-func (before snapshot) takenOver(fresh snapshot) snapshot {
+// but for what is closed, and with what is ours as in a fresh project. Our
+// policies hold no sub-select on the circular tables.
+func (before snapshot) takenOver(fresh snapshot, circular []string) snapshot {
 	want := maps.Clone(before)
 	for _, name := range closedPolicies {
 		delete(want, thing{"policy", name})
@@ -139,6 +144,10 @@ func (before snapshot) takenOver(fresh snapshot) snapshot {
 	imports := thing{"policy", "Imports keep attendance on attendance_records"}
 	if said, has := want[imports]; has {
 		want[imports] = strings.Replace(said, "{authenticated,reporting,school-import}", "{reporting,school-import}", 1)
+	}
+	if said, has := want[statusCheck]; has && !strings.Contains(said, "'partial'") {
+		inner := strings.TrimSuffix(strings.TrimPrefix(said, "CHECK ("), ")")
+		want[statusCheck] = "CHECK ((" + inner + " OR (status = 'partial'::text)))"
 	}
 	theirs := before.readTables()
 
@@ -148,6 +157,9 @@ func (before snapshot) takenOver(fresh snapshot) snapshot {
 		case "trigger", "function":
 			want[is] = says
 		case "policy":
+			if slices.Contains(circular, table) {
+				says = askedPerRow(says)
+			}
 			if !slices.Contains(theirs, table) {
 				want[is] = says
 			}
@@ -158,17 +170,34 @@ func (before snapshot) takenOver(fresh snapshot) snapshot {
 		}
 	}
 	for _, table := range slices.Concat(closedTables, openTables) {
-		want[thing{"row level security", table}] = "on"
+		if !slices.Contains(theirs, table) {
+			want[thing{"row level security", table}] = "on"
+		}
 	}
 	want.publishAsOurs()
 	want.grantAsOurs(fresh, theirs)
 	return want
 }
 
-// readTables are the tables of people that the app lets users read by policies
-// of its own.
+var (
+	askedOnce    = regexp.MustCompile(`\( SELECT (zoom\.\w+\(\)) AS \w+\)`)
+	askedOnceFor = regexp.MustCompile(`\(` + askedOnce.String() + `::uuid\[\]\)`)
+)
+
+// askedPerRow is a policy that asks its functions without a sub-select.
+func askedPerRow(says string) string {
+	return askedOnce.ReplaceAllString(askedOnceFor.ReplaceAllString(says, "($1)"), "$1")
+}
+
+// readTables are the tables of people that the app lets users read, by policies
+// of its own or since it has no row level security there.
 func (before snapshot) readTables() []string {
 	var theirs []string
+	for _, table := range openTables {
+		if before[thing{"row level security", table}] == "off" {
+			theirs = append(theirs, table)
+		}
+	}
 	for is, says := range before {
 		_, table, _ := strings.Cut(is.name, " on ")
 		if is.kind == "policy" && slices.Contains(openTables, table) &&

@@ -298,11 +298,14 @@ func idOf(kind, number string) string {
 
 var idPattern = regexp.MustCompile(`@(user|class|meeting|code)\((\d+)\)`)
 
+// today is the day on which the school shows its codes.
+var today = time.Now().UTC()
+
 // forPerson puts ids for @user(101), @class(6), @meeting(6) and @code(6), and
 // what somebody calls theirs.
 func forPerson(text string, who person) string {
 	return strings.NewReplacer("@me", idOf("user", who.number), "@email", who.email,
-		"@today", time.Now().UTC().Format(time.DateOnly)).Replace(withIDs(text, ""))
+		"@today", today.Format(time.DateOnly), "@tomorrow", today.AddDate(0, 0, 1).Format(time.DateOnly)).Replace(withIDs(text, ""))
 }
 
 // withIDs puts ids, each between two quotes.

@@ -1,6 +1,9 @@
 -- The school of twin.sql, grown: roles of its own, programs that import and report, houses with counsellors, families
--- without row level security, a public calendar, a policy that lets everybody enrol, and a function that looks past all
--- policies.
+-- without row level security, a public calendar, a policy that lets everybody enrol, a function that looks past all
+-- policies, and an app that does not know partial attendance yet.
+
+alter table attendance_records drop constraint attendance_records_status_check;
+alter table attendance_records add constraint attendance_records_status_check check (status in ('present', 'absent', 'late', 'excused'));
 
 -- Roles belong to the whole server, which may have them from another database already.
 do $$

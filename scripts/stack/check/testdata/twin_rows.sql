@@ -130,9 +130,15 @@ insert into qr_checkins (session_id, student_id, location_verified, ip_address, 
 select s.id, cs.student_id, true, '192.0.2.' || right(cs.student_id::text, 2)::integer, s.date + time '08:01'
 from qr_attendance_sessions s join class_students cs on cs.class_id = s.class_id
 where s.status = 'expired' and right(cs.student_id::text, 1)::integer % 3 = 0;
--- Student 125 has checked in today, and 173 too, whom the machine had down as absent.
-insert into qr_checkins (session_id, student_id) values (pg_temp.code(6), pg_temp.person(125)), (pg_temp.code(6), pg_temp.person(173));
-insert into attendance_records (student_id, class_id, date, status) values (pg_temp.person(173), pg_temp.class(6), current_date, 'absent');
+-- Class 6 has more codes: by two of them student 101 has checked in, today and for a lesson of tomorrow, for which they are
+-- down as absent.
+insert into qr_attendance_sessions (id, class_id, teacher_id, date, start_time, qr_code)
+values (pg_temp.code(106), pg_temp.class(6), pg_temp.person(16), current_date, '07:00', 'code-106'),
+  (pg_temp.code(206), pg_temp.class(6), pg_temp.person(16), current_date + 1, '07:00', 'code-206');
+insert into qr_checkins (session_id, student_id)
+values (pg_temp.code(6), pg_temp.person(125)), (pg_temp.code(106), pg_temp.person(101)), (pg_temp.code(206), pg_temp.person(101));
+insert into attendance_records (student_id, class_id, date, status)
+values (pg_temp.person(101), pg_temp.class(6), current_date + 1, 'absent');
 
 insert into announcements (author_id, audience, body, created_at)
 select pg_temp.person(1), case d.n % 3 when 0 then 'everyone' when 1 then 'student' else 'teacher' end, 'Notice ' || d.n, d.day from school_days d;
