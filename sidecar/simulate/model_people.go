@@ -61,7 +61,7 @@ func match(meetingID string, segments []*segment, school School) *User {
 			}
 		}
 		for _, r := range school.Registrants {
-			if r.MeetingID == meetingID && r.UserID != "" && s.registrant != "" && r.RegistrantID == s.registrant {
+			if r.MeetingID == meetingID && s.registrant != "" && r.RegistrantID == s.registrant {
 				registered = append(registered, r.UserID)
 			}
 		}

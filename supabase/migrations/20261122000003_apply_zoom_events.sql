@@ -66,7 +66,7 @@ comment on type zoom.lesson is 'A class on a date.';
 
 
 create view zoom.shared_keys with (security_invoker) as
-with shown as (
+with shown as not materialized (
   select key.customer_key, key.meeting_id, key.user_id, seg.run_id, seg.segment, seg.zoom_user_id, stay.came, stay.went, stay.name
   from zoom.keys key
   join zoom.segments seg on seg.customer_key = key.customer_key and seg.meeting_id = key.meeting_id
