@@ -97,7 +97,7 @@ func (s *suite) adoption(ctx context.Context) (err error) {
 	projects := twins(current, oldest)
 	for _, t := range projects { // one by one: roles belong to the whole server
 		t.tree = s.tree
-		if err := t.make(ctx); err != nil {
+		if err := errors.Join(t.make(ctx), t.makeFresh(ctx)); err != nil {
 			return fmt.Errorf("make %s: %w", t.what, err)
 		}
 	}
@@ -289,7 +289,7 @@ func (s *suite) giveBack(ctx context.Context, t *twin, pages *adoptionPages, bef
 	return errors.Join(wrong, err, t.holds(ctx, "after ours was removed", before.with(lived, "rows")), t.tryAll(ctx))
 }
 
-// make makes the database, and beside it the one of a fresh project.
+// make makes the database, without rows.
 func (t *twin) make(ctx context.Context) error {
 	admin := t.server.URL(stack.Superuser, "postgres")
 	if err := stack.Exec(ctx, admin, fmt.Sprintf("create database %s owner %s", t.name, stack.Owner)); err != nil {
@@ -304,10 +304,7 @@ func (t *twin) make(ctx context.Context) error {
 	if err := stack.Exec(ctx, t.url(stack.Owner), t.changes); err != nil {
 		return err
 	}
-	if err := stack.Exec(ctx, t.url(stack.Superuser), t.bySuper); err != nil {
-		return err
-	}
-	return t.makeFresh(ctx)
+	return stack.Exec(ctx, t.url(stack.Superuser), t.bySuper)
 }
 
 // open connects to the database, and fills it.
@@ -330,6 +327,7 @@ func (t *twin) fill(ctx context.Context) error {
 	return stack.Exec(ctx, t.url(stack.Owner), rows)
 }
 
+// makeFresh makes a project beside it that has our migrations and nothing else.
 func (t *twin) makeFresh(ctx context.Context) error {
 	name := t.name + "_fresh"
 	if err := stack.Clone(ctx, t.server.URL(stack.Superuser, "postgres"), name); err != nil {
