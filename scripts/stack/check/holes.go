@@ -145,6 +145,8 @@ func (s *suite) appPolicies(ctx context.Context, server *stack.TestServer) ([]ho
 				tablename, policyname, cmd, array_to_string(roles, ', '))
 			|| coalesce(' using (' || qual || ')', '') || coalesce(' with check (' || with_check || ')', '') as sql
 		from pg_policies where schemaname = 'public' and tablename = any ($1)
+			-- It asks parent_children, as the parent, and so shows what ours shows there.
+			and policyname <> 'Parents see where their children are'
 		order by what`, openTables)
 	if err != nil {
 		return nil, err
