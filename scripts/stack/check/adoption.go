@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -109,7 +110,7 @@ func (s *suite) adoption(ctx context.Context) (err error) {
 	if s.measures {
 		return s.answers(ctx, pages, projects[0])
 	}
-	return errors.Join(pages.fromTheAppsFolder(ctx, projects[0]), s.adoptAll(ctx, projects, pages, table))
+	return errors.Join(pages.fromTheAppsFolder(ctx, projects[0]), pages.refuses(ctx, current), s.adoptAll(ctx, projects, pages, table))
 }
 
 // adoptAll adopts the projects side by side.
@@ -158,7 +159,7 @@ func (s *suite) adopt(ctx context.Context, t *twin, pages *adoptionPages, table 
 	return errors.Join(
 		wrong,
 		s.compare(t, table, did, do),
-		t.tellsWhatToLookAt(ctx),
+		t.tellsWhatToLookAt(ctx, pages),
 		t.isWell(ctx),
 		s.takeOverAgain(ctx, t, pages),
 		t.teach(ctx),
@@ -232,11 +233,8 @@ func (t *twin) noted(ctx context.Context) (string, error) {
 }
 
 // tellsWhatToLookAt makes sure that a school is told what of its app stays
-// risky or may break, and nothing else.
-func (t *twin) tellsWhatToLookAt(ctx context.Context) error {
-	if t.looks == nil {
-		return nil
-	}
+// risky or may break, and nothing else; and that the page says what to do then.
+func (t *twin) tellsWhatToLookAt(ctx context.Context, pages *adoptionPages) error {
 	rows, err := t.owner.Query(ctx, `select format('%s %s', relation, what) from zoom.undo where what like 'look: %' order by step`)
 	if err != nil {
 		return err
@@ -246,8 +244,13 @@ func (t *twin) tellsWhatToLookAt(ctx context.Context) error {
 		return err
 	}
 	slices.Sort(told)
-	if want := slices.Sorted(slices.Values(t.looks)); !slices.Equal(told, want) {
+	if want := slices.Sorted(slices.Values(t.looks)); t.looks != nil && !slices.Equal(told, want) {
 		err = fmt.Errorf("what to look at is\n%s\nand should be\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+	for _, line := range told {
+		if !slices.ContainsFunc(pages.looks, func(known *regexp.Regexp) bool { return known.MatchString(line) }) {
+			err = errors.Join(err, fmt.Errorf("%s does not say what to do when it says: %s", adoptingPage, line))
+		}
 	}
 	return err
 }
@@ -259,10 +262,13 @@ func (s *suite) giveBack(ctx context.Context, t *twin, pages *adoptionPages, bef
 		return err
 	}
 	want := before.with(lived, "rows", "index", "function")
-	for function, roles := range ourFunctions {
-		for _, role := range append([]string{"postgres"}, roles...) {
-			want[thing{"grant", function + " to " + role}] = "EXECUTE"
+	for is, says := range t.fresh { // our functions stay until they are removed
+		if function, _, _ := strings.Cut(is.name, " to "); is.kind == "grant" && t.fresh.hasFunction(function) {
+			want[is] = says
 		}
+	}
+	if _, err := t.owner.Exec(ctx, "select zoom.hide_start_urls()"); err != nil { // they come back, too
+		return fmt.Errorf("hide the start addresses: %w", err)
 	}
 	if t.partials != "" {
 		if _, err := t.owner.Exec(ctx, t.partials); err != nil {

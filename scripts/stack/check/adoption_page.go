@@ -29,10 +29,11 @@ const pageProject = "--remote=abcdefghijklmnopqrst"
 type adoptionPages struct {
 	tree    *stack.Tree
 	dir     string
-	bring   string // commands that fetch what the history says, and end in a dry run
-	push    string // the command that applies
-	removal string // the SQL that removes what is ours
-	repair  string // the command that makes the history forget us
+	bring   string           // commands that fetch what the history says, and end in a dry run
+	push    string           // the command that applies
+	removal string           // the SQL that removes what is ours
+	repair  string           // the command that makes the history forget us
+	looks   []*regexp.Regexp // what the page explains of what zoom.undo tells
 }
 
 // readPages reads them, and makes the folder.
@@ -58,6 +59,9 @@ func (s *suite) readPages() (*adoptionPages, error) {
 		return nil, err
 	}
 	pages.dir = dir
+	if pages.looks, err = explainedLooks(s.tree); err != nil {
+		return nil, err
+	}
 	return pages, os.Symlink(s.tree.Root, filepath.Join(dir, "zoom-attendance"))
 }
 
@@ -175,4 +179,41 @@ func codeBlocks(tree *stack.Tree, page, language string) ([]string, error) {
 		blocks = append(blocks, string(match[1]))
 	}
 	return blocks, nil
+}
+
+var lookRow = regexp.MustCompile("(?m)^\\| `(.*)` \\| .* \\|$")
+
+// explainedLooks are the lines that a table of the page explains, in which …
+// stands for anything.
+func explainedLooks(tree *stack.Tree) ([]*regexp.Regexp, error) {
+	text, err := os.ReadFile(filepath.Join(tree.Root, adoptingPage))
+	if err != nil {
+		return nil, err
+	}
+	_, table, found := strings.Cut(string(text), "| `look:` | then |")
+	table, _, ends := strings.Cut(table, "\n\n")
+	if !found || !ends {
+		return nil, fmt.Errorf("%s has no table of what to look at", adoptingPage)
+	}
+	var looks []*regexp.Regexp
+	for _, row := range lookRow.FindAllStringSubmatch(table, -1) {
+		looks = append(looks, regexp.MustCompile("look: "+strings.ReplaceAll(regexp.QuoteMeta(row[1]), "…", ".*")))
+	}
+	return looks, nil
+}
+
+// refuses shows that a project in a state that we do not know is left as it is.
+func (p *adoptionPages) refuses(ctx context.Context, server *stack.TestServer) error {
+	strange := &twin{name: "twin_strange", server: server, tree: p.tree, changes: "alter table zoom_meetings alter duration type bigint"}
+	if err := strange.make(ctx); err != nil {
+		return err
+	}
+	err := p.adopt(ctx, strange)
+	if err == nil || !strings.Contains(err.Error(), "public.zoom_meetings.duration is of the type bigint, and not integer") {
+		return fmt.Errorf("a project with a column of another type should be refused by its name, and the push said: %v", err)
+	}
+	return stack.Exec(ctx, strange.url(stack.Owner), `do $$ begin
+		assert to_regnamespace('zoom') is null, 'something of ours is in a project that was refused';
+		assert not exists (select from supabase_migrations.schema_migrations where version like '202611%'), 'its history knows us';
+	end $$`)
 }

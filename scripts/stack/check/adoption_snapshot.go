@@ -72,21 +72,7 @@ func (want snapshot) with(other snapshot, kinds ...string) snapshot {
 	return mixed
 }
 
-// What is ours in the public schema, besides the tables' access.
-var ourFunctions = map[string][]string{ // and the roles that may execute each
-	"apply_zoom_events(jsonb,jsonb)":           {"service_role"},
-	"enter_zoom_meeting(uuid,text)":            {"authenticated"},
-	"explain_attendance(text,text,date,jsonb)": {"authenticated", "service_role"},
-	"watch_zoom(jsonb)":                        {"service_role"},
-	"inspect_zoom_project()":                   {"service_role"},
-	"look_as_zoom_user(text)":                  {"service_role"},
-	"rehearse_zoom_lesson(jsonb)":              {"service_role"},
-	"lesson_timeline(text,date,jsonb)":         {"service_role"},
-	"recent_lessons(integer)":                  {"service_role"},
-	"zoom_meeting_admission(uuid,text)":        {"authenticated"},
-	"zoom_meeting_people(uuid)":                {"authenticated"},
-}
-
+// What is ours in the public schema, besides functions and the tables' access.
 var ourIndexes = []string{"users_email_lower_idx", "zoom_meetings_digits_idx", "meeting_registrants_zoom_idx"}
 
 // The tables whose access is ours: those that we alone let people write, and
@@ -239,8 +225,15 @@ func (want snapshot) grantAsOurs(fresh snapshot, theirs []string) {
 	}
 	for is, says := range fresh {
 		object, grantee, _ := strings.Cut(is.name, " to ")
-		if is.kind == "grant" && (len(ourFunctions[object]) > 0 || grantee == "authenticated" && slices.Contains(closedTables, object)) {
+		if is.kind == "grant" && (fresh.hasFunction(object) || grantee == "authenticated" && slices.Contains(closedTables, object)) {
 			want[is] = says
 		}
 	}
+}
+
+// hasFunction says whether there is a function, such as f(uuid), in a fresh
+// project: one of ours.
+func (fresh snapshot) hasFunction(name string) bool {
+	_, has := fresh[thing{"function", name}]
+	return has
 }

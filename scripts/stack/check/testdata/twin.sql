@@ -182,14 +182,6 @@ create view audit_logs_with_users as
 select log.id, log.action, log.created_at, person.name, person.email, person.role
 from audit_logs log left join users person on person.id = log.user_id;
 
-create function touch_updated_at() returns trigger language plpgsql as $$
-begin
-  new.updated_at = now();
-  return new;
-end
-$$;
-create trigger meetings_are_touched before update on zoom_meetings for each row execute function touch_updated_at();
-
 -- Grants --------------------------------------------------------------------------------------------------------------
 
 revoke select on users from anon, authenticated;

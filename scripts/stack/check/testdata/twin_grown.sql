@@ -57,6 +57,14 @@ create policy "Accounts in good standing" on zoom_meetings as restrictive for al
 create policy "Service role has full access" on zoom_participants for all to service_role using (true) with check (true);
 create policy "Reporting reads participants" on zoom_participants for select to reporting using (true);
 
+create function touch_updated_at() returns trigger language plpgsql as $$
+begin
+  new.updated_at = now();
+  return new;
+end
+$$;
+create trigger meetings_are_touched before update on zoom_meetings for each row execute function touch_updated_at();
+
 create function students_of(class uuid) returns setof text language sql security definer set search_path = '' as $$
   select person.name from public.class_students seat join public.users person on person.id = seat.student_id where seat.class_id = class
 $$;
