@@ -107,7 +107,7 @@ var closedPolicies = []string{
 
 	// of testdata/twin_circles.sql
 	"Open readers on attendance_records",
-	"Readers on qr_attendance_sessions",
+	"Open readers on qr_attendance_sessions",
 	"Let through on attendance_records",
 	"Let through on qr_attendance_sessions",
 	"Let through on qr_checkins",
