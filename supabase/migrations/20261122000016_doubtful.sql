@@ -111,7 +111,4 @@ comment on function public.doubtful_meetings is
 revoke execute on function public.doubtful_meetings from public, anon, authenticated;
 grant execute on function public.doubtful_meetings to service_role;
 
--- All that we close is closed by now: what stays risky in the app's own rules is noted, once.
-select zoom.note_risks();
-
 notify pgrst, 'reload schema';
