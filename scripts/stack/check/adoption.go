@@ -197,6 +197,9 @@ func (t *twin) isWell(ctx context.Context) error {
 	if !strings.Contains(string(rehearsed), `"attendance": "present"`) {
 		err = errors.Join(err, fmt.Errorf("sidecar doctor: a lesson of nobody: %s", rehearsed))
 	}
+	if strings.Contains(string(rehearsed), `"says"`) {
+		err = errors.Join(err, fmt.Errorf("sidecar doctor: people who cannot write their own rows: %s", rehearsed))
+	}
 	return err
 }
 

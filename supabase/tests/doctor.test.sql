@@ -1,6 +1,6 @@
 -- What sidecar doctor asks: how the project stands, whether a lesson would be recorded, and what a user sees.
 begin;
-\ir people.psql
+\ir policies/people.psql
 select plan(65);
 
 -- Who may ask: the service role alone.

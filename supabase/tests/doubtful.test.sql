@@ -1,6 +1,6 @@
 -- Meetings that an admin should look at: each reason, when it ends, and that nobody else is told.
 begin;
-\ir people.psql
+\ir policies/people.psql
 select plan(30);
 
 update zoom_meetings set zoom_meeting_id = case title when 'lesson' then '83000000001' when 'other lesson' then '83000000002' when 'assembly' then '83000000003'
