@@ -6,7 +6,7 @@
 --                         record since
 --   delete                nobody
 
-call zoom.take_over('public.attendance_records');
+call zoom.take_over('public.attendance_records', replaces => array['Parents can view their children''s attendance']);
 
 alter table public.attendance_records enable row level security;
 revoke all on public.attendance_records from public, anon, authenticated;

@@ -65,7 +65,7 @@ func plain(expression string) string {
 
 var (
 	askedOnce    = regexp.MustCompile(`\( SELECT (zoom\.\w+\(\)) AS \w+\)`)
-	askedOnceFor = regexp.MustCompile(`\(` + askedOnce.String() + `::uuid\[\]\)`)
+	askedOnceFor = regexp.MustCompile(`\(` + askedOnce.String() + `::(?:uuid|text)\[\]\)`)
 )
 
 // perRow is an expression of ours as zoom.avoid_recursion leaves it where policies of

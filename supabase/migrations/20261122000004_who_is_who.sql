@@ -185,6 +185,21 @@ $$;
 comment on function zoom.classes_overseen is
   'The classes the caller teaches, and those they host a meeting for: they must know whom to invite.';
 
+create function zoom.audiences() returns text[]
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  claimed constant uuid := zoom.claimed_id();
+  my_role text;
+begin
+  select person.role into my_role from public.users person where person.id = claimed and person.is_active is not false;
+  if not found then
+    return '{}';
+  end if;
+  return case my_role when 'student' then array['all', 'students'] when 'teacher' then array['all', 'teachers'] else array['all'] end;
+end
+$$;
+comment on function zoom.audiences is 'The audiences of meetings (target_audience) that the caller belongs to by their role; that of a class is another matter.';
+
 create function zoom.meetings_seen() returns uuid[]
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -199,19 +214,15 @@ begin
           select seat.class_id from public.class_students seat
           where seat.student_id = me.id
             or seat.student_id in (select family.student_id from public.parent_children family where family.parent_id = me.id)
-        ) as family
+        ) as family,
+        zoom.audiences() as audiences
     ) theirs
     join public.zoom_meetings meeting
       on meeting.host_id = me.id
       or me.role = 'admin'
       or meeting.class_id = any (theirs.taught)
-      or case meeting.target_audience
-        when 'all' then true
-        when 'students' then me.role = 'student'
-        when 'teachers' then me.role = 'teacher'
-        when 'class' then meeting.class_id = any (theirs.family)
-        else false
-      end
+      or meeting.target_audience = any (theirs.audiences)
+      or meeting.target_audience = 'class' and meeting.class_id = any (theirs.family)
     where me.id = claimed and me.is_active is not false);
 end
 $$;
@@ -288,5 +299,5 @@ revoke execute on all functions in schema zoom from public;
 grant execute on function
   zoom.claimed_id, zoom.caller, zoom.caller_role, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught,
   zoom.classes_enrolled, zoom.classes_of_family, zoom.meetings_overseen, zoom.classes_overseen, zoom.open_sessions,
-  zoom.meetings_seen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown
+  zoom.audiences, zoom.meetings_seen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown
 to authenticated;

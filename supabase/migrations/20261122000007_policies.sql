@@ -18,7 +18,7 @@
 --                         record since
 --   delete                nobody
 
-call zoom.take_over('public.attendance_records');
+call zoom.take_over('public.attendance_records', replaces => array['Parents can view their children''s attendance']);
 
 alter table public.attendance_records enable row level security;
 revoke all on public.attendance_records from public, anon, authenticated;
@@ -407,13 +407,8 @@ for select to authenticated using (
   host_id = (select zoom.caller())
   or (select zoom.is_admin())
   or class_id = any ((select zoom.classes_taught())::uuid[])
-  or case target_audience
-    when 'all' then (select zoom.caller()) is not null
-    when 'students' then (select zoom.caller_role()) = 'student'
-    when 'teachers' then (select zoom.caller_role()) = 'teacher'
-    when 'class' then class_id = any ((select zoom.classes_of_family())::uuid[])
-    else false
-  end
+  or target_audience = any ((select zoom.audiences())::text[])
+  or target_audience = 'class' and class_id = any ((select zoom.classes_of_family())::uuid[])
 );
 
 create policy "teachers and admins create meetings" on public.zoom_meetings
