@@ -35,6 +35,7 @@ const (
 	jsonEmbedded  jsonKind = "embedded"
 	jsonTimestamp jsonKind = "timestamp"
 	jsonZoned     jsonKind = "zoned" // a timestamp with a time zone
+	jsonBytes     jsonKind = "bytes"
 	jsonAsk       jsonKind = "ask"   // arrays, rows and domains: Postgres knows
 )
 
@@ -99,6 +100,7 @@ func (c *catalog) load(ctx context.Context, oid uint32) (*table, error) {
 				when t.typname in ('json', 'jsonb') then 'embedded'
 				when t.typname = 'timestamp' then 'timestamp'
 				when t.typname = 'timestamptz' then 'zoned'
+				when t.typname = 'bytea' then 'bytes'
 				else 'text'
 			end,
 			coalesce(a.attnum = any(k.conkey), false),
