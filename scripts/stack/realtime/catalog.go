@@ -36,7 +36,7 @@ const (
 	jsonTimestamp jsonKind = "timestamp"
 	jsonZoned     jsonKind = "zoned" // a timestamp with a time zone
 	jsonBytes     jsonKind = "bytes"
-	jsonAsk       jsonKind = "ask"   // arrays, rows and domains: Postgres knows
+	jsonAsk       jsonKind = "ask" // arrays, rows and domains: Postgres knows
 )
 
 // readable says whether the role may select the column.
