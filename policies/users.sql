@@ -4,25 +4,38 @@
 --   parents               their children
 --   teachers, admins      everybody: they invite, register and mark people
 --
--- Nobody writes here through us; what the app lets users write about themselves stays the app's, but never their role.
+-- Nobody reads a telephone number or an address here: those are for the school's server. A project whose app lets somebody
+-- read here keeps its own rules, and nothing of this is added. Nobody writes here through us; what the app lets users write
+-- about themselves stays the app's, but never their role, whether they are active, nor the e-mail that Zoom knows them by.
 
-call zoom.take_over('public.users');
-
-alter table public.users enable row level security;
-revoke all on public.users from public, anon;
-revoke truncate, references, trigger on public.users from authenticated;
-grant select on public.users to authenticated;
-grant select, insert, update, delete on public.users to service_role;
-
-create policy "people see those they have to do with" on public.users
-for select to authenticated using (
-  id = (select auth.uid())
+call zoom.add_readers('public.users', 'people see those they have to do with', $$
+  id = (select zoom.claimed_id())
   or (select zoom.is_staff())
-  or id in (select zoom.children())
-  or id in (select zoom.acquaintances())
-);
+  or id = any ((select zoom.children())::uuid[])
+  or id = any ((select zoom.acquaintances())::uuid[])
+$$, columns => 'id, email, name, role, avatar, is_active, must_change_password, created_at, updated_at');
+
+create or replace trigger a_user_stays_the_same
+before update on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('created_at');
 
 create or replace trigger users_do_not_promote_themselves
 before insert or update on public.users
 for each row when (current_user in ('anon', 'authenticated'))
 execute function zoom.guard_user();
+
+create or replace trigger a_new_name_of_their_own_is_noted
+after insert or update of name on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.note_name('session');
+
+create or replace trigger the_school_names_them
+after update of name on public.users
+for each row when (current_user not in ('anon', 'authenticated'))
+execute function zoom.note_name('school');

@@ -153,9 +153,6 @@ func (m *lessonMaker) registrants() {
 			if j > 0 && m.chance(15) {
 				row.RegistrantID = fmt.Sprintf("reg%d.%d", i, j-1)
 			}
-			if m.chance(5) {
-				row.UserID = ""
-			}
 			m.made.school.Registrants = append(m.made.school.Registrants, row)
 		}
 	}

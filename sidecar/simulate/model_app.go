@@ -82,12 +82,15 @@ func (m *heldMeeting) cameToLatest(userID string) bool {
 	})
 }
 
-// named is the student whose name the connection last showed, if only one of
-// the class has it and the app saw that one come; else nil.
+// named is the student whose name the connection last showed, if it showed no
+// key, only one of the class has the name, and the app saw that one come; else nil.
 func (m *heldMeeting) named(in *instance, segments []*segment, school School) *User {
 	var name string
 	var at time.Time
 	for _, s := range segments {
+		if s.customerKey != "" {
+			return nil
+		}
 		if s.name != "" && newer(s.namedAt, s.name, at, name) {
 			name, at = s.name, s.namedAt
 		}

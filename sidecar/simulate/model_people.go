@@ -51,7 +51,7 @@ func connections(in *instance) map[string][]*segment {
 }
 
 // match finds whose connection it is: by a key we issued, else by registration,
-// else by e-mail; on one rung the least id; nil for nobody.
+// else by e-mail; of several that one rung names the least id; nil for nobody.
 func match(meetingID string, segments []*segment, school School) *User {
 	var keyed, registered, mailed []string
 	for _, s := range segments {
@@ -61,14 +61,12 @@ func match(meetingID string, segments []*segment, school School) *User {
 			}
 		}
 		for _, r := range school.Registrants {
-			if r.MeetingID == meetingID && r.UserID != "" && s.registrant != "" && r.RegistrantID == s.registrant {
+			if r.MeetingID == meetingID && s.registrant != "" && r.RegistrantID == s.registrant {
 				registered = append(registered, r.UserID)
 			}
 		}
-		for _, u := range school.Users {
-			if s.email != "" && strings.EqualFold(u.Email, s.email) {
-				mailed = append(mailed, u.ID)
-			}
+		if owner := ownerOf(s.email, school); owner != "" {
+			mailed = append(mailed, owner)
 		}
 	}
 	for _, rung := range [][]string{keyed, registered, mailed} {
@@ -77,6 +75,30 @@ func match(meetingID string, segments []*segment, school School) *User {
 		}
 	}
 	return nil
+}
+
+// ownerOf is the id of the user with this e-mail: the one who spells it so,
+// else the only one who has it in any case; empty for nobody, and for a tie.
+func ownerOf(email string, school School) string {
+	email = strings.Trim(email, " ")
+	var exact, similar []string
+	for _, u := range school.Users {
+		switch theirs := strings.Trim(u.Email, " "); {
+		case email == "":
+		case theirs == email:
+			exact = append(exact, u.ID)
+			fallthrough
+		case strings.EqualFold(theirs, email):
+			similar = append(similar, u.ID)
+		}
+	}
+	switch {
+	case len(exact) == 1:
+		return exact[0]
+	case len(similar) == 1:
+		return similar[0]
+	}
+	return ""
 }
 
 func userByID(school School, id string) *User {

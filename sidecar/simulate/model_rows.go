@@ -56,8 +56,10 @@ func (m *heldMeeting) participant(all *person) Participant {
 	if !now.here() {
 		row.LeaveTime, row.Status = now.lastLeave(), "left"
 	}
-	seconds := now.seconds()
-	row.Duration = &seconds
+	if now.settled() { // null until they left once
+		seconds := now.seconds()
+		row.Duration = &seconds
+	}
 	return row
 }
 

@@ -35,7 +35,7 @@ func TestTheModelAgreesWithTheRulesWorkedOutByHand(t *testing.T) {
 			name:  "a student still there has no verdict and no leave time",
 			facts: facts("started i1 08:00", "joined i1 08:05 seg=1 conn=A email=maria@school.test"),
 			want: `started
-				maria joined 08:05- 0s as A "Maria Oliveira" maria@school.test`,
+				maria joined 08:05- nulls as A "Maria Oliveira" maria@school.test`,
 		},
 		{
 			name:  "a stay shorter than fifteen minutes is partial",
@@ -102,7 +102,7 @@ func TestTheModelAgreesWithTheRulesWorkedOutByHand(t *testing.T) {
 			name:  "a second joined of one segment ends the first stay",
 			facts: facts("joined i1 08:00 seg=1 email=maria@school.test", "joined i1 08:10 seg=1"),
 			want: `started
-				maria joined 08:10- 600s as 1 "Maria Oliveira" maria@school.test`,
+				maria joined 08:10- nulls as 1 "Maria Oliveira" maria@school.test`,
 		},
 		{
 			name:  "in one second joined comes before left",
@@ -130,7 +130,7 @@ func TestTheModelAgreesWithTheRulesWorkedOutByHand(t *testing.T) {
 			name:  "guests are one row per connection and get no attendance",
 			facts: facts("joined i1 08:00 seg=1 conn=A name=Tom", "joined i1 08:00 seg=2 conn=B name=Tom", "left i1 08:01 seg=2"),
 			want: `started
-				guest joined 08:00- 0s as A "Tom"
+				guest joined 08:00- nulls as A "Tom"
 				guest left 08:00-08:01 60s as B "Tom"`,
 		},
 		{
@@ -157,13 +157,13 @@ func TestTheModelAgreesWithTheRulesWorkedOutByHand(t *testing.T) {
 			},
 			facts: facts("joined i1 08:00 seg=1 conn=A reg=reg-tom"),
 			want: `started
-				guest joined 08:00- 0s as A ""`,
+				guest joined 08:00- nulls as A ""`,
 		},
 		{
 			name:  "of two users with one e-mail the least id is taken",
 			facts: facts("joined i1 08:00 seg=1 conn=A email=maria@school.test", "joined i1 08:00 seg=2 conn=A email=tom@school.test"),
 			want: `started
-				maria joined 08:00- 0s as A "Maria Oliveira" tom@school.test`,
+				maria joined 08:00- nulls as A "Maria Oliveira" tom@school.test`,
 		},
 		{
 			name:  "the latest name wins and an empty one says nothing",
@@ -184,7 +184,7 @@ func TestTheModelAgreesWithTheRulesWorkedOutByHand(t *testing.T) {
 			name:  "a late started never reopens an ended instance",
 			facts: facts("started i1 08:00", "started i2 08:20", "ended i2 08:50", "joined i1 08:00 seg=1 conn=A"),
 			want: `ended
-				guest joined 08:00- 0s as A ""
+				guest joined 08:00- nulls as A ""
 				maria: absent
 				tom: absent`,
 		},

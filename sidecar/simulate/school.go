@@ -46,7 +46,7 @@ type Meeting struct {
 // Registrant is a row of meeting_registrants.
 type Registrant struct {
 	MeetingID    string `json:"meeting_id"`
-	UserID       string `json:"user_id,omitempty"`
+	UserID       string `json:"user_id"`
 	RegistrantID string `json:"zoom_registrant_id,omitempty"`
 }
 

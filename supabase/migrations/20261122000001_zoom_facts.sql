@@ -15,6 +15,55 @@
 -- The schema is private: the Data API does not expose it, and only the service role may use it.
 -- Locks: public.zoom_meetings, zoom_participants, users and classes for a moment, which the new tables refer to.
 
+-- Before anything is made: the app's tables are those we know. A project in another state is told which column differs,
+-- and nothing is half done, since this is the first of our migrations.
+do $$
+declare
+  fault text;
+begin
+  with needed (tab, columns) as (
+    values
+      ('users', 'id uuid, email text, name text, role text, is_active boolean, avatar text'),
+      ('classes', 'id uuid, name text, teacher_id uuid'),
+      ('class_students', 'class_id uuid, student_id uuid'),
+      ('parent_children', 'parent_id uuid, student_id uuid'),
+      ('attendance_records', 'id uuid, student_id uuid, class_id uuid, date date, status text'),
+      ('qr_attendance_sessions', 'id uuid, class_id uuid, date date, status text'),
+      ('qr_checkins', 'session_id uuid, student_id uuid, checked_in_at timestamptz'),
+      ('zoom_meetings', 'id uuid, zoom_meeting_id text, host_id uuid, title text, meeting_type text, start_time timestamptz, '
+        || 'duration integer, timezone text, join_url text, start_url text, password text, status text, class_id uuid, '
+        || 'target_audience text, settings jsonb, created_at timestamptz, updated_at timestamptz'),
+      ('zoom_participants', 'id uuid, meeting_id uuid, user_id uuid, zoom_participant_id text, name text, email text, '
+        || 'join_time timestamptz, leave_time timestamptz, duration integer, status text'),
+      ('meeting_registrants', 'id uuid, meeting_id uuid, user_id uuid, zoom_registrant_id text, join_url text, status text, '
+        || 'registered_at timestamptz')
+  ), wanted as (
+    select needed.tab, split_part(part, ' ', 1) as col, split_part(part, ' ', 2)::regtype as type
+    from needed cross join regexp_split_to_table(needed.columns, ', ') part
+  )
+  select case
+      when tab.oid is null then format('there is no table public.%s', wanted.tab)
+      when tab.relkind not in ('r', 'p') then format('public.%s is not a table', wanted.tab)
+      when col.attname is null then format('public.%s has no column %s', wanted.tab, wanted.col)
+      else format('public.%s.%s is of the type %s, and not %s', wanted.tab, wanted.col, col.atttypid::regtype, wanted.type)
+    end
+  into fault
+  from wanted
+  left join pg_catalog.pg_class tab on tab.relname = wanted.tab and tab.relnamespace = 'public'::regnamespace
+  left join pg_catalog.pg_attribute col
+    on col.attrelid = tab.oid and col.attname = wanted.col and col.attnum > 0 and not col.attisdropped
+  where tab.oid is null or tab.relkind not in ('r', 'p') or col.attname is null
+    or col.atttypid <> wanted.type and not (wanted.type = 'text'::regtype and col.atttypid = 'varchar'::regtype)
+  order by wanted.tab, wanted.col
+  limit 1;
+  if fault is not null then
+    raise exception 'this is not the school app''s project as we know it: %', fault using
+      errcode = 'object_not_in_prerequisite_state',
+      hint = 'Nothing was changed. The app comes first, then these migrations: see sidecar/operating/adopting.md.';
+  end if;
+end
+$$;
+
 create schema zoom;
 comment on schema zoom is 'What Zoom told the sidecar, and what it remembers of its own writing. Private: not exposed by the Data API.';
 revoke all on schema zoom from public;
@@ -123,15 +172,15 @@ create table zoom.visits (
   meeting_id uuid not null references public.zoom_meetings (id) on delete cascade,
   user_id uuid not null references public.users (id) on delete cascade,
   at timestamptz not null,
-  kind text collate "C" not null check (kind in ('joined', 'left')),
+  kind text collate "C" not null check (kind in ('joined', 'left', 'opened')),
   primary key (meeting_id, user_id, at, kind)
 );
 
-comment on table zoom.visits is 'A signed-in user joined or left a meeting on its page in the app, as the server recorded it. A set, like marks. What a browser wrote by itself is not among them.';
+comment on table zoom.visits is 'A signed-in user opened, joined or left a meeting on its page in the app, as the server recorded it. A set, like marks. What a browser wrote by itself is not among them.';
 comment on column zoom.visits.meeting_id is 'The meeting.';
 comment on column zoom.visits.user_id is 'The user, by their token.';
 comment on column zoom.visits.at is 'When, by the server''s clock.';
-comment on column zoom.visits.kind is 'joined or left.';
+comment on column zoom.visits.kind is 'opened (they asked how to enter), joined or left. Opened tells who a guest of their name may be, and is never presence.';
 
 create index visits_user_id_idx on zoom.visits (user_id);
 

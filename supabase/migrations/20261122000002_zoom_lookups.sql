@@ -1,17 +1,45 @@
 -- What the sidecar needs of the app's tables: to reach them as the service role, and to find a row without reading a table.
 --
 -- The grants are spelled out since new projects grant nothing by themselves; on an older project they change nothing.
--- Locks: users, meeting_registrants and zoom_participants against writes while an index is built (a second or two for
--- a hundred thousand rows).
+-- Locks: users, zoom_meetings, meeting_registrants and zoom_participants against writes while an index is built (a second
+-- or two for a hundred thousand rows).
 
 grant usage on schema public to service_role;
 grant select on public.users, public.class_students, public.meeting_registrants to service_role;
 grant select, update on public.zoom_meetings, public.classes to service_role;
 grant select, insert, update, delete on public.zoom_participants, public.attendance_records to service_role;
 
--- A participant is recognised by e-mail whatever the case of its letters, and by registration before that.
-create index if not exists users_email_lower_idx on public.users (lower(email));
+-- A participant is recognised by e-mail whatever the case of its letters, and by registration. A meeting's number is its
+-- digits, however the app spells it: an expression of built-in functions, since whoever writes a row computes it.
+create index if not exists users_email_lower_idx on public.users (lower(btrim(email)));
+create index if not exists zoom_meetings_digits_idx on public.zoom_meetings (regexp_replace(zoom_meeting_id, '[^0-9]', '', 'g'));
 create index if not exists meeting_registrants_zoom_idx on public.meeting_registrants (meeting_id, zoom_registrant_id);
 
 -- A participant's row is updated when they leave: with room beside it no index has to follow.
 alter table public.zoom_participants set (fillfactor = 60);
+
+
+-- Two users may have addresses that differ by the case of their letters alone, or by a blank that an import brought.
+create function zoom.user_of_email(address text) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  wanted constant text collate "default" := btrim(address);
+  found uuid;
+begin
+  -- The exact spelling goes first; else a single user who has it in any case. A tie is nobody.
+  select case
+      when count(*) filter (where btrim(person.email) = wanted) = 1
+        then (array_agg(person.id) filter (where btrim(person.email) = wanted))[1]
+      when count(*) = 1 then (array_agg(person.id))[1]
+    end
+  into found
+  from public.users person
+  where lower(btrim(person.email)) = lower(wanted);
+  return found;
+end
+$$;
+comment on function zoom.user_of_email is
+  'The user with this e-mail: the exact spelling (blanks at the ends apart), else the only user who has it in any case; '
+  'null for nobody, and where two have it in other letters.';
+revoke execute on function zoom.user_of_email from public;
+grant execute on function zoom.user_of_email to service_role;

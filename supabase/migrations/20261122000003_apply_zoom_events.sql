@@ -66,29 +66,35 @@ comment on type zoom.lesson is 'A class on a date.';
 
 
 create view zoom.shared_keys with (security_invoker) as
-select key.customer_key, key.meeting_id, key.user_id, one.run_id, one.segment, one.zoom_user_id, other.zoom_user_id as other_zoom_user_id
-from zoom.keys key
-join zoom.segments one on one.customer_key = key.customer_key and one.meeting_id = key.meeting_id
-join zoom.segments other on other.customer_key = key.customer_key and other.run_id = one.run_id and other.zoom_user_id <> one.zoom_user_id
-join zoom.instances run on run.run_id = one.run_id
-cross join lateral (
-  select min(mark.at) as came, coalesce(max(mark.at) filter (where mark.kind = 'left'), run.ended_at, 'infinity') as went
-  from zoom.marks mark where mark.run_id = one.run_id and mark.segment = one.segment
-) mine
-cross join lateral (
-  select min(mark.at) as came, coalesce(max(mark.at) filter (where mark.kind = 'left'), run.ended_at, 'infinity') as went
-  from zoom.marks mark where mark.run_id = other.run_id and mark.segment = other.segment
-) theirs
-where mine.came < theirs.went and theirs.came < mine.went;
+with shown as not materialized (
+  select key.customer_key, key.meeting_id, key.user_id, seg.run_id, seg.segment, seg.zoom_user_id, stay.came, stay.went, stay.name
+  from zoom.keys key
+  join zoom.segments seg on seg.customer_key = key.customer_key and seg.meeting_id = key.meeting_id
+  join zoom.instances run on run.run_id = seg.run_id
+  cross join lateral (
+    select min(mark.at) as came, coalesce(max(mark.at) filter (where mark.kind = 'left'), run.ended_at, 'infinity') as went,
+      lower(btrim((array_agg(mark.name order by mark.at desc, mark.name desc) filter (where mark.name is not null))[1] collate "default")) as name
+    from zoom.marks mark where mark.run_id = seg.run_id and mark.segment = seg.segment
+  ) stay
+)
+select one.customer_key, one.meeting_id, one.user_id, one.run_id, one.segment, one.zoom_user_id,
+  other.segment as other_segment, other.zoom_user_id as other_zoom_user_id
+from shown one
+join shown other on other.customer_key = one.customer_key and other.meeting_id = one.meeting_id and other.run_id = one.run_id
+where one.came < other.went and other.came < one.went
+  -- Two accounts; or, of guests, two names. Two devices of one person show neither.
+  and (other.zoom_user_id <> one.zoom_user_id or other.name <> one.name);
 
-comment on view zoom.shared_keys is 'Keys that two Zoom users showed at the same time: somebody passed theirs on. Both count as the user whose key it is; look whom to ask.';
+comment on view zoom.shared_keys is
+  'Keys that two Zoom users, or guests of two names, showed at the same time: somebody passed theirs on. Both count as the user whose key it is; look whom to ask.';
 comment on column zoom.shared_keys.customer_key is 'The key.';
 comment on column zoom.shared_keys.meeting_id is 'The meeting it was issued for.';
 comment on column zoom.shared_keys.user_id is 'Whose it is.';
 comment on column zoom.shared_keys.run_id is 'The run.';
 comment on column zoom.shared_keys.segment is 'The visit of one of the two.';
-comment on column zoom.shared_keys.zoom_user_id is 'Who that was, for Zoom.';
-comment on column zoom.shared_keys.other_zoom_user_id is 'Who the other was.';
+comment on column zoom.shared_keys.zoom_user_id is 'Who that was, for Zoom; null for a guest.';
+comment on column zoom.shared_keys.other_segment is 'The visit of the other.';
+comment on column zoom.shared_keys.other_zoom_user_id is 'Who the other was; null for a guest.';
 grant select on zoom.shared_keys to service_role;
 
 
@@ -368,11 +374,9 @@ begin
     insert into zoom.segments as seg
       (run_id, segment, meeting_id, connection, zoom_user_id, registrant_id, customer_key, email, user_id)
     select news.run_id, news.segment, news.meeting_id, news.connection, news.zoom_user_id, news.registrant_id, news.customer_key,
-      news.email, (
-        -- Almost always whom recognise will find; written at once, the row need not be written again.
-        select (array_agg(person.id order by person.id))[1] from public.users person
-        where news.is_new and news.customer_key is null and news.registrant_id is null and lower(person.email) = lower(news.email collate "default")
-      )
+      news.email,
+      -- Almost always whom recognise will find; written at once, the row need not be written again.
+      case when news.is_new and news.customer_key is null and news.registrant_id is null then zoom.user_of_email(news.email) end
     from news
     on conflict (run_id, segment) do update set
       connection = greatest(seg.connection, excluded.connection),
@@ -415,6 +419,20 @@ revoke execute on function zoom.keep_facts from public;
 grant execute on function zoom.keep_facts to service_role;
 
 
+create function zoom.visits_in_minute(meeting uuid, person uuid, at timestamptz) returns bigint
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select count(*) from zoom.visits visit
+    where visit.meeting_id = meeting and visit.user_id = person
+      and visit.at >= date_trunc('minute', visits_in_minute.at) and visit.at < date_trunc('minute', visits_in_minute.at) + interval '1 minute');
+end
+$$;
+comment on function zoom.visits_in_minute is 'How often somebody opened, joined or left a meeting on its page within the minute of an instant.';
+revoke execute on function zoom.visits_in_minute from public;
+grant execute on function zoom.visits_in_minute to service_role;
+
+
 create function zoom.keep_visits(facts zoom.fact[], out fresh integer[], out visitors zoom.sighting[], out given_back uuid[])
 language plpgsql volatile set search_path = '' as $$
 begin
@@ -423,6 +441,8 @@ begin
   ), kept as (
     insert into zoom.visits (meeting_id, user_id, at, kind)
     select distinct told.meeting_id, told.user_id, told.at, told.kind from told
+    -- Nobody comes and goes more often than this; whoever sends more fills no table.
+    where zoom.visits_in_minute(told.meeting_id, told.user_id, told.at) < 20
     on conflict do nothing
     returning meeting_id, user_id, at, kind
   )
@@ -446,7 +466,7 @@ begin
           where came.meeting_id = visitor.meeting_id and came.user_id = visitor.user_id and came.kind = 'joined'
         ) as join_time
       from zoom.visits visit
-      where visit.meeting_id = visitor.meeting_id and visit.user_id = visitor.user_id
+      where visit.meeting_id = visitor.meeting_id and visit.user_id = visitor.user_id and visit.kind <> 'opened'
       order by visit.at desc, visit.kind desc
       limit 1
     ) latest
@@ -496,7 +516,7 @@ declare
 begin
   with due as (
     -- Every run of a meeting that happens once has the date of its plan; else only the runs that changed can move.
-    select run.run_id, run.class_id as was_class_id, run.held_on as was_held_on, meeting.class_id,
+    select run.run_id, run.class_id as was_class_id, run.held_on as was_held_on, zoom.counted_class(meeting.id) as class_id,
       zoom.local_date(
         case meeting.meeting_type when 'scheduled' then meeting.start_time else run.started_at end,
         case school_timezone when 'meeting' then coalesce(meeting.timezone, 'UTC') else school_timezone end) as held_on
@@ -553,20 +573,25 @@ begin
       offset 0
     ) mark
     where seg.connection_key = seat_key and seg.run_id = seat_run
+      -- A key says whose it is, or that it is nobody's: a name beside it says nothing.
+      and not exists (
+        select from zoom.segments keyed
+        where keyed.connection_key = seat_key and keyed.run_id = seat_run and keyed.customer_key is not null)
     order by mark.at desc, mark.name desc
     limit 1);
   return (
     select case when count(*) = 1 then (array_agg(pupil.id))[1] end
     from public.class_students seat
-    join public.users pupil on pupil.id = seat.student_id
+    cross join lateral (select seat.student_id as id, zoom.staff_name(seat.student_id) as name) pupil
     where seat.class_id = run.class_id and lower(btrim(pupil.name)) = shown
     having bool_and(exists (
       select from zoom.visits visit
-      where visit.meeting_id = run.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
+      where visit.meeting_id = run.meeting_id and visit.user_id = pupil.id and visit.kind in ('joined', 'opened')
         and visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity'))));
 end
 $$;
-comment on function zoom.name_of is 'The student whose name a connection last showed: the only one of that name (whatever the case) who is enrolled in the class, and joined on the meeting''s page during the run or in the 30 minutes before; else null. A name alone is nobody.';
+comment on function zoom.name_of is
+  'The student whose name, as staff wrote it, a connection without a key last showed: the only one of that name (whatever the case) who is enrolled in the class, and opened or joined the meeting on its page during the run or in the 30 minutes before; else null. A name alone is nobody.';
 revoke execute on function zoom.name_of from public;
 grant execute on function zoom.name_of to service_role;
 
@@ -577,7 +602,7 @@ begin
   return array(
     select distinct row(seg.meeting_id, seg.run_id, seg.connection_key, null)::zoom.sighting
     from unnest(visitors) visitor
-    join public.users person on person.id = visitor.user_id
+    cross join lateral (select zoom.staff_name(visitor.user_id) as name) person
     cross join lateral (
       select here.* from zoom.segments here
       where here.run_id = visitor.run_id and (here.user_id is null or here.user_id = visitor.user_id)
@@ -620,8 +645,8 @@ begin
       where registrant.meeting_id = seat.meeting_id and registrant.zoom_registrant_id = seat.registrant_id collate "default"
         and registrant.user_id is not null
       union all
-      select 2, person.id from public.users person where lower(person.email) = lower(seat.email collate "default")
-    ) found on true
+      select 2, zoom.user_of_email(seat.email) where seat.email is not null
+    ) found on found.user_id is not null
   ), seen as (
     -- And last by a name, if the app saw that student come.
     select known.meeting_id, known.run_id, known.connection_key, known.segment, known.was_user_id,
@@ -716,7 +741,7 @@ begin
         known.connection, coalesce(known.name, person.name), coalesce(known.email, person.email),
         case when known.is_here then known.join_time end,
         case when known.is_here then known.leave_time end,
-        case when known.is_here then known.duration end,
+        case when known.is_here and known.is_settled then known.duration end,
         case when not known.is_here then 'invited' when known.is_in then 'joined' else 'left' end
       )::zoom.said else known.was end as says
     from known
@@ -853,6 +878,7 @@ begin
     left join lateral (
       select later.at from zoom.visits later
       where later.meeting_id = visit.meeting_id and later.user_id = visit.user_id and (later.at, later.kind) > (visit.at, visit.kind)
+        and later.kind <> 'opened'
       order by later.at, later.kind
       limit 1
     ) next on true

@@ -1,9 +1,17 @@
 -- The guards: what a policy cannot keep, since it never sees a row before and after a change together.
 --
--- Each is a trigger on a table, set up beside its policies (policies/), and only for what visitors and users write:
+-- Identity is guarded as attendance is. For each column that decides whose a row is, one of these functions says who may
+-- change it: a refusal is 42501 with a sentence that names the column and why. Each is a trigger on a table, set up beside
+-- its policies (policies/), and only for what visitors and users write:
 -- `when (current_user in ('anon', 'authenticated'))`. The service role is not bound.
 --
--- Locks: nothing.
+--   staff_names   a user who renamed themselves goes by the name that staff wrote
+--   unconfirmed   a meeting that was given a class whose teacher its host is not makes no attendance
+--   corrections   when a person last wrote a student's record
+--
+-- Locks: users, zoom_meetings and classes for a moment, which the new tables refer to.
+
+-- Whatever the table --------------------------------------------------------------------------------------------------
 
 create function zoom.keep_identity() returns trigger
 language plpgsql security invoker set search_path = '' as $$
@@ -12,61 +20,337 @@ declare
 begin
   foreach fixed in array tg_argv loop
     if to_jsonb(new) -> fixed is distinct from to_jsonb(old) -> fixed then
-      raise exception 'the % of a row in % never changes', fixed, tg_table_name using
+      raise exception '%.% of a row never changes', tg_table_name, fixed using
         errcode = 'insufficient_privilege', hint = 'Insert another row.';
     end if;
   end loop;
   return new;
 end
 $$;
-comment on function zoom.keep_identity is 'Trigger: refuses (42501) an update that changes one of the columns it is given, those that say whose row it is.';
+comment on function zoom.keep_identity is
+  'Trigger: refuses (42501) an update that changes one of the columns it is given: those that say whose row it is, and since when.';
 
-create function zoom.guard_participant() returns trigger
+create function zoom.stamp_row() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  stamped text;
+  is_there boolean;
+begin
+  -- An upsert names the row that is there: that one keeps its id, and what it becomes is for the guards of an update.
+  execute format('select exists (select from %I.%I where id = $1)', tg_table_schema, tg_table_name) into is_there using new.id;
+  if is_there then
+    return new;
+  end if;
+  foreach stamped in array tg_argv loop
+    new := jsonb_populate_record(new, jsonb_build_object(stamped, case stamped when 'id' then gen_random_uuid()::text else now()::text end));
+  end loop;
+  return new;
+end
+$$;
+comment on function zoom.stamp_row is
+  'Trigger: the columns it is given (an id, times) are the database''s to write in a new row; what a user sent for them is passed over.';
+
+create function zoom.guard_times() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+declare
+  named text;
+  told timestamptz;
+begin
+  foreach named in array tg_argv loop
+    told := (to_jsonb(new) ->> named)::timestamptz;
+    if told is not null and (tg_op = 'INSERT' or to_jsonb(new) -> named is distinct from to_jsonb(old) -> named)
+        and (not isfinite(told) or told < '2000-01-01' or told > now() + interval '10 years') then
+      raise exception '%.% is no time of a school: between the year 2000 and ten years from now', tg_table_name, named using
+        errcode = 'insufficient_privilege';
+    end if;
+  end loop;
+  return new;
+end
+$$;
+comment on function zoom.guard_times is
+  'Trigger: refuses (42501) a time or date in one of the columns it is given that is infinite or absurd.';
+
+create function zoom.is_web_address(address text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return address ~* '^https?://[^[:space:][:cntrl:]]+$';
+end
+$$;
+comment on function zoom.is_web_address is 'Whether a page may make a link of it: https:// or http://, and nothing that runs. Null for null.';
+
+-- People --------------------------------------------------------------------------------------------------------------
+
+create table zoom.staff_names (
+  user_id uuid primary key references public.users (id) on delete cascade,
+  name text,
+  noted_at timestamptz not null default now()
+);
+
+comment on table zoom.staff_names is 'The names of users who renamed themselves, as staff last wrote them. Who is not here goes by users.name.';
+comment on column zoom.staff_names.user_id is 'The user.';
+comment on column zoom.staff_names.name is 'The name that staff last wrote; null for somebody who signed up themselves, and whom a name alone never tells.';
+comment on column zoom.staff_names.noted_at is 'When they first wrote another one.';
+
+alter table zoom.staff_names enable row level security;
+grant select on zoom.staff_names to service_role;
+
+create function zoom.staff_name(person uuid) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select case when noted.user_id is not null then noted.name else own.name end
+    from public.users own
+    left join zoom.staff_names noted on noted.user_id = own.id
+    where own.id = person);
+end
+$$;
+comment on function zoom.staff_name is 'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
+
+create function zoom.note_name() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  -- Only Zoom knows how long somebody was there, and as whom. The app's page may send a duration: it is not believed.
-  if tg_op = 'INSERT' then
-    new.duration := null;
-    new.zoom_participant_id := null;
-  elsif old.status <> 'invited' and exists (select from zoom.rows shown where shown.row_id = old.id and shown.closed_at is null) then
-    -- The row shows what Zoom saw in the latest occurrence: that outranks the page.
-    new := old;
-  else
-    new.duration := old.duration;
-    new.zoom_participant_id := old.zoom_participant_id;
+  if tg_argv[0] = 'school' or zoom.is_admin() or zoom.is_staff() and new.id is distinct from zoom.claimed_id() then
+    delete from zoom.staff_names noted where noted.user_id = new.id;
+  elsif tg_op = 'INSERT' then
+    insert into zoom.staff_names (user_id, name) values (new.id, null) on conflict do nothing;
+  elsif new.name is distinct from old.name then
+    insert into zoom.staff_names (user_id, name) values (new.id, old.name) on conflict do nothing;
+  end if;
+  return null;
+end
+$$;
+comment on function zoom.note_name is
+  'Trigger: keeps the name that staff wrote when a user renames themselves (argument session), and lets it go when staff or the school''s server write one (school).';
+
+create function zoom.guard_user() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  own_address constant text := zoom.claimed_email();
+begin
+  if zoom.is_admin() then
+    return new;
+  end if;
+  if tg_op = 'UPDATE' then
+    if new.role is distinct from old.role then
+      raise exception 'users.role is for admins to change' using errcode = 'insufficient_privilege';
+    elsif new.is_active is distinct from old.is_active then
+      raise exception 'users.is_active is for admins to change' using errcode = 'insufficient_privilege';
+    elsif new.email is distinct from old.email then
+      raise exception 'users.email is for admins to change: Zoom''s participants are recognised by it' using
+        errcode = 'insufficient_privilege';
+    end if;
+    return new;
+  end if;
+  if exists (select from public.users known where known.id = new.id) then
+    return new; -- an upsert: the update is looked at
+  end if;
+  if new.role is null or new.role not in ('student', 'parent') then
+    raise exception 'users.role: whoever signs up is a student or a parent, until an admin says otherwise' using
+      errcode = 'insufficient_privilege';
+  elsif lower(btrim(new.email)) is distinct from lower(own_address) then
+    raise exception 'users.email: whoever signs up has the address of their login' using errcode = 'insufficient_privilege';
+  elsif exists (select from public.users known where lower(btrim(known.email)) = lower(btrim(new.email))) then
+    raise exception 'users.email: a user has this address already, in whatever letters' using errcode = 'insufficient_privilege';
   end if;
   return new;
 end
 $$;
-comment on function zoom.guard_participant is 'Trigger: what a user writes into their own row never replaces what Zoom said. The write succeeds, so that the app''s page goes on as it did.';
+comment on function zoom.guard_user is
+  'Trigger: whatever the app lets users write about themselves, it is not their role, nor whether they are active, nor the e-mail that Zoom knows them by; at sign-up the e-mail is the token''s own, if nobody has it (42501).';
+
+create function zoom.guard_class() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if not zoom.is_admin() and (
+      tg_op = 'UPDATE' and new.teacher_id is distinct from old.teacher_id
+      or tg_op = 'INSERT' and new.teacher_id is not null and not exists (select from public.classes known where known.id = new.id)) then
+    raise exception 'classes.teacher_id is for admins to write: whoever teaches a class keeps its attendance' using
+      errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end
+$$;
+comment on function zoom.guard_class is 'Trigger: who teaches a class is for admins to say (42501).';
+
+-- Meetings ------------------------------------------------------------------------------------------------------------
+
+create function zoom.guard_meeting() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if tg_op = 'INSERT' or new.zoom_meeting_id is distinct from old.zoom_meeting_id then
+    if new.zoom_meeting_id !~ '^[0-9]+$' then
+      raise exception 'zoom_meetings.zoom_meeting_id: Zoom''s number has digits only' using
+        errcode = 'insufficient_privilege', hint = 'Leave blanks and dashes out.';
+    elsif exists (
+        select from public.zoom_meetings other
+        where regexp_replace(other.zoom_meeting_id, '[^0-9]', '', 'g') = new.zoom_meeting_id and other.id <> new.id) then
+      raise exception 'zoom_meetings.zoom_meeting_id: another meeting has this number' using errcode = 'insufficient_privilege';
+    end if;
+  end if;
+  if (tg_op = 'INSERT' or new.join_url is distinct from old.join_url) and not zoom.is_web_address(new.join_url) then
+    raise exception 'zoom_meetings.join_url is an address that begins with https://' using errcode = 'insufficient_privilege';
+  elsif (tg_op = 'INSERT' or new.start_url is distinct from old.start_url) and not zoom.is_web_address(new.start_url) then
+    raise exception 'zoom_meetings.start_url is an address that begins with https://' using errcode = 'insufficient_privilege';
+  elsif (tg_op = 'INSERT' or new.duration is distinct from old.duration) and not new.duration between 0 and 1800 then
+    raise exception 'zoom_meetings.duration is in minutes: no meeting lasts longer than 30 hours' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end
+$$;
+comment on function zoom.guard_meeting is
+  'Trigger: Zoom''s number is digits that no other meeting has in any spelling, addresses are such as a page may link to, and a length is one of a meeting (42501).';
+
+create table zoom.unconfirmed (
+  meeting_id uuid primary key references public.zoom_meetings (id) on delete cascade,
+  noted_at timestamptz not null default now()
+);
+
+comment on table zoom.unconfirmed is
+  'Meetings that a user gave a class whose teacher the host was not. They make no attendance until the host teaches it, an admin saves the row, or the school''s server writes its class.';
+comment on column zoom.unconfirmed.meeting_id is 'The meeting.';
+comment on column zoom.unconfirmed.noted_at is 'When its class was written.';
+
+alter table zoom.unconfirmed enable row level security;
+grant select on zoom.unconfirmed to service_role;
+
+create function zoom.teaches(person uuid, class uuid) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (select from public.classes own where own.id = class and own.teacher_id = person);
+end
+$$;
+comment on function zoom.teaches is 'Whether somebody is the teacher of a class. Never null.';
+
+create function zoom.counted_class(meeting uuid) returns uuid
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select room.class_id from public.zoom_meetings room
+    where room.id = meeting and (
+      not exists (select from zoom.unconfirmed noted where noted.meeting_id = room.id)
+      or zoom.teaches(room.host_id, room.class_id)));
+end
+$$;
+comment on function zoom.counted_class is
+  'The class that a meeting makes attendance for: its own, if its host teaches it, or if an admin or somebody outside a user''s session wrote it; else null.';
+
+create function zoom.note_class() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if tg_argv[0] = 'school' or zoom.is_admin() or new.class_id is null then
+    delete from zoom.unconfirmed noted where noted.meeting_id = new.id;
+  elsif tg_op = 'INSERT' or new.class_id is distinct from old.class_id or new.host_id is distinct from old.host_id then
+    if zoom.teaches(new.host_id, new.class_id) then
+      delete from zoom.unconfirmed noted where noted.meeting_id = new.id;
+    else
+      insert into zoom.unconfirmed (meeting_id) values (new.id) on conflict do nothing;
+    end if;
+  end if;
+  return null;
+end
+$$;
+comment on function zoom.note_class is
+  'Trigger: notes a meeting whose class a user wrote who is no admin and whose host does not teach it (argument session); an admin who saves the row, or whoever writes its class outside a user''s session (school), confirms it for good.';
+
+create function zoom.guard_participant() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if tg_op = 'UPDATE' and old.status <> 'invited'
+      and exists (select from zoom.rows shown where shown.row_id = old.id and shown.closed_at is null) then
+    -- The row shows what Zoom saw in the latest occurrence: that outranks the page.
+    return old;
+  end if;
+  -- Only Zoom knows how long somebody was there, and as which connection. The page may send a duration: it is not believed.
+  new.duration := case when tg_op = 'UPDATE' then old.duration end;
+  new.zoom_participant_id := case when tg_op = 'UPDATE' then old.zoom_participant_id end;
+  -- They come under their own name.
+  select person.name, person.email into new.name, new.email from public.users person where person.id = new.user_id;
+  return new;
+end
+$$;
+comment on function zoom.guard_participant is
+  'Trigger: what a user writes into their own row is under the name and e-mail that users has, and never replaces what Zoom said. The write succeeds, so that the app''s page goes on as it did.';
 
 create function zoom.guard_registrant() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   -- Zoom names people by their registration, so a student who could write it could be marked present as somebody else.
-  if not zoom.is_admin() and new.meeting_id not in (select zoom.meetings_overseen()) then
+  if not zoom.is_admin() and not coalesce(new.meeting_id = any (zoom.meetings_overseen()), false) then
     new.zoom_registrant_id := case when tg_op = 'UPDATE' then old.zoom_registrant_id end;
     new.status := case when tg_op = 'UPDATE' then old.status else 'pending' end;
+    new.join_url := case when tg_op = 'UPDATE' then old.join_url end;
+    new.registered_at := case when tg_op = 'UPDATE' then old.registered_at else now() end;
+  elsif (tg_op = 'INSERT' or new.join_url is distinct from old.join_url) and not zoom.is_web_address(new.join_url) then
+    raise exception 'meeting_registrants.join_url is an address that begins with https://' using errcode = 'insufficient_privilege';
   end if;
   return new;
 end
 $$;
-comment on function zoom.guard_registrant is 'Trigger: whoever registers themselves asks (status pending). Who they are for Zoom, and whether they may come, is for the meeting''s host, the class''s teacher and admins to write.';
+comment on function zoom.guard_registrant is
+  'Trigger: whoever registers themselves asks (status pending). Who they are for Zoom, where they join, and whether they may come, is for the meeting''s host, the class''s teacher and admins to write.';
 
-create function zoom.guard_user() returns trigger
+-- Attendance ----------------------------------------------------------------------------------------------------------
+
+create table zoom.corrections (
+  student_id uuid not null references public.users (id) on delete cascade,
+  class_id uuid not null references public.classes (id) on delete cascade,
+  date date not null,
+  written_at timestamptz not null,
+  primary key (student_id, class_id, date)
+);
+
+comment on table zoom.corrections is 'When somebody other than the student last wrote a record in a user''s session: a check-in from before does not write over it.';
+comment on column zoom.corrections.student_id is 'The student.';
+comment on column zoom.corrections.class_id is 'The class.';
+comment on column zoom.corrections.date is 'The date of the lesson.';
+comment on column zoom.corrections.written_at is 'When, by the database''s clock.';
+
+create index corrections_class_id_idx on zoom.corrections (class_id);
+
+alter table zoom.corrections enable row level security;
+grant select on zoom.corrections to service_role;
+
+create function zoom.note_correction() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  if zoom.is_admin() then
-    return new;
+  if new.student_id is distinct from zoom.claimed_id() and new.student_id is not null and new.class_id is not null then
+    insert into zoom.corrections as noted (student_id, class_id, date, written_at)
+    values (new.student_id, new.class_id, new.date, clock_timestamp())
+    on conflict (student_id, class_id, date) do update set written_at = greatest(noted.written_at, excluded.written_at);
   end if;
-  if tg_op = 'INSERT' and new.role in ('admin', 'teacher')
-    or tg_op = 'UPDATE' and (old.id, old.role, old.email, old.is_active) is distinct from (new.id, new.role, new.email, new.is_active) then
-    raise exception 'only an admin decides who is who' using
-      errcode = 'insufficient_privilege', hint = 'The id, role, e-mail and is_active of a user are for admins to change, or for the service role.';
-  end if;
-  return new;
+  return null;
 end
 $$;
-comment on function zoom.guard_user is 'Trigger: whatever the app lets users write about themselves, it is not their role nor the e-mail that Zoom knows them by (42501).';
+comment on function zoom.note_correction is 'Trigger: notes when a person other than the student wrote an attendance record.';
 
-revoke execute on function zoom.keep_identity, zoom.guard_participant, zoom.guard_registrant, zoom.guard_user from public;
+create function zoom.checked_in(class uuid, day date) returns boolean
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  me constant uuid := zoom.caller();
+begin
+  return exists (
+    select from public.qr_checkins checkin
+    join public.qr_attendance_sessions code on code.id = checkin.session_id
+    join public.class_students seat on seat.class_id = code.class_id and seat.student_id = checkin.student_id
+    where checkin.student_id = me and code.class_id = class and code.date = day and zoom.is_open(code.status, code.date)
+  ) and not exists (
+    -- Since they first checked in to that lesson: another code does not undo what a teacher wrote meanwhile.
+    select from zoom.corrections noted
+    where noted.student_id = me and noted.class_id = class and noted.date = day
+      and noted.written_at >= (
+        select min(checkin.checked_in_at)
+        from public.qr_checkins checkin
+        join public.qr_attendance_sessions code on code.id = checkin.session_id
+        where checkin.student_id = me and code.class_id = class and code.date = day));
+end
+$$;
+comment on function zoom.checked_in is
+  'Whether the caller may mark themselves present in a class on a date: they checked in to a code that is open (see zoom.is_open), are enrolled, and nobody else wrote the record since they first did. Never null.';
+
+revoke execute on function
+  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.is_web_address, zoom.staff_name, zoom.note_name, zoom.guard_user,
+  zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.counted_class, zoom.note_class, zoom.guard_participant,
+  zoom.guard_registrant, zoom.note_correction, zoom.checked_in
+from public;
+grant execute on function zoom.checked_in to authenticated;
+grant execute on function zoom.staff_name, zoom.teaches, zoom.counted_class to service_role;

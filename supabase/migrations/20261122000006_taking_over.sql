@@ -1,10 +1,11 @@
 -- Taking over the tables of a live project, and giving them back as they were.
 --
 -- A school's project may have policies such as "system can insert participants: with check (true)", by which any student marks
--- anybody. Policies add up, so ours mean nothing beside those: the file of each table (policies/) begins with take_over,
--- which closes them and notes how to bring them back.
+-- anybody. Policies add up, so ours mean nothing beside those: the file of each table that attendance is made of (policies/)
+-- begins with take_over, which closes them and notes how to bring them back. The four tables of people stay the app's:
+-- ours come in, by add_readers, only where the app itself lets nobody read.
 --
--- Locks: nothing.
+-- Locks: attendance_records for a moment, if its check does not know `partial` yet.
 
 create table zoom.undo (
   step bigint primary key generated always as identity,
@@ -60,33 +61,239 @@ language sql volatile set search_path = '' as $$
 $$;
 comment on function zoom.note_access is 'Notes how to bring back a table''s grants and whether its policies were in force.';
 
-create function zoom.note_risks(relation regclass, closes_writes boolean) returns void
+create view zoom.our_tables with (security_invoker) as
+select tab.oid::regclass as relation, listed.name, listed.is_closed
+from (
+  values ('users', false), ('classes', false), ('class_students', false), ('parent_children', false), ('zoom_meetings', true),
+    ('zoom_participants', true), ('meeting_registrants', true), ('attendance_records', true), ('qr_attendance_sessions', true), ('qr_checkins', true)
+) listed (name, is_closed)
+join pg_catalog.pg_class tab on tab.relname = listed.name and tab.relnamespace = 'public'::regnamespace;
+
+comment on view zoom.our_tables is 'The app''s tables that this project has to do with.';
+comment on column zoom.our_tables.relation is 'The table.';
+comment on column zoom.our_tables.name is 'Its name.';
+comment on column zoom.our_tables.is_closed is 'Attendance is made of it, so that we alone say who writes it; false for the four tables of people, whose rules stay the app''s.';
+
+create view zoom.user_policies with (security_invoker) as
+select policy.oid, policy.polrelid as relation, policy.polname as name, policy.polpermissive as permissive, policy.polcmd as verb,
+  pg_catalog.pg_get_expr(policy.polqual, policy.polrelid) as qual, pg_catalog.pg_get_expr(policy.polwithcheck, policy.polrelid) as with_check
+from pg_catalog.pg_policy policy
+where policy.oid not in (select ours.oid from zoom.our_policies ours)
+  and exists (
+    select from unnest(policy.polroles) role
+    where role = 0 or pg_catalog.pg_has_role('anon', role, 'usage') or pg_catalog.pg_has_role('authenticated', role, 'usage'));
+
+comment on view zoom.user_policies is 'The policies of the app (not ours) that visitors or users go by.';
+comment on column zoom.user_policies.oid is 'The policy.';
+comment on column zoom.user_policies.relation is 'Its table.';
+comment on column zoom.user_policies.name is 'Its name.';
+comment on column zoom.user_policies.permissive is 'False for a restrictive one.';
+comment on column zoom.user_policies.verb is 'r, a, w, d, or * for all.';
+comment on column zoom.user_policies.qual is 'Its using expression.';
+comment on column zoom.user_policies.with_check is 'Its check expression.';
+
+create function zoom.asks_nothing(qual text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return regexp_replace(qual, '\sAS \w+|\s|SELECT|[()]', '', 'g') in ('true', 'auth.uidISNOTNULL', 'auth.role=''authenticated''::text');
+end
+$$;
+comment on function zoom.asks_nothing is 'Whether the expression of a policy asks nothing, or nothing but to be signed in.';
+
+create function zoom.has_readers(relation regclass) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+      select from zoom.user_policies theirs
+      where theirs.relation = has_readers.relation and theirs.permissive and theirs.verb in ('r', '*'))
+    -- Without row level security everybody who is granted it reads.
+    or exists (
+      select from pg_catalog.pg_class tab
+      where tab.oid = has_readers.relation and not tab.relrowsecurity
+        and (pg_catalog.has_any_column_privilege('anon', tab.oid, 'select') or pg_catalog.has_any_column_privilege('authenticated', tab.oid, 'select')));
+end
+$$;
+comment on function zoom.has_readers is 'Whether the app itself lets visitors or users read a table.';
+
+create function zoom.has_grants(relation regclass) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+      select from pg_catalog.pg_class tab, pg_catalog.aclexplode(tab.relacl) held
+      where tab.oid = has_grants.relation and held.grantee in (0, 'anon'::regrole, 'authenticated'::regrole))
+    or exists (
+      select from pg_catalog.pg_attribute col, pg_catalog.aclexplode(col.attacl) held
+      where col.attrelid = has_grants.relation and held.grantee in (0, 'anon'::regrole, 'authenticated'::regrole));
+end
+$$;
+comment on function zoom.has_grants is 'Whether visitors or users were granted anything on a table or a column of it.';
+
+create view zoom.asked_by_views with (security_invoker) as
+with recursive direct as (
+  select distinct rule.ev_class as view, uses.refobjid as relation
+  from pg_catalog.pg_rewrite rule
+  join pg_catalog.pg_depend uses on uses.classid = 'pg_catalog.pg_rewrite'::regclass and uses.objid = rule.oid
+  join pg_catalog.pg_class seen on seen.oid = rule.ev_class and seen.relkind in ('v', 'm')
+  where uses.refclassid = 'pg_catalog.pg_class'::regclass and uses.refobjid <> rule.ev_class
+), asked as (
+  select direct.view, direct.relation from direct
+  union
+  select asked.view, direct.relation from asked join direct on direct.view = asked.relation
+)
+select asked.view, asked.relation from asked;
+
+comment on view zoom.asked_by_views is 'Which tables and views a view reads, by itself and by the views it reads.';
+comment on column zoom.asked_by_views.view is 'The view.';
+comment on column zoom.asked_by_views.relation is 'What it reads.';
+
+create function zoom.is_in_a_circle(relation regclass) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    with recursive asks (asker, asked) as (
+      -- A policy of the app reads another table, or a view.
+      select theirs.relation, uses.refobjid
+      from zoom.user_policies theirs
+      join pg_catalog.pg_depend uses on uses.classid = 'pg_catalog.pg_policy'::regclass and uses.objid = theirs.oid
+      where uses.refclassid = 'pg_catalog.pg_class'::regclass and uses.refobjid <> theirs.relation
+      union
+      -- Its own table it depends on in any case: only its text tells whether it reads it.
+      select theirs.relation, theirs.relation
+      from zoom.user_policies theirs
+      where concat(theirs.qual, ' ', theirs.with_check) ~ ('(FROM|JOIN|,)\s+\(*' || theirs.relation::regclass || '\M')
+      union
+      select asked.view, asked.relation from zoom.asked_by_views asked
+    ), reached (relation) as (
+      select asks.asked from asks where asks.asker = is_in_a_circle.relation
+      union
+      select asks.asked from reached join asks on asks.asker = reached.relation
+    )
+    select exists (select from reached where reached.relation = is_in_a_circle.relation));
+end
+$$;
+comment on function zoom.is_in_a_circle is
+  'Whether policies of the app on a table come back to the table, by itself or over others. Then no reader of it may have a sub-select: PostgreSQL would refuse every write (42P17).';
+
+create procedure zoom.avoid_recursion(relation regclass)
+language plpgsql set search_path = '' as $$
+declare
+  ours record;
+begin
+  if not zoom.is_in_a_circle(relation) then
+    return;
+  end if;
+  for ours in
+    select policy.polname as name,
+      regexp_replace(pg_catalog.pg_get_expr(policy.polqual, policy.polrelid), '\( SELECT (zoom\.\w+\(\)) AS \w+\)', '\1', 'g') as qual,
+      regexp_replace(pg_catalog.pg_get_expr(policy.polwithcheck, policy.polrelid), '\( SELECT (zoom\.\w+\(\)) AS \w+\)', '\1', 'g') as with_check
+    from pg_catalog.pg_policy policy
+    join zoom.our_policies on our_policies.oid = policy.oid
+    where policy.polrelid = avoid_recursion.relation
+  loop
+    execute format('alter policy %I on %s', ours.name, relation)
+      || coalesce(' using (' || ours.qual || ')', '') || coalesce(' with check (' || ours.with_check || ')', '');
+  end loop;
+end
+$$;
+comment on procedure zoom.avoid_recursion is
+  'Where policies of the app come back to a table (see zoom.is_in_a_circle), takes the sub-selects out of ours on it: they ask their functions for each row then, which is slower, and nothing fails with 42P17.';
+
+create function zoom.who_may(relation oid, verb text) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select string_agg(role.said, ' and ')
+    from (values ('anon', 'visitors'), ('authenticated', 'users')) role (name, said)
+    where pg_catalog.has_table_privilege(role.name, relation, verb)
+      or case when verb = 'select' then pg_catalog.has_any_column_privilege(role.name, relation, verb) end);
+end
+$$;
+comment on function zoom.who_may is 'Whether visitors, users or both are granted a verb on a table or view, in words; null for neither.';
+
+create function zoom.who_may_call(function oid) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select string_agg(role.said, ' and ')
+    from (values ('anon', 'visitors'), ('authenticated', 'users')) role (name, said)
+    join pg_catalog.pg_proc does on does.oid = function
+    where pg_catalog.has_function_privilege(role.name, function, 'execute')
+      and pg_catalog.has_schema_privilege(role.name, does.pronamespace, 'usage'));
+end
+$$;
+comment on function zoom.who_may_call is 'Whether visitors, users or both may call a function, in words; null for neither.';
+
+create function zoom.risks() returns table (relation text, what text)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  -- Readers who are asked nothing.
+  select theirs.relation::regclass::text, format('look: policy %I lets everybody %s read all of it', theirs.name,
+    case when theirs.qual = 'true' then 'whom it is for' else 'who is signed in' end)
+  from zoom.user_policies theirs
+  join zoom.our_tables tab on tab.relation = theirs.relation
+  where theirs.permissive and theirs.verb in ('r', '*') and zoom.asks_nothing(theirs.qual)
+  union all
+  -- Writers beyond admins. What it asks is read from its text: it names admins and no other role.
+  select theirs.relation::regclass::text, format('look: policy %I lets others than admins %s: %s', theirs.name,
+    case theirs.verb when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'insert, update and delete' end,
+    left(regexp_replace(coalesce(theirs.with_check, theirs.qual), '\s+', ' ', 'g'), 200))
+  from zoom.user_policies theirs
+  join zoom.our_tables tab on tab.relation = theirs.relation
+  where theirs.permissive and theirs.verb <> 'r'
+    and not (concat(theirs.qual, theirs.with_check) ~ '''admin''' and concat(theirs.qual, theirs.with_check) !~ '''(teacher|student|parent)''')
+  union all
+  select tab.relation::text, 'look: row level security is off: whoever is granted it reads and writes all of it'
+  from zoom.our_tables tab
+  join pg_catalog.pg_class on pg_class.oid = tab.relation
+  where not pg_class.relrowsecurity and zoom.has_grants(tab.relation)
+  union all
+  -- Views that look past the policies, of theirs and of views of theirs.
+  select seen.oid::regclass::text, format('look: this view looks past the policies of %s, and %s may read it',
+    string_agg(distinct tab.relation::text, ', ' order by tab.relation::text), zoom.who_may(seen.oid, 'select'))
+  from zoom.asked_by_views asked
+  join zoom.our_tables tab on tab.relation = asked.relation
+  join pg_catalog.pg_class seen on seen.oid = asked.view
+  where not coalesce(seen.reloptions && array['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false)
+    and seen.relnamespace <> 'zoom'::regnamespace and zoom.who_may(seen.oid, 'select') is not null
+  group by seen.oid
+  union all
+  -- Functions that do, as far as their text tells.
+  select does.oid::regprocedure::text, format('look: this function looks past the policies of %s, and %s may call it',
+    string_agg(distinct tab.relation::text, ', ' order by tab.relation::text), zoom.who_may_call(does.oid))
+  from pg_catalog.pg_proc does
+  join zoom.our_tables tab on does.prosrc ~ ('\m' || tab.name || '\M') or exists (
+    select from pg_catalog.pg_depend uses
+    where uses.classid = 'pg_catalog.pg_proc'::regclass and uses.objid = does.oid
+      and uses.refclassid = 'pg_catalog.pg_class'::regclass and uses.refobjid = tab.relation)
+  where does.prosecdef and does.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype) and zoom.who_may_call(does.oid) is not null
+    and does.pronamespace not in (
+      select schema.oid from pg_catalog.pg_namespace schema
+      where schema.nspname in ('zoom', 'pg_catalog', 'information_schema', 'auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql', 'graphql_public', 'cron', 'net', 'pgsodium'))
+    and not exists (
+      select from pg_catalog.pg_depend part
+      where part.classid = 'pg_catalog.pg_proc'::regclass and part.objid = does.oid and part.deptype = 'e')
+    -- Ours ask who it is first.
+    and not (does.pronamespace = 'public'::regnamespace and does.prosrc ~ '\mzoom\.\w+\(')
+  group by does.oid
+  union all
+  select 'public.zoom_meetings', 'look: whoever sees a meeting reads its start_url, which starts it as the host: select zoom.hide_start_urls()'
+  where exists (select from public.zoom_meetings meeting where meeting.start_url is not null);
+end
+$$;
+comment on function zoom.risks is
+  'What stays risky in the project, for somebody who knows the app, as it is now: readers who are asked nothing, writers beyond admins, row level security that is off, views and functions that look past the policies of our tables and that visitors or users may use, start_urls that everybody reads.';
+
+create function zoom.note_risks() returns void
 language sql volatile set search_path = '' as $$
   insert into zoom.undo (relation, what)
-  select relation::text, 'look: row level security was off, so pages that write here need a policy now'
-  from pg_catalog.pg_class
-  where oid = relation and not relrowsecurity and pg_catalog.has_table_privilege('authenticated', oid, 'insert, update, delete')
-  union all
-  select distinct relation::text, format('look: policy %I on %s asks this table, and for visitors that fails now (42501)', asker.polname, asker.polrelid::regclass)
-  from pg_catalog.pg_policy asker
-  join pg_catalog.pg_depend asks on asks.classid = 'pg_catalog.pg_policy'::regclass and asks.objid = asker.oid
-  where asks.refclassid = 'pg_catalog.pg_class'::regclass and asks.refobjid = relation
-    and asker.polroles && array[0::oid, 'anon'::regrole::oid]
-    and pg_catalog.has_table_privilege('anon', relation, 'select') and pg_catalog.has_table_privilege('anon', asker.polrelid, 'select')
-    -- Not the tables that visitors are shut out of themselves.
-    and asker.polrelid not in (
-      select to_regclass('public.' || ours) from unnest(array['users', 'classes', 'class_students', 'parent_children', 'zoom_meetings',
-        'zoom_participants', 'meeting_registrants', 'attendance_records', 'qr_attendance_sessions', 'qr_checkins']) ours)
-  union all
-  select relation::text, format('look: policy %I lets users write what they like here, and this table decides who sees what', policy.polname)
-  from pg_catalog.pg_policy policy
-  where policy.polrelid = relation and not closes_writes and policy.polpermissive and policy.polcmd <> 'r'
-    and policy.polroles && array[0::oid, 'anon'::regrole::oid, 'authenticated'::regrole::oid]
-    and pg_catalog.pg_get_expr(coalesce(policy.polwithcheck, policy.polqual), relation) = 'true'
+  select risk.relation, risk.what from zoom.risks() risk
+  where not exists (select from zoom.undo noted where noted.relation = risk.relation and noted.what = risk.what)
+  order by 1, 2
 $$;
-comment on function zoom.note_risks is 'Notes what taking a table over may break elsewhere in the app, and what it leaves open: writes that no policy ever allowed, policies of other tables that fail for visitors now, policies that let anybody write who is who.';
+comment on function zoom.note_risks is 'Notes in zoom.undo what stays risky at this moment (see zoom.risks).';
 
-create procedure zoom.take_over(relation regclass, closes_writes boolean default false, replaces text[] default '{}')
+create procedure zoom.take_over(relation regclass, replaces text[] default '{}')
 language plpgsql set search_path = '' as $$
 declare
   theirs record;
@@ -96,9 +303,22 @@ begin
     execute format('drop policy %I on %s', theirs.name, relation);
   end loop;
 
-  if not exists (select from zoom.undo where undo.relation = take_over.relation::text) then
+  if not exists (select from zoom.undo where undo.relation = take_over.relation::text and undo.statement is not null) then
+    insert into zoom.undo (relation, what)
+    select relation::text, 'look: row level security was off, so pages that write here need a policy now'
+    from pg_catalog.pg_class tab
+    where tab.oid = relation and not tab.relrowsecurity and zoom.who_may(tab.oid, 'insert, update, delete') is not null
+    union all
+    select distinct relation::text, format('look: policy %I on %s asks this table, and for visitors that fails now (42501)',
+      asker.polname, asker.polrelid::regclass)
+    from pg_catalog.pg_policy asker
+    join pg_catalog.pg_depend asks on asks.classid = 'pg_catalog.pg_policy'::regclass and asks.objid = asker.oid
+    where asks.refclassid = 'pg_catalog.pg_class'::regclass and asks.refobjid = relation
+      and asker.polroles && array[0::oid, 'anon'::regrole::oid]
+      and pg_catalog.has_table_privilege('anon', relation, 'select') and pg_catalog.has_table_privilege('anon', asker.polrelid, 'select')
+      -- Not the tables that visitors are shut out of themselves.
+      and asker.polrelid not in (select tab.relation from zoom.our_tables tab where tab.is_closed);
     perform zoom.note_access(relation);
-    perform zoom.note_risks(relation, closes_writes);
   end if;
 
   for theirs in
@@ -117,16 +337,12 @@ begin
         from unnest(policy.polroles) granted (oid)
       ) role (oid, is_users)
     ) kept
-    where policy.polrelid = relation and policy.polpermissive and kept.is_users and (
-      policy.polname = any (replaces)
-      or closes_writes and policy.polcmd <> 'r'
-      -- Reading that asks nothing, or nothing but to be signed in.
-      or closes_writes and regexp_replace(said.qual, '\sAS \w+|\s|SELECT|[()]', '', 'g') in
-        ('true', 'auth.uidISNOTNULL', 'auth.role=''authenticated''::text')
-    )
+    where policy.polrelid = relation and policy.polpermissive and kept.is_users
+      and (policy.polname = any (replaces) or policy.polcmd <> 'r' or zoom.asks_nothing(said.qual))
   loop
     insert into zoom.undo (relation, what, statement) values (relation::text, format('policy %I is closed', theirs.name),
-      format('drop policy if exists %I on %s; create policy %1$I on %2$s for %s to %s', theirs.name, relation, theirs.cmd, array_to_string(theirs.all_roles, ', '))
+      format('drop policy if exists %I on %s; create policy %1$I on %2$s for %s to %s', theirs.name, relation, theirs.cmd,
+        array_to_string(theirs.all_roles, ', '))
       || coalesce(' using (' || theirs.qual || ')', '') || coalesce(' with check (' || theirs.with_check || ')', ''));
     if theirs.other_roles is null then
       execute format('drop policy %I on %s', theirs.name, relation);
@@ -136,13 +352,69 @@ begin
   end loop;
 end
 $$;
-comment on procedure zoom.take_over is 'Makes way for our policies on a table: drops our older ones, drops the named policies that ours replace, and if it closes writes, every other policy by which visitors or users may write, or may read without being asked who they are. Policies for other roles, restrictive ones and other readers stay. All that is dropped is noted in zoom.undo.';
+comment on procedure zoom.take_over is
+  'Makes way for our policies on a table that attendance is made of: drops our older ones, the named policies that ours replace, and every other permissive policy by which visitors or users may write, or may read without being asked who they are. Policies for other roles, restrictive ones and other readers stay. All that is dropped is noted in zoom.undo.';
+
+create procedure zoom.add_readers(relation regclass, name text, qual text, columns text default null)
+language plpgsql set search_path = '' as $$
+declare
+  ours record;
+begin
+  for ours in select our_policies.name from zoom.our_policies where our_policies.relation = add_readers.relation loop
+    execute format('drop policy %I on %s', ours.name, relation);
+  end loop;
+  if zoom.has_readers(relation) then
+    return; -- the app says who sees its people
+  end if;
+
+  if not exists (select from zoom.undo where undo.relation = add_readers.relation::text and undo.statement is not null) then
+    perform zoom.note_access(relation);
+  end if;
+  execute format('alter table %s enable row level security', relation);
+  if not zoom.has_grants(relation) then
+    execute format('grant select%s on %s to authenticated', ' (' || columns || ')', relation);
+  end if;
+  execute format('create policy %I on %s for select to authenticated using (%s)', name, relation, qual);
+  call zoom.avoid_recursion(relation);
+end
+$$;
+comment on procedure zoom.add_readers is
+  'Lets users read a table of people by a policy of ours, where the app itself lets nobody read it. Where it does, nothing is added and no grant changes. The grant, of the named columns or of all, is made only where visitors and users were granted nothing at all.';
+
+create procedure zoom.allow_partial()
+language plpgsql set search_path = '' as $$
+declare
+  narrow record;
+begin
+  for narrow in
+    select said.conname as name, pg_catalog.pg_get_constraintdef(said.oid) as def, pg_catalog.pg_get_expr(said.conbin, said.conrelid) as expr
+    from pg_catalog.pg_constraint said
+    join pg_catalog.pg_attribute col on col.attrelid = said.conrelid and said.conkey = array[col.attnum]
+    where said.conrelid = 'public.attendance_records'::regclass and said.contype = 'c' and col.attname = 'status'
+      and pg_catalog.pg_get_constraintdef(said.oid) ~ '''present''' and pg_catalog.pg_get_constraintdef(said.oid) !~ '''partial'''
+  loop
+    execute format('alter table public.attendance_records drop constraint %I', narrow.name);
+    execute format('alter table public.attendance_records add constraint %I check ((%s) or status = ''partial'')', narrow.name, narrow.expr);
+    insert into zoom.undo (relation, what, statement)
+    values ('public.attendance_records', format('the check %I allows partial', narrow.name), format(
+      'do $undo$ begin '
+      'alter table public.attendance_records drop constraint if exists %1$I; '
+      'if exists (select from public.attendance_records where status = ''partial'') then '
+      -- What was written as partial stays: the check holds for what is written from then on.
+      'alter table public.attendance_records add constraint %1$I %2$s not valid; '
+      'else alter table public.attendance_records add constraint %1$I %2$s; end if; end $undo$', narrow.name, narrow.def));
+  end loop;
+end
+$$;
+comment on procedure zoom.allow_partial is
+  'An older project''s check of attendance_records.status does not know partial: widens it, and notes in zoom.undo how to narrow it again.';
 
 create procedure zoom.give_back()
 language plpgsql set search_path = '' as $$
 declare
   ours record;
 begin
+  perform zoom.show_start_urls();
   for ours in select our_policies.name, our_policies.relation from zoom.our_policies loop
     execute format('drop policy %I on %s', ours.name, ours.relation::regclass);
   end loop;
@@ -150,7 +422,7 @@ begin
     select guard.tgname as name, guard.tgrelid::regclass as relation
     from pg_catalog.pg_trigger guard
     join pg_catalog.pg_proc does on does.oid = guard.tgfoid
-    where does.pronamespace = 'zoom'::regnamespace
+    where does.pronamespace = 'zoom'::regnamespace and not guard.tgisinternal
   loop
     execute format('drop trigger %I on %s', ours.name, ours.relation);
   end loop;
@@ -160,7 +432,13 @@ begin
   delete from zoom.undo;
 end
 $$;
-comment on procedure zoom.give_back is 'Brings back the access rules as they were before ours: policies, grants, publication. Rows and facts stay. To have ours again, apply policies/*.sql and the migration of the publication.';
+comment on procedure zoom.give_back is
+  'Brings back the access rules as they were before ours: policies, grants, publication, the check of attendance, start_urls. Rows and facts stay. To have ours again, apply policies/*.sql and the migration of the publication.';
 
-revoke execute on function zoom.note_access, zoom.note_risks from public;
-revoke execute on procedure zoom.take_over, zoom.give_back from public;
+revoke execute on function
+  zoom.note_access, zoom.note_risks, zoom.risks, zoom.asks_nothing, zoom.has_readers, zoom.has_grants, zoom.is_in_a_circle,
+  zoom.who_may, zoom.who_may_call
+from public;
+revoke execute on procedure zoom.take_over, zoom.add_readers, zoom.avoid_recursion, zoom.allow_partial, zoom.give_back from public;
+
+call zoom.allow_partial();

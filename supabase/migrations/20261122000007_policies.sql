@@ -14,10 +14,11 @@
 --
 --   see                   the student, their parents, the class's teacher, admins
 --   create, change        the class's teacher, admins; and a student who checked in to that lesson by QR code: their own
---                         record of that class and date, to present
+--                         record of that class and date, to present, while the code is open and nobody else wrote the
+--                         record since
 --   delete                nobody
 
-call zoom.take_over('public.attendance_records', closes_writes => true);
+call zoom.take_over('public.attendance_records');
 
 alter table public.attendance_records enable row level security;
 revoke all on public.attendance_records from public, anon, authenticated;
@@ -28,35 +29,49 @@ create policy "families and class teachers see attendance" on public.attendance_
 for select to authenticated using (
   student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
-  or student_id in (select zoom.children())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
+  or student_id = any ((select zoom.children())::uuid[])
 );
 
 create policy "class teachers record it, and a check-in marks present" on public.attendance_records
 for insert to authenticated with check (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
-  or status = 'present' and student_id = (select zoom.caller())
-    and (class_id, date) in (select lesson.class_id, lesson.date from zoom.lessons_checked_in() lesson)
+  or class_id = any ((select zoom.classes_taught())::uuid[])
+  or status = 'present' and student_id = (select zoom.caller()) and zoom.checked_in(class_id, date)
 );
 
 create policy "class teachers correct it, and a check-in marks present" on public.attendance_records
 for update to authenticated using (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
-  or student_id = (select zoom.caller())
-    and (class_id, date) in (select lesson.class_id, lesson.date from zoom.lessons_checked_in() lesson)
+  or class_id = any ((select zoom.classes_taught())::uuid[])
+  or student_id = (select zoom.caller()) and zoom.checked_in(class_id, date)
 ) with check (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
-  or status = 'present' and student_id = (select zoom.caller())
-    and (class_id, date) in (select lesson.class_id, lesson.date from zoom.lessons_checked_in() lesson)
+  or class_id = any ((select zoom.classes_taught())::uuid[])
+  or status = 'present' and student_id = (select zoom.caller()) and zoom.checked_in(class_id, date)
 );
+
+call zoom.avoid_recursion('public.attendance_records');
 
 create or replace trigger a_record_stays_whose_it_is
 before update on public.attendance_records
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.keep_identity('id', 'student_id', 'class_id', 'date');
+execute function zoom.keep_identity('id', 'student_id', 'class_id', 'date', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.attendance_records
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('id', 'created_at');
+
+create or replace trigger its_date_is_a_school_day
+before insert or update on public.attendance_records
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('date');
+
+create or replace trigger what_a_person_wrote_is_noted
+after insert or update on public.attendance_records
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.note_correction();
 
 
 -- policies/class_students.sql
@@ -69,23 +84,20 @@ execute function zoom.keep_identity('id', 'student_id', 'class_id', 'date');
 --   class teachers, hosts those of the classes they teach or host a meeting for
 --   admins                all
 --
--- Nobody writes here through us; policies of the app that let somebody do so stay.
+-- A project whose app lets somebody read here keeps its own rules, and nothing of this is added. Nobody writes here
+-- through us; policies of the app that let somebody do so stay.
 
-call zoom.take_over('public.class_students');
-
-alter table public.class_students enable row level security;
-revoke all on public.class_students from public, anon;
-revoke truncate, references, trigger on public.class_students from authenticated;
-grant select on public.class_students to authenticated;
-grant select, insert, update, delete on public.class_students to service_role;
-
-create policy "people see the enrolments they have to do with" on public.class_students
-for select to authenticated using (
+call zoom.add_readers('public.class_students', 'people see the enrolments they have to do with', $$
   student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or student_id in (select zoom.children())
-  or class_id in (select zoom.classes_overseen())
-);
+  or student_id = any ((select zoom.children())::uuid[])
+  or class_id = any ((select zoom.classes_overseen())::uuid[])
+$$);
+
+create or replace trigger an_enrolment_stays_whose_it_is
+before update on public.class_students
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id');
 
 
 -- policies/classes.sql
@@ -96,21 +108,28 @@ for select to authenticated using (
 --   students, parents     the classes they, or their children, are enrolled in
 --   teachers, admins      all: they plan meetings for them
 --
--- Nobody writes here through us; policies of the app that let somebody do so stay.
+-- A project whose app lets somebody read here keeps its own rules, and nothing of this is added. Nobody writes here
+-- through us; policies of the app that let somebody do so stay, but who teaches a class is for admins to say.
 
-call zoom.take_over('public.classes');
-
-alter table public.classes enable row level security;
-revoke all on public.classes from public, anon;
-revoke truncate, references, trigger on public.classes from authenticated;
-grant select on public.classes to authenticated;
-grant select, insert, update, delete on public.classes to service_role;
-
-create policy "people see the classes they have to do with" on public.classes
-for select to authenticated using (
+call zoom.add_readers('public.classes', 'people see the classes they have to do with', $$
   (select zoom.is_staff())
-  or id in (select zoom.classes_of_family())
-);
+  or id = any ((select zoom.classes_of_family())::uuid[])
+$$);
+
+create or replace trigger a_class_stays_the_same
+before update on public.classes
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.classes
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('created_at');
+
+create or replace trigger admins_say_who_teaches
+before insert or update on public.classes
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_class();
 
 
 -- policies/meeting_registrants.sql
@@ -120,10 +139,10 @@ for select to authenticated using (
 --
 --   see                   the person, the meeting's host, the class's teacher, admins
 --   create, change        the meeting's host, the class's teacher and admins for anybody; everybody for themselves, in a meeting
---                         they may see, and then it is pending and without Zoom's id
+--                         they may see, and then it is pending, and without Zoom's id and an address to join by
 --   delete                nobody
 
-call zoom.take_over('public.meeting_registrants', closes_writes => true, replaces => array[
+call zoom.take_over('public.meeting_registrants', replaces => array[
   'Users can view their own registrations', 'Admins can view all registrations', 'Teachers can view registrations for their meetings']);
 
 alter table public.meeting_registrants enable row level security;
@@ -135,33 +154,45 @@ create policy "people see their registration and those for meetings they run" on
 for select to authenticated using (
   user_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or meeting_id in (select zoom.meetings_overseen())
+  or meeting_id = any ((select zoom.meetings_overseen())::uuid[])
 );
 
 create policy "people register, and hosts register others" on public.meeting_registrants
 for insert to authenticated with check (
   (select zoom.is_admin())
-  or meeting_id in (select zoom.meetings_overseen())
+  or meeting_id = any ((select zoom.meetings_overseen())::uuid[])
   or user_id = (select zoom.caller())
-    and meeting_id in (select zoom.meetings_seen())
+    and meeting_id = any ((select zoom.meetings_seen())::uuid[])
 );
 
 create policy "people change their registration, and hosts those of others" on public.meeting_registrants
 for update to authenticated using (
   (select zoom.is_admin())
-  or meeting_id in (select zoom.meetings_overseen())
+  or meeting_id = any ((select zoom.meetings_overseen())::uuid[])
   or user_id = (select zoom.caller())
 ) with check (
   (select zoom.is_admin())
-  or meeting_id in (select zoom.meetings_overseen())
+  or meeting_id = any ((select zoom.meetings_overseen())::uuid[])
   or user_id = (select zoom.caller())
-    and meeting_id in (select zoom.meetings_seen())
+    and meeting_id = any ((select zoom.meetings_seen())::uuid[])
 );
+
+call zoom.avoid_recursion('public.meeting_registrants');
 
 create or replace trigger a_row_stays_whose_it_is
 before update on public.meeting_registrants
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.keep_identity('id', 'meeting_id', 'user_id');
+execute function zoom.keep_identity('id', 'meeting_id', 'user_id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.meeting_registrants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('id', 'created_at');
+
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.meeting_registrants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('registered_at');
 
 create or replace trigger registering_oneself_is_asking
 before insert or update on public.meeting_registrants
@@ -178,23 +209,25 @@ execute function zoom.guard_registrant();
 --   class teachers, hosts those of the students in the classes they teach or host a meeting for
 --   admins                all
 --
--- Nobody writes here through us; policies of the app that let somebody do so stay.
+-- A project whose app lets somebody read here keeps its own rules, and nothing of this is added. Nobody writes here
+-- through us; policies of the app that let somebody do so stay.
 
-call zoom.take_over('public.parent_children');
-
-alter table public.parent_children enable row level security;
-revoke all on public.parent_children from public, anon;
-revoke truncate, references, trigger on public.parent_children from authenticated;
-grant select on public.parent_children to authenticated;
-grant select, insert, update, delete on public.parent_children to service_role;
-
-create policy "people see the families they have to do with" on public.parent_children
-for select to authenticated using (
+call zoom.add_readers('public.parent_children', 'people see the families they have to do with', $$
   parent_id = (select zoom.caller())
   or student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or student_id in (select zoom.students_overseen())
-);
+  or student_id = any ((select zoom.students_overseen())::uuid[])
+$$);
+
+create or replace trigger a_family_stays_the_same
+before update on public.parent_children
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.parent_children
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('created_at');
 
 
 -- policies/qr_attendance_sessions.sql
@@ -205,7 +238,7 @@ for select to authenticated using (
 --   see                   the students of the class, its teacher, admins
 --   create, change, delete  the class's teacher, admins
 
-call zoom.take_over('public.qr_attendance_sessions', closes_writes => true);
+call zoom.take_over('public.qr_attendance_sessions');
 
 alter table public.qr_attendance_sessions enable row level security;
 revoke all on public.qr_attendance_sessions from public, anon, authenticated;
@@ -214,30 +247,47 @@ grant select, insert, update, delete on public.qr_attendance_sessions to authent
 create policy "a class and its teacher see its codes" on public.qr_attendance_sessions
 for select to authenticated using (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
-  or class_id in (select zoom.classes_enrolled())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
+  or class_id = any ((select zoom.classes_enrolled())::uuid[])
 );
 
 create policy "class teachers show codes" on public.qr_attendance_sessions
 for insert to authenticated with check (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
 );
 
 create policy "class teachers change their codes" on public.qr_attendance_sessions
 for update to authenticated using (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
 ) with check (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
 );
 
 create policy "class teachers delete their codes" on public.qr_attendance_sessions
 for delete to authenticated using (
   (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
 );
+
+call zoom.avoid_recursion('public.qr_attendance_sessions');
+
+create or replace trigger a_code_stays_the_same
+before update on public.qr_attendance_sessions
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.qr_attendance_sessions
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('id', 'created_at');
+
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.qr_attendance_sessions
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('date');
 
 
 -- policies/qr_checkins.sql
@@ -247,27 +297,41 @@ for delete to authenticated using (
 --
 --   see                   the student, the class's teacher, admins
 --   create                a student, for themselves, to an active code of a class they are enrolled in
---   change, delete        nobody
+--   delete                the class's teacher, admins
+--   change                nobody; when it was is the database's to say
 
-call zoom.take_over('public.qr_checkins', closes_writes => true);
+call zoom.take_over('public.qr_checkins');
 
 alter table public.qr_checkins enable row level security;
 revoke all on public.qr_checkins from public, anon, authenticated;
-grant select, insert on public.qr_checkins to authenticated;
+grant select, insert, delete on public.qr_checkins to authenticated;
 grant select, insert, update, delete on public.qr_checkins to service_role;
 
 create policy "students see their check-ins, and class teachers the class's" on public.qr_checkins
 for select to authenticated using (
   student_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or session_id in (select zoom.sessions_shown())
+  or session_id = any ((select zoom.sessions_shown())::uuid[])
 );
 
 create policy "students check in to open codes of their classes" on public.qr_checkins
 for insert to authenticated with check (
   student_id = (select zoom.caller())
-  and session_id in (select zoom.open_sessions())
+  and session_id = any ((select zoom.open_sessions())::uuid[])
 );
+
+create policy "class teachers delete check-ins" on public.qr_checkins
+for delete to authenticated using (
+  (select zoom.is_admin())
+  or session_id = any ((select zoom.sessions_shown())::uuid[])
+);
+
+call zoom.avoid_recursion('public.qr_checkins');
+
+create or replace trigger the_database_stamps_it
+before insert on public.qr_checkins
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('id', 'checked_in_at');
 
 
 -- policies/users.sql
@@ -279,28 +343,41 @@ for insert to authenticated with check (
 --   parents               their children
 --   teachers, admins      everybody: they invite, register and mark people
 --
--- Nobody writes here through us; what the app lets users write about themselves stays the app's, but never their role.
+-- Nobody reads a telephone number or an address here: those are for the school's server. A project whose app lets somebody
+-- read here keeps its own rules, and nothing of this is added. Nobody writes here through us; what the app lets users write
+-- about themselves stays the app's, but never their role, whether they are active, nor the e-mail that Zoom knows them by.
 
-call zoom.take_over('public.users');
-
-alter table public.users enable row level security;
-revoke all on public.users from public, anon;
-revoke truncate, references, trigger on public.users from authenticated;
-grant select on public.users to authenticated;
-grant select, insert, update, delete on public.users to service_role;
-
-create policy "people see those they have to do with" on public.users
-for select to authenticated using (
-  id = (select auth.uid())
+call zoom.add_readers('public.users', 'people see those they have to do with', $$
+  id = (select zoom.claimed_id())
   or (select zoom.is_staff())
-  or id in (select zoom.children())
-  or id in (select zoom.acquaintances())
-);
+  or id = any ((select zoom.children())::uuid[])
+  or id = any ((select zoom.acquaintances())::uuid[])
+$$, columns => 'id, email, name, role, avatar, is_active, must_change_password, created_at, updated_at');
+
+create or replace trigger a_user_stays_the_same
+before update on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('created_at');
 
 create or replace trigger users_do_not_promote_themselves
 before insert or update on public.users
 for each row when (current_user in ('anon', 'authenticated'))
 execute function zoom.guard_user();
+
+create or replace trigger a_new_name_of_their_own_is_noted
+after insert or update of name on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.note_name('session');
+
+create or replace trigger the_school_names_them
+after update of name on public.users
+for each row when (current_user not in ('anon', 'authenticated'))
+execute function zoom.note_name('school');
 
 
 -- policies/zoom_meetings.sql
@@ -311,9 +388,11 @@ execute function zoom.guard_user();
 --   see                   the host, the class's teacher, admins; and by audience: everybody of the school (all), students,
 --                         teachers, or the enrolled and their parents (class); personal is the host's alone
 --   create                teachers for themselves, admins for anybody
---   change, delete        the host and admins
+--   change, delete        the host and admins; its number is digits that no other meeting has
+--
+-- A meeting whose class its host does not teach makes no attendance until an admin saves it.
 
-call zoom.take_over('public.zoom_meetings', closes_writes => true, replaces => array['Users can view meetings they have access to']);
+call zoom.take_over('public.zoom_meetings', replaces => array['Users can view meetings they have access to']);
 
 alter table public.zoom_meetings enable row level security;
 revoke all on public.zoom_meetings from public, anon, authenticated;
@@ -323,12 +402,12 @@ create policy "people see the meetings meant for them" on public.zoom_meetings
 for select to authenticated using (
   host_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or class_id in (select zoom.classes_taught())
+  or class_id = any ((select zoom.classes_taught())::uuid[])
   or case target_audience
     when 'all' then (select zoom.caller()) is not null
     when 'students' then (select zoom.caller_role()) = 'student'
     when 'teachers' then (select zoom.caller_role()) = 'teacher'
-    when 'class' then class_id in (select zoom.classes_of_family())
+    when 'class' then class_id = any ((select zoom.classes_of_family())::uuid[])
     else false
   end
 );
@@ -354,6 +433,38 @@ for delete to authenticated using (
   or host_id = (select zoom.caller())
 );
 
+call zoom.avoid_recursion('public.zoom_meetings');
+
+create or replace trigger a_meeting_stays_the_same
+before update on public.zoom_meetings
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.keep_identity('id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.zoom_meetings
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('id', 'created_at');
+
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.zoom_meetings
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('start_time');
+
+create or replace trigger its_number_is_its_own
+before insert or update on public.zoom_meetings
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_meeting();
+
+create or replace trigger the_class_of_another_teacher_is_noted
+after insert or update on public.zoom_meetings
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.note_class('session');
+
+create or replace trigger the_school_gives_it_a_class
+after update of class_id on public.zoom_meetings
+for each row when (current_user not in ('anon', 'authenticated'))
+execute function zoom.note_class('school');
+
 
 -- policies/zoom_participants.sql
 ------------------------------------------------------------------------------------------------------------------------
@@ -362,10 +473,11 @@ for delete to authenticated using (
 --
 --   see                   the person, the meeting's host, the class's teacher, admins
 --   create, change        one's own row, in a meeting one may see: the page that opens a meeting says "joined" and "left".
---                         It never writes over what Zoom said, nor how long somebody was there, and counts for nothing.
+--                         It is under the name and e-mail that users has, never writes over what Zoom said, nor how long
+--                         somebody was there, and counts for nothing.
 --   delete                nobody
 
-call zoom.take_over('public.zoom_participants', closes_writes => true,
+call zoom.take_over('public.zoom_participants',
   replaces => array['Users can view participants for meetings they can access']);
 
 alter table public.zoom_participants enable row level security;
@@ -377,13 +489,13 @@ create policy "people see themselves and those whose meeting they run" on public
 for select to authenticated using (
   user_id = (select zoom.caller())
   or (select zoom.is_admin())
-  or meeting_id in (select zoom.meetings_overseen())
+  or meeting_id = any ((select zoom.meetings_overseen())::uuid[])
 );
 
 create policy "people enter the meetings they see" on public.zoom_participants
 for insert to authenticated with check (
   user_id = (select zoom.caller())
-  and meeting_id in (select zoom.meetings_seen())
+  and meeting_id = any ((select zoom.meetings_seen())::uuid[])
 );
 
 create policy "people change their own entry" on public.zoom_participants
@@ -391,13 +503,25 @@ for update to authenticated using (
   user_id = (select zoom.caller())
 ) with check (
   user_id = (select zoom.caller())
-  and meeting_id in (select zoom.meetings_seen())
+  and meeting_id = any ((select zoom.meetings_seen())::uuid[])
 );
+
+call zoom.avoid_recursion('public.zoom_participants');
 
 create or replace trigger a_row_stays_whose_it_is
 before update on public.zoom_participants
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.keep_identity('id', 'meeting_id', 'user_id');
+execute function zoom.keep_identity('id', 'meeting_id', 'user_id', 'created_at');
+
+create or replace trigger the_database_stamps_it
+before insert on public.zoom_participants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.stamp_row('id', 'created_at');
+
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.zoom_participants
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('join_time', 'leave_time');
 
 create or replace trigger zoom_outranks_the_page
 before insert or update on public.zoom_participants

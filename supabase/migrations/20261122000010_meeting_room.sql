@@ -14,7 +14,7 @@ begin
     where room.id = oversees_meeting.meeting and (
       room.host_id = (select zoom.caller())
       or (select zoom.is_admin())
-      or room.class_id in (select zoom.classes_taught())));
+      or room.class_id = any (zoom.classes_taught())));
 end
 $$;
 comment on function zoom.oversees_meeting is 'Whether the caller may see who takes part in this meeting: its host, its class''s teacher, an admin.';
@@ -28,7 +28,7 @@ begin
       when 'all' then (select zoom.caller()) is not null
       when 'students' then (select zoom.caller_role()) = 'student'
       when 'teachers' then (select zoom.caller_role()) = 'teacher'
-      when 'class' then room.class_id in (select zoom.classes_of_family())
+      when 'class' then room.class_id = any (zoom.classes_of_family())
       else false
     end);
 end
@@ -49,7 +49,7 @@ begin
   return case
     when room.status = 'cancelled' then 'cancelled'
     when room.class_id is not null and person.role in ('student', 'parent')
-      and room.class_id not in (select zoom.classes_of_family()) then 'not_enrolled'
+      and room.class_id <> all (zoom.classes_of_family()) then 'not_enrolled'
     when person.role = 'student' and email_domain <> ''
       and lower(split_part(person.email, '@', -1)) <> lower(email_domain) then 'wrong_domain'
     else 'ok'

@@ -106,9 +106,9 @@ begin
     where registrant.meeting_id = seg.meeting_id and registrant.zoom_registrant_id = seg.registrant_id collate "default"
       and registrant.user_id is not null
     union all
-    select 3, person.id from public.users person where lower(person.email) = lower(seg.email collate "default")
+    select 3, zoom.user_of_email(seg.email)
   ) found
-  where seg.run_id = seat_run and seg.connection_key = seat_key
+  where seg.run_id = seat_run and seg.connection_key = seat_key and found.user_id is not null
   order by found.rung, found.user_id
   limit 1;
   if way is null then
@@ -207,7 +207,7 @@ comment on function zoom.explain_stay is 'What Zoom told of a user in a meeting 
 create function zoom.explain_others(person zoom.person, app_joins text) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
 declare
-  wanted text := (select lower(btrim(own.name)) from public.users own where own.id = person.user_id);
+  wanted text := lower(btrim(zoom.staff_name(person.user_id)));
 begin
   return (
     with seat as (
@@ -234,6 +234,7 @@ begin
             case when seat.email is not null then 'its e-mail is nobody''s of the school' end,
             case
               when app_joins = 'ignore' then 'a name alone is nobody, and what the app sees is not used'
+              when seat.customer_key is not null then 'a name beside a key is not looked at'
               when lower(btrim(seat.name collate "default")) <> wanted then 'it showed another name later'
               when namesakes.own = 0 then 'a name is believed only of students who are enrolled in the class'
               when namesakes.all > 1 then format('%s students of the class have this name', namesakes.all)
@@ -247,10 +248,10 @@ begin
     cross join lateral (
       select count(*) as all, count(*) filter (where pupil.id = person.user_id) as own, count(*) filter (where exists (
           select from zoom.visits visit
-          where visit.meeting_id = person.meeting_id and visit.user_id = pupil.id and visit.kind = 'joined'
+          where visit.meeting_id = person.meeting_id and visit.user_id = pupil.id and visit.kind in ('joined', 'opened')
             and visit.at >= seat.started_at - zoom.early() and visit.at <= coalesce(seat.ended_at, 'infinity'))) as came
       from public.class_students enrolled
-      join public.users pupil on pupil.id = enrolled.student_id
+      cross join lateral (select enrolled.student_id as id, zoom.staff_name(enrolled.student_id) as name) pupil
       where enrolled.class_id = seat.class_id and lower(btrim(pupil.name)) = wanted
     ) namesakes
     where seat.has_name and seat.user_id is distinct from person.user_id);
@@ -363,6 +364,7 @@ declare
   is_enrolled boolean;
   is_theirs boolean;
   is_forgotten boolean;
+  is_unconfirmed boolean;
   verdict text;
   rule text;
   stands text;
@@ -385,12 +387,9 @@ begin
     order by run.class_id is not distinct from room.class_id desc, run.class_id is null, run.started_at desc, run.instance desc
     limit 1), room.class_id);
 
-  -- Two addresses may differ by the case of their letters alone.
   select own.* into person
   from public.users own
-  where lower(own.email) = lower(asked) or own.id = case when asked ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then asked::uuid end
-  order by own.email = asked desc, own.id
-  limit 1;
+  where own.id = case when asked ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then asked::uuid else zoom.user_of_email(asked) end;
   is_enrolled := exists (select from public.class_students seat where seat.class_id = class.id and seat.student_id = person.id);
 
   answer := jsonb_build_object(
@@ -429,7 +428,7 @@ begin
     'seconds', (zoom.add_up(array[subject]))[1].duration);
 
   -- Attendance is for those whom the policy of attendance_records shows it to.
-  is_theirs := is_ours or zoom.is_admin() or coalesce(class.id in (select zoom.classes_taught()), false);
+  is_theirs := is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false);
   if not is_theirs then
     return answer || jsonb_build_object('attendance_is_theirs', false, 'meetings', '[]'::jsonb, 'verdict', null,
       'rule', case when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
@@ -450,9 +449,14 @@ begin
   is_forgotten := exists (select from zoom.instances run where run.forgotten_at is not null and (run.class_id = class.id and run.held_on = day
     or run.meeting_id = room.id and run.held_on = day));
 
+  -- The class of the meeting, and none that its runs count for.
+  is_unconfirmed := zoom.counted_class(room.id) is null
+    and not exists (select from zoom.instances run where run.meeting_id = room.id and run.held_on = day and run.class_id is not null);
+
   verdict := case when is_forgotten then memory.verdict when is_enrolled then best.verdict end;
   rule := case
     when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
+    when is_unconfirmed then 'the meeting''s host does not teach the class, so no attendance is kept until an admin saves the meeting'
     when is_forgotten then 'what Zoom told of this lesson was removed after the time the school keeps it, so the verdict of then stands'
     when not is_enrolled then 'not enrolled in the class, so no attendance is kept'
     else zoom.explain_rule(best.verdict, best.seconds, min_seconds, best.of_app, best.is_in, best.is_unseen, jsonb_array_length(meetings))

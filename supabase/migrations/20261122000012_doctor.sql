@@ -144,9 +144,7 @@ declare
 begin
   select own.* into person
   from public.users own
-  where lower(own.email) = lower(btrim(look_as_zoom_user.email))
-  order by own.email = btrim(look_as_zoom_user.email) desc, own.id
-  limit 1;
+  where own.id = zoom.user_of_email(look_as_zoom_user.email);
   if person.id is null then
     return jsonb_build_object('outcome', 'unknown_user');
   end if;

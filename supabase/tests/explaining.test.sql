@@ -145,7 +145,7 @@ select pg_temp.told('joined', '08:01:00', '45', name => 'Somebody else');
 select pg_temp.told('joined', '08:00:00', '46', name => 'Visitor Lind');
 select is(pg_temp.others('ana'), 'C40 2 students of the class have this name', 'of two with one name it is neither');
 select is(pg_temp.others('chen'), 'C41 the key it showed is none that we gave out for this meeting; its registration is not one of the school''s; its e-mail is nobody''s of the school; '
-  || 'a name alone is nobody: the app did not see them come during the lesson or in the half hour before'
+  || 'a name beside a key is not looked at'
   || ' | C42 its e-mail is that of Ben Lind | C43 the key it showed is that of Gil Lind | C44 it is registered as Hana Lind | C45 it showed another name later', 'somebody else, and who says so');
 select is(pg_temp.others('visitor'), 'C46 a name is believed only of students who are enrolled in the class', 'a name of another class');
 

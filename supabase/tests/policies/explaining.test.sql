@@ -3,6 +3,9 @@ begin;
 \ir people.psql
 select plan(50);
 
+-- A teacher had marked her absent.
+insert into attendance_records (student_id, class_id, date, status)
+values (pg_temp.id('student'), pg_temp.id('7b'), '2026-03-02', 'absent');
 -- 7b's lesson was held: Maria was there for a while, and so was somebody of the school who is not in the class.
 select public.apply_zoom_events(jsonb_agg(jsonb_build_object('kind', kind, 'meeting', pg_temp.id('lesson'), 'instance', 'first==', 'at', '2026-03-02T08:' || at || ':00Z',
   'segment', who, 'email', replace(who, ' ', '.') || '@policies.test')))

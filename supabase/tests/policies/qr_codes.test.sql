@@ -1,7 +1,7 @@
 -- QR codes are shown by class teachers, and students check in to the open ones of their class, each for themselves.
 begin;
 \ir people.psql
-select plan(74);
+select plan(76);
 
 select is(pg_temp.sees(who, 'select qr_code from qr_attendance_sessions'), seen, format('%s sees %s', who, seen))
 from (values
@@ -63,8 +63,13 @@ select is(pg_temp.tries(who, format($$ %s qr_checkins $$, verb) || case verb whe
   outcome, format('%s may not %s check-ins', who, verb))
 from (values
   ('anon', 'update', '42501'), ('classmate', 'update', '42501'), ('class teacher', 'update', '42501'), ('admin', 'update', '42501'),
-  ('anon', 'delete from', '42501'), ('classmate', 'delete from', '42501'), ('class teacher', 'delete from', '42501'), ('admin', 'delete from', '42501')
+  ('anon', 'delete from', '42501'), ('classmate', 'delete from', '0 rows'), ('other teacher', 'delete from', '0 rows')
 ) as matrix (who, verb, outcome);
+select is(pg_temp.tries(who, $$ delete from qr_checkins $$), '1 row', format('%s deletes a check-in of the class', who)) from unnest(array['class teacher', 'admin']) as who;
+select is(pg_temp.after('student', $$ insert into qr_checkins (id, session_id, student_id, checked_in_at)
+    values (pg_temp.id('new'), pg_temp.id('7b code'), pg_temp.id('student'), now() - interval '1 hour') $$,
+  $$ select concat_ws(', ', id = pg_temp.id('new'), checked_in_at = now()) from qr_checkins where student_id = pg_temp.id('student') $$),
+  'f, t', 'when a check-in was is the database''s to say');
 
 select * from finish();
 rollback;

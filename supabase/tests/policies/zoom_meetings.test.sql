@@ -24,7 +24,7 @@ select is(pg_temp.sees(who, 'select id from zoom_meetings'), seen, format('%s se
 from unnest(array['unknown', 'former admin', 'student', 'other student', 'parent', 'other parent', 'class teacher', 'other teacher', 'host', 'admin']) as who,
   lateral (
     select coalesce(string_agg(id::text, ', ' order by id::text collate "C"), 'nothing') as seen
-    from (select pg_temp.become(who)) as became (x), lateral (select zoom.meetings_seen() as id where became is not null) as meeting
+    from (select pg_temp.become(who)) as became (x), lateral (select unnest(zoom.meetings_seen()) as id where became is not null) as meeting
   ) as said;
 
 -- The class's teacher sees every meeting of the class, whomever it is for.
@@ -47,9 +47,10 @@ select is(pg_temp.tries(who, $$
   outcome, format('%s plans a meeting for somebody else: %s', who, outcome))
 from (values ('other teacher', '42501'), ('host', '42501'), ('admin', '1 row'), ('service role', '1 row')) as matrix (who, outcome);
 select is(pg_temp.after('host', $$
-    insert into zoom_meetings (id, zoom_meeting_id, title, host_id, start_time, join_url)
-    values (pg_temp.id('new'), '1', 'new', pg_temp.id('host'), now(), 'https://zoom.test/new') returning id $$,
-    $$ select title from zoom_meetings where id = pg_temp.id('new') $$), 'new', 'the host gets back the meeting they created');
+    insert into zoom_meetings (id, zoom_meeting_id, title, host_id, start_time, join_url, created_at)
+    values (pg_temp.id('new'), '1', 'new', pg_temp.id('host'), now(), 'https://zoom.test/new', '2020-01-01') returning id $$,
+    $$ select concat_ws(', ', title, id = pg_temp.id('new'), created_at = now()) from zoom_meetings where title = 'new' $$), 'new, f, t',
+  'the host gets back the meeting they created; its id and when it was made are the database''s to say');
 
 select is(pg_temp.tries(who, $$ update zoom_meetings set title = 'renamed' where title = 'lesson' $$), outcome, format('%s renames the lesson: %s', who, outcome))
 from (values
