@@ -39,3 +39,7 @@ create or replace trigger the_school_names_them
 after update of name on public.users
 for each row when (current_user not in ('anon', 'authenticated'))
 execute function zoom.note_name('school');
+
+create or replace trigger what_zoom_said_of_them_goes
+before delete on public.users
+for each row execute function zoom.forget_user();

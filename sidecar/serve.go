@@ -118,6 +118,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	group.Go(func() error { return carrier.Run(working) })
 	group.Go(func() error { return secrets.run(working) })
 	group.Go(func() error { return lookout.Run(working) })
+	group.Go(func() error { return project.FinishLessons(working) })
 	group.Go(func() error { return pages.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()

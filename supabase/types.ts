@@ -518,6 +518,7 @@ export type Database = {
       apply_zoom_events: { Args: { events: Json; policy?: Json }; Returns: Json };
       enter_zoom_meeting: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       explain_attendance: { Args: { date?: string; meeting: string; policy?: Json; student: string }; Returns: Json };
+      finish_zoom_lessons: { Args: Record<PropertyKey, never>; Returns: number };
       inspect_zoom_project: { Args: Record<PropertyKey, never>; Returns: Json };
       lesson_timeline: { Args: { date: string; meeting: string; policy?: Json }; Returns: Json };
       look_as_zoom_user: { Args: { email: string }; Returns: Json };

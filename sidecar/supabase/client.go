@@ -56,6 +56,7 @@ type Client struct {
 	metrics   metrics
 	transport http.RoundTripper
 	ownPool   *http.Transport // transport, when it is ours to close
+	left      chan struct{}   // a large lesson left records, see FinishLessons
 }
 
 // New checks the options and makes a client. It opens no connection: a project
@@ -77,6 +78,7 @@ func New(o Options) (*Client, error) {
 		log:       o.Log,
 		metrics:   newMetrics(o.Metrics),
 		transport: o.Transport,
+		left:      make(chan struct{}, 1),
 	}
 	if c.timeout <= 0 {
 		c.timeout = 10 * time.Second

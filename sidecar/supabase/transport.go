@@ -56,6 +56,7 @@ func (x exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x.client.metrics.changed(resp.Header)
+	x.client.unfinished(resp.Header)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }

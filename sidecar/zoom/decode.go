@@ -33,11 +33,12 @@ func Decode(body []byte) (Fact, error) {
 	}
 	meeting := m.Payload.Object
 	fact := Fact{
-		Kind:     kind,
-		Meeting:  meetingNumber(meeting.ID),
-		Instance: id(meeting.UUID),
-		At:       instant(kind.when(meeting)),
-		Start:    instant(meeting.StartTime),
+		Kind:      kind,
+		Meeting:   meetingNumber(meeting.ID),
+		Instance:  id(meeting.UUID),
+		At:        instant(kind.when(meeting)),
+		Start:     instant(meeting.StartTime),
+		HostEmail: word(meeting.HostEmail),
 	}
 	if fact.At.IsZero() {
 		fact.At = instantOfMillis(m.EventTS)

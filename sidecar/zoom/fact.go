@@ -32,6 +32,7 @@ type Fact struct {
 	At           time.Time `json:"at"`                      // when it happened, by the event's own times
 	Approximate  bool      `json:"approximate,omitempty"`   // At is event_ts, for want of a usable time
 	Start        time.Time `json:"start,omitzero"`          // when this instance began, if the event says
+	HostEmail    string    `json:"host_email,omitempty"`    // who owns the meeting at Zoom, if the event says
 	Segment      string    `json:"segment,omitempty"`       // participant.user_id: one visit to one room; pairs joined with left
 	Connection   string    `json:"connection,omitempty"`    // participant_uuid: one connection, kept through breakout moves
 	ZoomUserID   string    `json:"zoom_user_id,omitempty"`  // the Zoom account, when signed in

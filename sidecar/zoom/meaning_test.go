@@ -21,6 +21,7 @@ import (
 var fields = [][]string{
 	{"event"}, {"event_ts"},
 	{"payload", "object", "id"}, {"payload", "object", "uuid"}, {"payload", "object", "start_time"}, {"payload", "object", "end_time"},
+	{"payload", "object", "host_email"},
 	{"payload", "object", "participant", "user_id"}, {"payload", "object", "participant", "participant_uuid"},
 	{"payload", "object", "participant", "participant_user_id"}, {"payload", "object", "participant", "id"},
 	{"payload", "object", "participant", "registrant_id"}, {"payload", "object", "participant", "customer_key"},
@@ -206,6 +207,8 @@ func meaning(tree map[string]any) map[string]any {
 	}
 	put("instance", wholeText(anID(meeting("uuid"))))
 	put("start", timeOf(meeting("start_time")))
+	host, _ := meeting("host_email").(string)
+	put("host_email", wholeText(host))
 	put("at", timeOf(rule.when))
 	if fact["at"] == nil {
 		put("at", timeOfMillis(at("event_ts")))

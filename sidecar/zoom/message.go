@@ -26,6 +26,7 @@ type meeting struct {
 	UUID        json.RawMessage `json:"uuid"`       // one run of the meeting
 	StartTime   json.RawMessage `json:"start_time"` // when this run began, in every event of it
 	EndTime     json.RawMessage `json:"end_time"`   // only in meeting.ended
+	HostEmail   json.RawMessage `json:"host_email"` // who owns the meeting at Zoom; undocumented, often absent
 	Participant participant     `json:"participant"`
 }
 

@@ -78,6 +78,7 @@ create table zoom.instances (
   first_at timestamptz not null,
   started_at timestamptz not null generated always as (coalesce(stated_start, first_at)) stored,
   ended_at timestamptz,
+  host_email text collate "C" check (host_email <> ''),
   class_id uuid references public.classes (id) on delete set null,
   held_on date,
   forgotten_at timestamptz,
@@ -93,6 +94,7 @@ comment on column zoom.instances.stated_start is 'The least start that any of it
 comment on column zoom.instances.first_at is 'The least instant of any of its events.';
 comment on column zoom.instances.started_at is 'When it started: as stated, else its first event.';
 comment on column zoom.instances.ended_at is 'When it ended: the greatest end Zoom reported; null while it runs.';
+comment on column zoom.instances.host_email is 'Who owns the meeting at Zoom, the greatest that any of its events stated; null while none has. It decides nothing: a meeting whose host is another user is listed.';
 comment on column zoom.instances.class_id is 'The class it counts for, as last looked up from the meeting.';
 comment on column zoom.instances.held_on is 'The date it counts for, as last worked out from the meeting and the policy.';
 comment on column zoom.instances.forgotten_at is 'When zoom.forget removed its segments and marks; null while they are kept. What is heard of it later changes nothing.';

@@ -40,7 +40,8 @@ create type zoom.fact as (
   customer_key text collate "C",
   email text collate "C",
   name text collate "C",
-  user_id uuid
+  user_id uuid,
+  host_email text collate "C"
 );
 comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1. What the app saw has a user_id.';
 
@@ -128,17 +129,28 @@ revoke execute on function zoom.rows_written from public;
 grant execute on function zoom.rows_written to service_role;
 
 
+create function zoom.tell(header text, value text) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform set_config('response.headers', (
+    coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb || jsonb_build_object(header, value))::text, true);
+end
+$$;
+comment on function zoom.tell is 'Has PostgREST add a header to its answer. Outside PostgREST nobody hears it.';
+revoke execute on function zoom.tell from public;
+grant execute on function zoom.tell to service_role;
+
+
 create function zoom.tell_changes(before bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   after bigint[] := zoom.rows_written();
 begin
   if after <> before then
-    perform set_config('response.headers', (
-      coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb || jsonb_build_object('Sidecar-Row-Changes', (
-        select string_agg(told.name || '=' || told.after - told.before, ', ' order by told.name)
-        from unnest(array['attendance_records', 'zoom_meetings', 'zoom_participants'], before, after) told (name, before, after)
-        where told.after > told.before)))::text, true);
+    perform zoom.tell('Sidecar-Row-Changes', (
+      select string_agg(told.name || '=' || told.after - told.before, ', ' order by told.name)
+      from unnest(array['attendance_records', 'zoom_meetings', 'zoom_participants'], before, after) told (name, before, after)
+      where told.after > told.before));
   end if;
 end
 $$;
@@ -271,14 +283,16 @@ begin
       said.n, said.kind, said.meeting, null, said.instance, null,
       case when said.user_id is null then date_trunc('second', said.at) else said.at end, coalesce(said.approximate, false),
       date_trunc('second', said.start), said.segment, nullif(said.connection, ''), nullif(said.zoom_user_id, ''),
-      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, ''), said.user_id
+      nullif(said.registrant_id, ''), nullif(said.customer_key, ''), nullif(said.email, ''), nullif(said.name, ''), said.user_id,
+      nullif(said.host_email, '')
     )::zoom.fact order by said.n)
   into facts
   from rows from (jsonb_to_recordset(events) as (
     kind text, meeting text, instance text, at timestamptz, approximate boolean, start timestamptz, segment text,
-    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text, "user" uuid
+    connection text, zoom_user_id text, registrant_id text, customer_key text, email text, name text, "user" uuid,
+    host_email text
   )) with ordinality as said (kind, meeting, instance, at, approximate, start, segment,
-    connection, zoom_user_id, registrant_id, customer_key, email, name, user_id, n);
+    connection, zoom_user_id, registrant_id, customer_key, email, name, user_id, host_email, n);
 
   select min(f.n) into bad
   from unnest(facts) f
@@ -319,25 +333,29 @@ begin
     select f.meeting_id, f.instance,
       least(min(f.start), min(f.at) filter (where f.kind = 'started')) as stated_start,
       min(f.at) as first_at,
-      max(f.at) filter (where f.kind = 'ended') as ended_at
+      max(f.at) filter (where f.kind = 'ended') as ended_at,
+      max(f.host_email) as host_email
     from unnest(facts) f
     group by f.meeting_id, f.instance
   ), before as (
     select told.*, run.stated_start as was_stated_start, run.first_at as was_first_at, run.ended_at as was_ended_at,
-      run.forgotten_at is not null as is_forgotten
+      run.host_email as was_host_email, run.forgotten_at is not null as is_forgotten
     from told left join zoom.instances run on run.meeting_id = told.meeting_id and run.instance = told.instance
   ), kept as (
-    insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at)
-    select before.meeting_id, before.instance, before.stated_start, before.first_at, before.ended_at from before
+    insert into zoom.instances as run (meeting_id, instance, stated_start, first_at, ended_at, host_email)
+    select before.meeting_id, before.instance, before.stated_start, before.first_at, before.ended_at, before.host_email
+    from before
     where not before.is_forgotten and (
       before.was_first_at is null
       or before.stated_start < coalesce(before.was_stated_start, 'infinity')
       or before.first_at < before.was_first_at
-      or before.ended_at > coalesce(before.was_ended_at, '-infinity'))
+      or before.ended_at > coalesce(before.was_ended_at, '-infinity')
+      or before.host_email > coalesce(before.was_host_email, ''))
     on conflict (meeting_id, instance) do update set
       stated_start = least(run.stated_start, excluded.stated_start),
       first_at = least(run.first_at, excluded.first_at),
-      ended_at = greatest(run.ended_at, excluded.ended_at)
+      ended_at = greatest(run.ended_at, excluded.ended_at),
+      host_email = greatest(run.host_email, excluded.host_email)
     returning run.run_id, run.meeting_id, run.instance
   )
   select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.ended_at > coalesce(before.was_ended_at, '-infinity'))
@@ -347,7 +365,7 @@ begin
   -- The facts of a run that was forgotten get no run: nothing is done with them.
   facts := array(
     select row(f.n, f.kind, f.meeting, f.meeting_id, f.instance, case when run.forgotten_at is null then run.run_id end, f.at, f.approximate, f.start, f.segment, f.connection,
-      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, null)::zoom.fact
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, null, f.host_email)::zoom.fact
     from unnest(facts) f
     join zoom.instances run on run.meeting_id = f.meeting_id and run.instance = f.instance);
 
@@ -892,32 +910,47 @@ revoke execute on function zoom.app_stay from public;
 grant execute on function zoom.app_stay to service_role;
 
 
-create function zoom.record_attendance(sightings zoom.sighting[], lessons zoom.lesson[], min_seconds integer, app_joins text) returns void
-language plpgsql volatile set search_path = '' as $$
-declare
-  due zoom.verdicts[];
-  people zoom.person[];
+create function zoom.due_records(sightings zoom.sighting[], lessons zoom.lesson[]) returns zoom.verdicts[]
+language plpgsql stable set search_path = '' as $$
 begin
   -- Whose verdict may have changed: the students touched, and whole classes whose lesson ended or moved.
-  select array_agg(row(told.student_id, told.class_id, told.held_on, null, null)::zoom.verdicts) into due
-  from (
-    select enrolled.student_id, enrolled.class_id, run.held_on
-    from unnest(sightings) seen
-    join zoom.instances run on run.run_id = seen.run_id
-    cross join lateral (
-      select pupil.class_id, pupil.student_id from public.class_students pupil
-      where pupil.class_id = run.class_id and pupil.student_id = seen.user_id
-      limit 1
-    ) enrolled
-    union
-    select enrolled.student_id, enrolled.class_id, lesson.held_on
-    from unnest(lessons) lesson
-    join public.class_students enrolled on enrolled.class_id = lesson.class_id
-  ) told
+  return array(
+    select row(told.student_id, told.class_id, told.held_on, null, null)::zoom.verdicts
+    from (
+      select enrolled.student_id, enrolled.class_id, run.held_on, true as is_touched
+      from unnest(sightings) seen
+      join zoom.instances run on run.run_id = seen.run_id
+      cross join lateral (
+        select pupil.class_id, pupil.student_id from public.class_students pupil
+        where pupil.class_id = run.class_id and pupil.student_id = seen.user_id
+        limit 1
+      ) enrolled
+      union all
+      select enrolled.student_id, enrolled.class_id, lesson.held_on, false
+      from unnest(lessons) lesson
+      join public.class_students enrolled on enrolled.class_id = lesson.class_id and enrolled.student_id is not null
+    ) told
+    group by told.student_id, told.class_id, told.held_on
+    order by bool_or(told.is_touched) desc, told.student_id, told.class_id, told.held_on);
+end
+$$;
+comment on function zoom.due_records is
+  'The records that may have to say something else, as student, class and date: of the students touched first, then of everybody enrolled in these lessons.';
+revoke execute on function zoom.due_records from public;
+grant execute on function zoom.due_records to service_role;
+
+
+create function zoom.record_attendance(due zoom.verdicts[], min_seconds integer, app_joins text) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  people zoom.person[];
+begin
   -- Of a lesson that was forgotten in part nothing can be said any more.
-  where not exists (
-    select from zoom.instances gone
-    where gone.class_id = told.class_id and gone.held_on = told.held_on and gone.forgotten_at is not null);
+  due := array(
+    select row(told.*)::zoom.verdicts from unnest(due) told
+    where not exists (
+      select from zoom.instances gone
+      where gone.class_id = told.class_id and gone.held_on = told.date and gone.forgotten_at is not null));
 
   -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
   perform from unnest(due) told
@@ -989,9 +1022,82 @@ begin
   where record.status is distinct from zoom.weighed(record.status, excluded.status);
 end
 $$;
-comment on function zoom.record_attendance is 'Brings public.attendance_records of the students seen, and of whole lessons, to what Zoom''s facts say: present from min_seconds, partial for less, absent for the enrolled who were never seen once it ended.';
+comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say: present from min_seconds, partial for less, absent for the enrolled who were never seen once it ended.';
 revoke execute on function zoom.record_attendance from public;
 grant execute on function zoom.record_attendance to service_role;
+
+
+create table zoom.unfinished (
+  student_id uuid not null references public.users (id) on delete cascade,
+  class_id uuid not null references public.classes (id) on delete cascade,
+  date date not null,
+  min_seconds integer not null,
+  app_joins text not null,
+  primary key (class_id, date, student_id)
+);
+
+comment on table zoom.unfinished is 'Records that a large lesson left for calls of their own (public.finish_zoom_lessons), so that no transaction carries more changes than Realtime can tell its listeners of.';
+comment on column zoom.unfinished.student_id is 'The student.';
+comment on column zoom.unfinished.class_id is 'The class.';
+comment on column zoom.unfinished.date is 'The date of the lesson.';
+comment on column zoom.unfinished.min_seconds is 'From how many seconds a student counts as present, as it was when the lesson was applied.';
+comment on column zoom.unfinished.app_joins is 'What the app''s word was worth then.';
+
+create index unfinished_student_id_idx on zoom.unfinished (student_id);
+
+alter table zoom.unfinished enable row level security;
+grant select, insert, update, delete on zoom.unfinished to service_role;
+
+
+create function zoom.part_size() returns integer
+language plpgsql immutable set search_path = '' as $$
+begin
+  return 300;
+end
+$$;
+comment on function zoom.part_size is 'How many attendance records one transaction writes at most. Realtime takes a transaction as a whole, and has 15 seconds for it: changes times listening pages stay below 150,000.';
+revoke execute on function zoom.part_size from public;
+grant execute on function zoom.part_size to service_role;
+
+
+create function public.finish_zoom_lessons() returns integer
+language plpgsql volatile security invoker
+set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
+as $$
+declare
+  written bigint[] := zoom.rows_written();
+  first zoom.unfinished;
+  due zoom.verdicts[];
+begin
+  select later.* into first from zoom.unfinished later order by later.class_id, later.date, later.student_id limit 1;
+  if first.class_id is null then
+    return 0;
+  end if;
+  -- Locked as apply_zoom_events locks it: nobody else writes this class's records meanwhile.
+  perform from public.classes class where class.id = first.class_id for no key update;
+  with taken as (
+    delete from zoom.unfinished later
+    using (
+      select own.class_id, own.date, own.student_id from zoom.unfinished own
+      where own.class_id = first.class_id and (own.min_seconds, own.app_joins) = (first.min_seconds, first.app_joins)
+      order by own.date, own.student_id
+      limit zoom.part_size()
+    ) part
+    where (later.class_id, later.date, later.student_id) = (part.class_id, part.date, part.student_id)
+    returning later.student_id, later.class_id, later.date
+  )
+  select array_agg(row(taken.student_id, taken.class_id, taken.date, null, null)::zoom.verdicts) into due from taken;
+  perform zoom.record_attendance(due, first.min_seconds, first.app_joins);
+  perform zoom.tell_changes(written);
+  return (select count(*) from zoom.unfinished);
+end
+$$;
+comment on function public.finish_zoom_lessons is
+  'Writes the next part of the attendance that large lessons left for later, some hundred records; returns how many are left. The sidecar calls it until it returns 0. Raises 40001 and 40P01 when it should be called again.';
+revoke execute on function public.finish_zoom_lessons from public, anon, authenticated;
+grant execute on function public.finish_zoom_lessons to service_role;
 
 
 create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
@@ -1015,6 +1121,7 @@ declare
   seen zoom.sighting[];
   given_back uuid[];
   lessons zoom.lesson[];
+  due zoom.verdicts[];
 begin
   -- Lock the meetings, in id order; those we do not find are unknown.
   meetings := array(
@@ -1025,7 +1132,7 @@ begin
 
   facts := array(
     select row(f.n, f.kind, f.meeting, meeting.id, f.instance, null, f.at, f.approximate, f.start, f.segment, f.connection,
-      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, f.user_id)::zoom.fact
+      f.zoom_user_id, f.registrant_id, f.customer_key, f.email, f.name, f.user_id, f.host_email)::zoom.fact
     from unnest(facts) f
     left join public.zoom_meetings meeting on meeting.zoom_meeting_id = f.meeting and meeting.id = any (meetings)
     order by f.n);
@@ -1092,7 +1199,15 @@ begin
       select distinct row(run.class_id, run.held_on)::zoom.lesson
       from zoom.instances run
       where run.run_id = any (kept.ended_runs || dates.moved_runs) and run.class_id is not null);
-    perform zoom.record_attendance(seen || visitors, lessons, min_seconds, app_joins);
+    due := zoom.due_records(seen || visitors, lessons);
+    perform zoom.record_attendance(due[:zoom.part_size()], min_seconds, app_joins);
+    if cardinality(due) > zoom.part_size() then
+      insert into zoom.unfinished as later (student_id, class_id, date, min_seconds, app_joins)
+      select told.student_id, told.class_id, told.date, min_seconds, app_joins
+      from unnest(due[zoom.part_size() + 1:]) told
+      on conflict (student_id, class_id, date) do update set min_seconds = excluded.min_seconds, app_joins = excluded.app_joins;
+      perform zoom.tell('Sidecar-Unfinished', 'true'); -- so that the sidecar calls finish_zoom_lessons
+    end if;
     perform zoom.tell_changes(written);
   end if;
 
@@ -1112,7 +1227,7 @@ begin
     from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null or f.user_id is not null)) f);
 end
 $$;
-comment on function public.apply_zoom_events is 'Adds Zoom''s events, and what the app saw, to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects. Zoom''s have kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name; the app''s have kind (app_joined, app_left), meeting, at, user. policy: min_minutes (default 15), timezone (IANA name, default UTC, or "meeting") and app_joins (corroborate, the default: a name counts for a student who joined through the app; count: the app''s word does where Zoom saw nothing; ignore). Returns one outcome per event, in order: applied, duplicate, unknown_meeting; or applied with a customer_key that is none of ours for that meeting (unknown_key) or that another Zoom user shows at the same time (shared_key). Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
+comment on function public.apply_zoom_events is 'Adds Zoom''s events, and what the app saw, to the facts and brings the public rows to what the facts say, in one transaction. events: an array of objects. Zoom''s have kind (started, ended, joined, left), meeting, instance, at, and optionally approximate, start, segment, connection, zoom_user_id, registrant_id, customer_key, email, name, host_email; the app''s have kind (app_joined, app_left), meeting, at, user. policy: min_minutes (default 15), timezone (IANA name, default UTC, or "meeting") and app_joins (corroborate, the default: a name counts for a student who joined through the app; count: the app''s word does where Zoom saw nothing; ignore). Returns one outcome per event, in order: applied, duplicate, unknown_meeting; or applied with a customer_key that is none of ours for that meeting (unknown_key) or that another Zoom user shows at the same time (shared_key). Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
 revoke execute on function public.apply_zoom_events from public, anon, authenticated;
 grant execute on function public.apply_zoom_events to service_role;
 

@@ -158,6 +158,15 @@ $$;
 comment on function zoom.guard_user is
   'Trigger: whatever the app lets users write about themselves, it is not their role, nor whether they are active, nor the e-mail that Zoom knows them by; at sign-up the e-mail is the token''s own, if nobody has it (42501).';
 
+create function zoom.forget_user() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform zoom.forget_person(old.id);
+  return old;
+end
+$$;
+comment on function zoom.forget_user is 'Trigger: the name and e-mail of a user who is deleted go with them.';
+
 create function zoom.guard_class() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -348,7 +357,7 @@ comment on function zoom.checked_in is
   'Whether the caller may mark themselves present in a class on a date: they checked in to a code that is open (see zoom.is_open), are enrolled, and nobody else wrote the record since they first did. Never null.';
 
 revoke execute on function
-  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.is_web_address, zoom.staff_name, zoom.note_name, zoom.guard_user,
+  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.is_web_address, zoom.staff_name, zoom.note_name, zoom.forget_user, zoom.guard_user,
   zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.counted_class, zoom.note_class, zoom.guard_participant,
   zoom.guard_registrant, zoom.note_correction, zoom.checked_in
 from public;

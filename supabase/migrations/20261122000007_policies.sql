@@ -379,6 +379,10 @@ after update of name on public.users
 for each row when (current_user not in ('anon', 'authenticated'))
 execute function zoom.note_name('school');
 
+create or replace trigger what_zoom_said_of_them_goes
+before delete on public.users
+for each row execute function zoom.forget_user();
+
 
 -- policies/zoom_meetings.sql
 ------------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(20);
+select plan(28);
 
 -- Two students; a lesson each week, and one that is held once.
 insert into users (id, email, name, role) values
@@ -88,6 +88,30 @@ select is(pg_temp.attendance_of('maria', '2024-03-04'), 'present', 'and the forg
 set role authenticated;
 select throws_ok($$ select zoom.forget(now()) $$, '42501', null, 'no user may forget');
 reset role;
+
+-- A person ---------------------------------------------------------------------------------------------------------------
+select pg_temp.told('joined', '2024-04-01T08:00Z', 'maria');
+select apply_zoom_events(jsonb_build_array(jsonb_build_object('kind', 'joined', 'meeting', '990000001', 'instance', 'run of 2024-04-01', 'at', '2024-04-01T08:00Z',
+  'start', '2024-04-01T08:00Z', 'segment', 'guest', 'connection', 'guest', 'email', 'Aunt@Home.test', 'name', 'Aunt Ana', 'customer_key', 'some-key', 'registrant_id', 'r', 'zoom_user_id', 'z')));
+select pg_temp.told('ended', '2024-04-01T09:00Z');
+create function pg_temp.traces(word text) returns text language sql as $$
+  select concat_ws(' ',
+    (select 'shown' from zoom_participants p where p::text ilike '%' || word || '%' limit 1),
+    (select 'segment' from zoom.segments s where s::text ilike '%' || word || '%' limit 1),
+    (select 'mark' from zoom.marks m where m::text ilike '%' || word || '%' limit 1),
+    (select 'memory' from zoom.rows r where r::text ilike '%' || word || '%' limit 1))
+$$;
+select is(pg_temp.traces('aunt'), 'shown segment mark', 'a guest is known by name and e-mail');
+select cmp_ok(zoom.forget_person(address => ' aunt@home.test '), '>', 0, 'whom the school may forget');
+select is(pg_temp.traces('aunt'), '', 'and then by neither');
+select is((select concat_ws(' ', seg.customer_key, seg.registrant_id, seg.zoom_user_id, seg.email) from zoom.segments seg where seg.segment = 'guest'), '', 'nor by anything else');
+select is((select status || ' ' || duration from zoom_participants where zoom_participant_id = 'guest'), 'left 3600', 'that somebody was there stays');
+create temporary table hers as select id from zoom_participants where user_id = (select id from users where email = 'maria@school.test');
+select isnt(pg_temp.traces('maria@'), '', 'a user is known, too');
+select is(pg_temp.attendance_of('maria', '2024-04-01', '7b'), 'present', 'and present');
+delete from users where email = 'maria@school.test';
+select is(concat(pg_temp.traces('maria@'), (select string_agg(name, ' ') from zoom_participants where id in (select id from hers))), '',
+  'a user who is deleted leaves no name and no e-mail in rows and facts');
 
 select * from finish();
 rollback;
