@@ -21,7 +21,8 @@ insert into token values
   ('claims that are missing', null),
   ('claims that say nothing', '{}'),
   ('claims that are null', 'null'),
-  ('claims that are a list', '[]');
+  ('claims that are a list', '[]'),
+  ('claims that are no JSON', 'nonsense');
 
 -- What a policy may ask, with null for whatever it is asked about.
 create temp table question as
