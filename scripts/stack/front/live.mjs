@@ -16,8 +16,15 @@ globalThis.setInterval = ((real) => (act, after) => (after === 60_000 ? minutes.
 async function open({ name, user, token, students }) {
   // What @supabase/ssr has of a user who is signed in.
   const session = { access_token: token, refresh_token: "invented", token_type: "bearer", expires_in: 86400, expires_at: Date.now() / 1000 + 86400, user };
+  class Transport extends ws {
+    send(data, ...more) {
+      const [, , , event, payload] = JSON.parse(data);
+      if (event === "phx_join") say({ who: name, joins: payload.access_token === token ? "signed in" : "as a visitor" });
+      super.send(data, ...more);
+    }
+  }
   const supabase = createClient(url, key, {
-    realtime: { transport: ws },
+    realtime: { transport: Transport },
     auth: {
       autoRefreshToken: false,
       storage: { getItem: () => (token ? JSON.stringify(session) : null), setItem() {}, removeItem() {} },

@@ -14,8 +14,8 @@ import (
 	"zoom-attendance/sidecar/simulate"
 )
 
-// looked is a line of live.mjs: what a page selected, that a page is open, or
-// that a minute has passed.
+// looked is a line of live.mjs: what a page selected, that it joins, that it is
+// open, or that a minute has passed.
 type looked struct {
 	Who          string
 	Status       string
@@ -27,6 +27,8 @@ type looked struct {
 		Student string `json:"student_id"`
 		Status  string
 	}
+
+	Joins string // as whom it joins a channel of Realtime
 
 	Channels  []string
 	Connected bool
@@ -64,6 +66,10 @@ func (p *pages) next() looked {
 	p.t.Helper()
 	var l looked
 	p.node.Hear(&l)
+	if l.Joins != "" {
+		require.Equal(p.t, "signed in", l.Joins, l.Who)
+		return p.next()
+	}
 	if l.Who != "" && l.Channels == nil {
 		p.last[l.Who] = l
 	}

@@ -41,7 +41,6 @@ async function start() {
   supabase = window.supabase.createClient(location.origin, setting('publishable-key'), {
     accessToken: async () => (await session(me.email)).access_token,
   })
-  await supabase.realtime.setAuth() // else the first join goes out as a visitor's
   showMeetings()
   await refresh()
   listen()
