@@ -76,7 +76,8 @@ type Config struct {
 	// beside those of its own host.
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS"`
 	// AllowedEmailDomain is the domain of the students' e-mail addresses: others
-	// cannot enter a meeting. Left out, any.
+	// are not let in by the meeting room. A courtesy: the project does not ask for
+	// it. Left out, any.
 	AllowedEmailDomain string `env:"ALLOWED_EMAIL_DOMAIN"`
 	// SDKKey is the client id of the Meeting SDK app, whose signatures let a page
 	// into a meeting. Left out, there are none.
@@ -105,7 +106,7 @@ type Config struct {
 	// an IANA name, or "meeting" for each meeting's own.
 	AttendanceTimezone string `env:"ATTENDANCE_TIMEZONE" envDefault:"UTC"`
 	// AttendanceAppJoins is what it is worth that the meeting room saw a student
-	// come: corroborate, count or ignore.
+	// open its page or come: corroborate, count or ignore.
 	AttendanceAppJoins string `env:"ATTENDANCE_APP_JOINS" envDefault:"corroborate"`
 
 	// AdminAddr is where operators are served: metrics, dead letters, replay.

@@ -76,15 +76,16 @@ type Room struct {
 	life     context.Context // until Stop
 	stop     context.CancelFunc
 	sessions sessions
-	attempts *visitor.Limiter
+	wrong    *visitor.Limiter // tokens
+	refusals *visitor.Refusals
 	origin   *http.CrossOriginProtection
-	salt     zoom.Secret // of the addresses in attempts
+	salt     zoom.Secret // of the addresses in these two
 }
 
 // New returns the room. Stop ends what takes long.
 func New(o Options) *Room {
 	r := &Room{
-		Options: o, routes: http.NewServeMux(), attempts: visitor.NewLimiter(signIns),
+		Options: o, routes: http.NewServeMux(), wrong: visitor.NewLimiter(guesses), refusals: visitor.NewRefusals(guesses.Clients),
 		origin: http.NewCrossOriginProtection(), salt: zoom.Secret(rand.Text()),
 	}
 	r.life, r.stop = context.WithCancel(context.Background())
@@ -137,11 +138,15 @@ func (r *Room) admit(req *http.Request) (inside *http.Request, end context.Cance
 	if inside, end, err = r.inSession(req); inside != nil || err != nil {
 		return inside, end, err
 	}
-	given, bearer := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
-	if !r.isToken(given) || !bearer {
-		return nil, nil, errToken
+	header := req.Header.Get("Authorization")
+	given, bearer := strings.CutPrefix(header, "Bearer ")
+	switch {
+	case bearer && r.isToken(given):
+		return req, func() {}, nil
+	case header == "":
+		return nil, nil, errToken // which is no guess
 	}
-	return req, func() {}, nil
+	return nil, nil, r.wrongToken(req)
 }
 
 // isToken compares hashes, so that the time it takes tells nothing of the token,
@@ -182,8 +187,11 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrNoLetter):
 		status = http.StatusNotFound
 	}
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", guesses.RetryAfter())
 	}
 	_ = write(w, status, map[string]string{"error": err.Error()})
 }

@@ -26,8 +26,14 @@
 // all that the header does, for 12 hours or until it signs out; a restart ends
 // every session. The token is in no URL and no log. With the cookie, what changes
 // something must come from our own page, by Sec-Fetch-Site or Origin, or is
-// answered 403; so is whatever another page's script or picture asks for. An address that keeps trying tokens is answered 429 for a few
-// seconds at a time. Signing out ends what is still being answered.
+// answered 403; so is whatever another page's script or picture asks for. Signing
+// out ends what is still being answered.
+//
+// An address that keeps trying tokens, in the form or in the header, is answered 429
+// for a few seconds at a time. The right token is let in all the same: nobody can
+// lock an operator out who comes by the same proxy. Guessing it is hopeless at any
+// speed, with 16 characters or more. A refusal is one line in the log, and then one a
+// minute for each address and reason.
 //
 // # The interface
 //

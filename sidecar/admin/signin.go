@@ -28,15 +28,17 @@ const (
 	pathSignOut = "/sign-out"
 )
 
-// signIns is how often each visitor may try: so many at once, and then one in that
-// time. It ends by itself, and who comes with the header never meets it.
-var signIns = visitor.Rate{Burst: 10, Every: 5 * time.Second, Clients: 1024}
+// guesses is how often each visitor may give a wrong token, in the form or in the
+// header: so many at once, and then one in that time. It ends by itself, and whoever
+// gives the right one never meets it: others of the same address, such as all behind
+// one proxy, cannot lock an operator out.
+var guesses = visitor.Rate{Burst: 10, Every: 5 * time.Second, Clients: 1024}
 
 var (
 	errNoToken = refusal{http.StatusForbidden, "ADMIN_TOKEN must be set where the sidecar runs, and here; without it only /metrics is served"}
 	errToken   = refusal{http.StatusUnauthorized, "ADMIN_TOKEN is missing or wrong"}
 	errForged  = refusal{http.StatusForbidden, "the request did not come from the board's own page"}
-	errOften   = refusal{http.StatusTooManyRequests, "too many attempts from your address: wait " + signIns.Every.String() + " and try again"}
+	errOften   = refusal{http.StatusTooManyRequests, "too many attempts from your address: wait " + guesses.Every.String() + " and try again"}
 )
 
 // What the door says.
@@ -77,9 +79,12 @@ func (r *Room) outside(w http.ResponseWriter, req *http.Request) bool {
 
 // signIn opens a session for whoever gives the token.
 func (r *Room) signIn(w http.ResponseWriter, req *http.Request) {
-	host, _, _ := net.SplitHostPort(req.RemoteAddr)
-	err := r.judgeSignIn(w, req, visitor.HashAddress(r.salt, host))
-	r.record(req.Context(), "sign in", err)
+	err := r.judgeSignIn(w, req)
+	if err == nil {
+		r.record(req.Context(), "sign in", nil)
+	} else {
+		r.noteRefusal(req, err)
+	}
 	switch err {
 	case nil:
 		r.sessions.finish(req)
@@ -88,25 +93,49 @@ func (r *Room) signIn(w http.ResponseWriter, req *http.Request) {
 	case errToken:
 		r.Pages.Door(w, http.StatusUnauthorized, saysWrong, true)
 	case errOften:
-		w.Header().Set("Retry-After", signIns.RetryAfter())
+		w.Header().Set("Retry-After", guesses.RetryAfter())
 		r.Pages.Door(w, http.StatusTooManyRequests, sentence(errOften), true)
 	default:
 		r.Pages.Door(w, http.StatusForbidden, sentence(err), true)
 	}
 }
 
-func (r *Room) judgeSignIn(w http.ResponseWriter, req *http.Request, who string) error {
+func (r *Room) judgeSignIn(w http.ResponseWriter, req *http.Request) error {
 	if r.origin.Check(req) != nil {
 		return errForged
 	}
-	if !r.attempts.Allow(who, time.Now()) {
-		return errOften
-	}
 	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
 	if !r.isToken(req.PostFormValue("token")) {
-		return errToken
+		return r.wrongToken(req)
 	}
 	return nil
+}
+
+// wrongToken counts a wrong token and says what is answered.
+func (r *Room) wrongToken(req *http.Request) error {
+	if !r.wrong.Allow(r.client(req), time.Now()) {
+		return errOften
+	}
+	return errToken
+}
+
+// client names the sender of a request by a hash.
+func (r *Room) client(req *http.Request) string {
+	host, _, _ := net.SplitHostPort(req.RemoteAddr)
+	return visitor.HashAddress(r.salt, host)
+}
+
+// noteRefusal logs it, once a minute for each client and reason.
+func (r *Room) noteRefusal(req *http.Request, err error) {
+	write, unlogged := r.refusals.Line(r.client(req), err.Error(), time.Now())
+	if !write {
+		return
+	}
+	attrs := []slog.Attr{slog.String(zoom.LogReason, err.Error())}
+	if unlogged > 0 {
+		attrs = append(attrs, slog.Int(zoom.LogUnlogged, unlogged))
+	}
+	r.Log.LogAttrs(req.Context(), slog.LevelWarn, "an admin request was refused", attrs...)
 }
 
 // signOut ends the session, with the pages that are open in it.
@@ -156,7 +185,7 @@ func (r *Room) turnAway(w http.ResponseWriter, req *http.Request, err error) {
 	case isPage && err == errToken:
 		http.Redirect(w, req, pathSignIn, http.StatusSeeOther)
 	default:
-		r.Log.LogAttrs(req.Context(), slog.LevelWarn, "an admin request was refused", slog.String(zoom.LogReason, err.Error()))
+		r.noteRefusal(req, err)
 		refuse(w, err)
 	}
 }

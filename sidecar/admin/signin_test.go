@@ -153,24 +153,52 @@ func TestAWrongTokenOpensNothing(t *testing.T) {
 	require.NotContains(t, w.log.String(), testToken)
 }
 
-func TestWhoKeepsGuessingWaitsAndTheHeaderDoesNot(t *testing.T) {
-	w := newDoor(t, testToken)
-	for range signIns.Burst {
-		require.Equal(t, http.StatusUnauthorized, w.visit("POST", "/sign-in", nil, url.Values{"token": {"a guess"}}).StatusCode)
+func TestWhoKeepsGuessingWaitsAndTheRightTokenNeverDoes(t *testing.T) {
+	right, wrong := "Bearer "+testToken, "Bearer "+testToken+"x"
+	form := func(token string) url.Values { return url.Values{"token": {token}} }
+	for sentence, guess := range map[string]func(w *world) (status int, retryAfter string){
+		"in the form": func(w *world) (int, string) {
+			a := w.visit("POST", "/sign-in", nil, form("a guess"))
+			require.Contains(t, a.body, "door: ")
+			return a.StatusCode, a.Header.Get("Retry-After")
+		},
+		"in the header": func(w *world) (int, string) {
+			a := w.visit("GET", "/dead", http.Header{"Authorization": {wrong}, "Accept": {"*/*"}}, nil)
+			return a.StatusCode, a.Header.Get("Retry-After")
+		},
+		"in a header of another kind": func(w *world) (int, string) {
+			a := w.visit("GET", "/metrics", http.Header{"Authorization": {"Basic " + testToken}, "Accept": {"*/*"}}, nil)
+			return a.StatusCode, a.Header.Get("Retry-After")
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newDoor(t, testToken)
+			status, retryAfter, wrongs := 0, "", 0
+			for status != http.StatusTooManyRequests {
+				require.Less(t, wrongs, 100)
+				if status, retryAfter = guess(w); status == http.StatusUnauthorized {
+					wrongs++
+				}
+			}
+			require.GreaterOrEqual(t, wrongs, guesses.Burst)
+			require.Equal(t, "5", retryAfter)
+			for range 2 * guesses.Burst {
+				status, _ = w.ask("GET", "/dead", right)
+				require.Equal(t, http.StatusOK, status)
+			}
+			require.Equal(t, http.StatusOK, w.visit("GET", "/", w.signIn(), nil).StatusCode, "nor does the form")
+			require.Equal(t, "/sign-in", w.visit("GET", "/", nil, nil).Header.Get("Location"), "nor who only comes to it")
+			require.Equal(t, 2, strings.Count(w.log.String(), "an admin request was refused"), "401 and 429, a line each: %s", w.log.String())
+		})
 	}
-	a := w.visit("POST", "/sign-in", nil, url.Values{"token": {testToken}})
-	require.Equal(t, http.StatusTooManyRequests, a.StatusCode, "not even the right one is looked at")
-	require.Equal(t, "5", a.Header.Get("Retry-After"))
-	status, _ := w.ask("GET", "/dead", "Bearer "+testToken)
-	require.Equal(t, http.StatusOK, status)
 
 	// It ends by itself, and others are not held up.
 	salt, now := zoom.Secret("of a test"), time.Now()
-	limit := visitor.NewLimiter(signIns)
+	limit := visitor.NewLimiter(guesses)
 	for limit.Allow(visitor.HashAddress(salt, "192.0.2.1"), now) {
 	}
 	require.True(t, limit.Allow(visitor.HashAddress(salt, "192.0.2.2"), now))
-	require.True(t, limit.Allow(visitor.HashAddress(salt, "192.0.2.1"), now.Add(signIns.Every)))
+	require.True(t, limit.Allow(visitor.HashAddress(salt, "192.0.2.1"), now.Add(guesses.Every)))
 }
 
 func TestWhatChangesSomethingMustComeFromOurPage(t *testing.T) {

@@ -213,7 +213,7 @@ func (a answer) seen(p *page) []string {
 	}
 	var seen []string
 	for _, v := range a.App.Visits {
-		seen = append(seen, map[string]string{"joined": "come at ", "left": "go at "}[v.Kind]+p.clock(v.At))
+		seen = append(seen, map[string]string{"opened": "open the page at ", "joined": "come at ", "left": "go at "}[v.Kind]+p.clock(v.At))
 	}
 	return []string{fmt.Sprintf("The app saw them %s.", strings.Join(seen, ", ")), fmt.Sprintf("What that is worth: %s.", a.App.Worth)}
 }

@@ -20,6 +20,7 @@ var (
 	errNoMeeting   = errors.New("no meeting for this user")
 	errCancelled   = errors.New("meeting is cancelled")
 	errNotEnrolled = errors.New("not enrolled")
+	errDenied      = errors.New("registration denied")
 	errDomain      = errors.New("e-mail of another domain")
 	errForbidden   = errors.New("does not oversee the meeting")
 	errTooLarge    = errors.New("body over the limit")
@@ -50,20 +51,21 @@ var (
 
 // answers are all others. The first that fits counts; those that wrap somebody
 // else's error come first, so that it cannot be taken for one of ours. The last is
-// for errors that are not among them; there should be none. What anybody can cause
-// as often as they like is logged as debug.
+// for errors that are not among them; there should be none. Those below 500 are
+// refusals, and logged once a minute per client and reason.
 var answers = []answer{
 	{visitor.ErrPanicked, http.StatusInternalServerError, "Internal error", "", "panic", slog.LevelError},
 	{errWeather, http.StatusServiceUnavailable, "Try again later", "", "no_answer", slog.LevelWarn},
 	{errOurs, http.StatusServiceUnavailable, "Try again later", "", "refuses_us", slog.LevelError},
 	{errRefused, http.StatusUnauthorized, "Unauthorized", "", "token_refused", slog.LevelInfo},
 	{errNoToken, http.StatusUnauthorized, "Unauthorized", "", "no_token", slog.LevelInfo},
-	{errOrigin, http.StatusForbidden, "Invalid Origin", "", "other_origin", slog.LevelDebug},
-	{errAddress, http.StatusTooManyRequests, "Too many requests", "", "address_limited", slog.LevelDebug},
-	{errUser, http.StatusTooManyRequests, "Too many requests", "", "user_limited", slog.LevelDebug},
+	{errOrigin, http.StatusForbidden, "Invalid Origin", "", "other_origin", slog.LevelInfo},
+	{errAddress, http.StatusTooManyRequests, "Too many requests", "", "address_limited", slog.LevelInfo},
+	{errUser, http.StatusTooManyRequests, "Too many requests", "", "user_limited", slog.LevelInfo},
 	{errNoMeeting, http.StatusNotFound, "Meeting not found", "", "no_meeting", slog.LevelInfo},
 	{errCancelled, http.StatusBadRequest, "Meeting is cancelled", "", "cancelled", slog.LevelInfo},
 	{errNotEnrolled, http.StatusForbidden, "You are not enrolled in this class", "NOT_ENROLLED", "not_enrolled", slog.LevelInfo},
+	{errDenied, http.StatusForbidden, "Your registration for this meeting was denied", "REGISTRATION_DENIED", "denied", slog.LevelInfo},
 	{errDomain, http.StatusForbidden, "Students join with the e-mail address of their school", "DOMAIN_RESTRICTED", "other_domain", slog.LevelInfo},
 	{errForbidden, http.StatusForbidden, "Forbidden", "", "forbidden", slog.LevelInfo},
 	{errTooLarge, http.StatusRequestEntityTooLarge, "Body too large", "", "too_large", slog.LevelInfo},
@@ -73,6 +75,9 @@ var answers = []answer{
 	{errMethod, http.StatusMethodNotAllowed, "Method not allowed", "", "other_method", slog.LevelDebug},
 	{errUnexplained, http.StatusInternalServerError, "Internal error", "", "unexplained", slog.LevelError},
 }
+
+// isRefusal says that the client, and nobody else, is the reason.
+func (a answer) isRefusal() bool { return a.status >= 400 && a.status < 500 }
 
 // answerTo returns the answer to an error, or to none.
 func answerTo(err error) answer {

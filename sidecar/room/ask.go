@@ -40,12 +40,22 @@ func blame(err error) error {
 	return fmt.Errorf("%w: %w", errWeather, err)
 }
 
+// ask calls a function of the database as the user who asks, and notes that
+// Supabase took their token if there is an answer.
+func (r *room) ask(ctx context.Context, v *visit, function string, args, into any) error {
+	err := r.Project.CallAs(ctx, v.token, function, args, into)
+	v.taken = err == nil
+	return blame(err)
+}
+
 // outcomes are the first word of every function's answer.
 var outcomes = map[string]error{
 	"ok":           nil,
+	"unauthorized": errRefused,
 	"not_found":    errNoMeeting,
 	"cancelled":    errCancelled,
 	"not_enrolled": errNotEnrolled,
+	"denied":       errDenied,
 	"wrong_domain": errDomain,
 	"forbidden":    errForbidden,
 }

@@ -23,16 +23,17 @@
 //	another path ────────────────────────────────────────────▶ 404
 //	another method ──────────────────────────────────────────▶ 405, or 204 to a preflight
 //	POST, not from a page of ours ───────────────────────────▶ 403 Invalid Origin
-//	too many from this address ──────────────────────────────▶ 429 Retry-After
-//	nothing that looks like a token ─────────────────────────▶ 401
+//	nothing that looks like a token ─────────────────────────▶ 401, or 429 Retry-After
+//	a new token, of an address where too many failed ────────▶ 429 Retry-After
 //	too many with this token ────────────────────────────────▶ 429 Retry-After
 //	id is no uuid ───────────────────────────────────────────▶ 404 Meeting not found
 //	POST, body over 4 KiB ───────────────────────────────────▶ 413
 //	POST, not JSON, or no action that we know ───────────────▶ 400
-//	Supabase does not accept the token ──────────────────────▶ 401
+//	Supabase does not accept the token, or it is no user's ──▶ 401
 //	the meeting is not theirs to see, or is none ────────────▶ 404 Meeting not found
 //	it is cancelled ─────────────────────────────────────────▶ 400
 //	they may not enter, or not look ─────────────────────────▶ 403, with a code
+//	  (not enrolled, registration denied, other domain)
 //	Supabase is down, slow, or refuses our key ──────────────▶ 503 Retry-After
 //	else ────────────────────────────────────────────────────▶ 200
 //
@@ -42,7 +43,16 @@
 // @supabase/ssr keeps the session: one cookie or several chunks, base64url or plain
 // JSON. Only what has the form of a JSON Web Token is forwarded, and an API key of
 // the project never is. A legacy key has that form; its role may not call the
-// functions, and its bearer is told 401 like a stranger.
+// functions, and its bearer is told 401 like a stranger. So is whoever has a token
+// that Supabase signed for nobody: one whose sub is no uuid.
+//
+// # What the page is told
+//
+// All fields are always there; what there is not, is null. testdata has a schema of
+// each answer. An address that is not of http or https is never handed out. A
+// signature for the Meeting SDK is only made for a number of digits, and for a host
+// only if no other row has that number in any spelling: else a teacher could make a
+// row with the number of a colleague's meeting, and start it.
 //
 // # Other people's pages
 //
@@ -58,8 +68,14 @@
 // # Who comes too often
 //
 // Each token has a bucket, under a hash of the token: it cannot be emptied by
-// who only knows the user's name. Each address has one too, large enough
-// for a school behind one. See [Options.Users] and [Options.Addresses].
+// who only knows the user's name. Each address has one for what failed there: a
+// request that is refused (below 500) with a token that Supabase has not taken. When
+// it is empty, tokens that are new to us wait; a token that Supabase took lately
+// passes, whatever others of its address do. Requests without any token are counted
+// apart, and stand in nobody's way. See [Options.Users] and [Options.Addresses].
+//
+// A refusal is one line in the log, and then one a minute for each client and
+// reason, which says how many had none.
 //
 // # When things fail
 //

@@ -1,7 +1,6 @@
 package room_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -269,39 +268,6 @@ func TestARecordThatFails(t *testing.T) {
 		})
 	}
 }
-
-func TestThePeopleOfAMeeting(t *testing.T) {
-	t.Parallel()
-	w := open(t, newSchool(t))
-	require.Equal(t, http.StatusOK, w.enter(t, lesson, w.by(pupil)).status)
-	got := w.people(t, lesson, w.by(teacher))
-	require.Equal(t, http.StatusOK, got.status, got.body)
-	requireHardened(t, got)
-
-	answer := read[map[string]any](t, got)
-	var names []string
-	for name := range answer {
-		names = append(names, name)
-	}
-	require.ElementsMatch(t, []string{"meeting", "participants", "expectedAttendees", "stats"}, names)
-	require.Equal(t, w.meetings[lesson], answer["meeting"].(map[string]any)["id"])
-	require.NotContains(t, answer["meeting"], "password")
-	require.Len(t, answer["participants"], 1)
-	require.Len(t, answer["expectedAttendees"], 3)
-	require.EqualValues(t, 3, answer["stats"].(map[string]any)["expectedCount"])
-
-	var direct bytes.Buffer
-	require.NoError(t, connect(t, w.school).CallAs(t.Context(), zoom.Secret(w.token(teacher)), "zoom_meeting_people",
-		map[string]string{"meeting": w.meetings[lesson]}, &raw{&direct}))
-	want := read[map[string]any](t, reply{body: direct.String()})
-	delete(want, "outcome")
-	require.Equal(t, want, answer, "what the function says is passed on as it is")
-}
-
-// raw takes JSON as it is.
-type raw struct{ *bytes.Buffer }
-
-func (r *raw) UnmarshalJSON(text []byte) error { _, err := r.Write(text); return err }
 
 // Who is let in for the first time gets a row, which pages hear of.
 func TestTheRowOfAnEntranceIsCounted(t *testing.T) {

@@ -21,9 +21,9 @@ func (r *room) people(c *gin.Context, v *visit) error {
 	ctx, done := r.begin(c)
 	defer done()
 	var p people
-	err := blame(r.Project.CallAs(ctx, v.token, "zoom_meeting_people", struct {
+	err := r.ask(ctx, v, "zoom_meeting_people", struct {
 		Meeting string `json:"meeting"`
-	}{v.meeting}, &p))
+	}{v.meeting}, &p)
 	if err != nil {
 		return err
 	}

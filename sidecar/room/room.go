@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"zoom-attendance/sidecar/visitor"
@@ -47,7 +48,8 @@ type Options struct {
 	Cookie string
 
 	// EmailDomain is the domain of the students' e-mail addresses, such as
-	// school.test. Others cannot enter. Default: any.
+	// school.test. Others are not let in here; it is a courtesy, since whoever calls
+	// the database's function by themselves may leave it out. Default: any.
 	EmailDomain string
 
 	// SDKKey and SDKSecret are the credentials of a Meeting SDK app, with which
@@ -64,12 +66,13 @@ type Options struct {
 	TrustedProxies []string
 
 	// Users is how often each token may ask. Default: 30 at once, one more each
-	// second, 8,192 of them.
+	// second, 8,192 of them. So many are remembered as taken by Supabase, too.
 	Users visitor.Rate
 
-	// Addresses is how often each address may ask; a school shares one. Default:
-	// 5,000 at once, 100 more each second, 4,096 of them: 2,000 students who all
-	// come within a minute, behind one address, are none too many.
+	// Addresses is how often each address may fail; a school shares one. Default:
+	// 5,000 times at once, 100 more each second, 4,096 of them: 2,000 students who
+	// come with sessions of yesterday within a minute, behind one address, are none
+	// too many.
 	Addresses visitor.Rate
 
 	// IPHashSalt makes addresses and tokens unguessable from their hashes. Default:
@@ -90,7 +93,9 @@ type room struct {
 	Options
 	share     gin.HandlerFunc // CORS, for allowed origins
 	users     *visitor.Limiter
-	addresses *visitor.Limiter
+	addresses *visitor.Limiter             // what failed
+	accepted  *lru.Cache[string, struct{}] // hashes of the tokens that Supabase took
+	refusals  *visitor.Refusals
 	metrics   *metrics
 }
 
@@ -102,9 +107,14 @@ func New(o Options) (http.Handler, error) {
 	if err := errors.Join(o.check(), err); err != nil {
 		return nil, fmt.Errorf("room options: %w", err)
 	}
+	accepted, err := lru.New[string, struct{}](o.Users.Clients)
+	if err != nil {
+		return nil, fmt.Errorf("room options: users: %w", err)
+	}
 	r := &room{
 		Options: o, share: sharing(o.AllowedOrigins), metrics: newMetrics(o.Metrics),
 		users: visitor.NewLimiter(o.Users), addresses: visitor.NewLimiter(o.Addresses),
+		accepted: accepted, refusals: visitor.NewRefusals(o.Addresses.Clients),
 	}
 	router.GET(pathJoin, r.serve(routeEnter, r.asUser(r.enter)))
 	router.POST(pathJoin, r.serve(routeNote, r.asUser(r.note)))

@@ -14,6 +14,9 @@ import (
 // visit is what the room learns of one request on the way to its answer.
 type visit struct {
 	token   zoom.Secret // of the user, as it came
+	user    string      // a hash of it
+	taken   bool        // Supabase has taken it for this request
+	known   bool        // or lately
 	meeting string      // the id of the meeting's row, a uuid
 	body    any         // of a 200
 }
@@ -48,12 +51,26 @@ func (r *room) serve(route string, handle handler) gin.HandlerFunc {
 	}
 }
 
-// record writes the one log line of a request. It knows the client by a hash, and
-// of the user nothing.
+// record writes the one log line of a request, of refusals one a minute for each
+// client and reason: a client is a token that Supabase takes, else an address. The
+// line knows the client by a hash, and of the user nothing.
 func (r *room) record(c *gin.Context, v visit, a answer, err error, attrs ...slog.Attr) {
 	ctx := c.Request.Context()
 	if !r.Log.Enabled(ctx, a.level) {
 		return
+	}
+	if a.isRefusal() {
+		client := v.user
+		if !v.known {
+			client = r.address(c)
+		}
+		write, unlogged := r.refusals.Line(client, a.reason, r.Now())
+		if !write {
+			return
+		}
+		if unlogged > 0 {
+			attrs = append(attrs, slog.Int(zoom.LogUnlogged, unlogged))
+		}
 	}
 	attrs = append(attrs, slog.Int(zoom.LogStatus, a.status), slog.String(zoom.LogReason, a.reason))
 	if v.meeting != "" {

@@ -1,8 +1,9 @@
 package room
 
 import (
+	"errors"
 	"fmt"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -16,12 +17,22 @@ const (
 	signatureFor = 2 * time.Hour    // Zoom takes from 30 minutes to 48 hours, counted from iat
 )
 
+// meetingNumber is the form of Zoom's numbers. Any other spelling of one might be
+// understood by Zoom as the number of somebody else's meeting.
+var meetingNumber = regexp.MustCompile(`^[1-9][0-9]*$`)
+
+var errNotDigits = errors.New("the meeting's number is not digits")
+
 // sign makes the signature with which the Meeting SDK lets a page into a meeting,
 // and returns it with the key it belongs to; both nil when there is no SDK app.
+// For what is no number it makes none: errNotDigits.
 // https://developers.zoom.us/docs/meeting-sdk/auth/
 func (r *room) sign(meeting string, host bool) (key, signature *string, err error) {
 	if r.SDKKey == "" {
 		return nil, nil, nil
+	}
+	if !meetingNumber.MatchString(meeting) {
+		return nil, nil, errNotDigits
 	}
 	role := roleParticipant
 	if host {
@@ -30,7 +41,7 @@ func (r *room) sign(meeting string, host bool) (key, signature *string, err erro
 	now := r.Now()
 	end := now.Add(signatureFor).Unix()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"appKey": r.SDKKey, "sdkKey": r.SDKKey, "mn": digits(meeting), "role": role,
+		"appKey": r.SDKKey, "sdkKey": r.SDKKey, "mn": meeting, "role": role,
 		"iat": now.Add(-backdated).Unix(), "exp": end, "tokenExp": end,
 	})
 	signed, err := token.SignedString([]byte(r.SDKSecret))
@@ -38,14 +49,4 @@ func (r *room) sign(meeting string, host bool) (key, signature *string, err erro
 		return nil, nil, fmt.Errorf("sign for the Meeting SDK: %w", err)
 	}
 	return &r.SDKKey, &signed, nil
-}
-
-// digits are those of a meeting number, which people write with blanks.
-func digits(number string) string {
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, number)
 }

@@ -150,10 +150,19 @@ func (w *world) path(meeting, route string) string {
 	return room.Path + w.meetings[meeting] + "/" + route
 }
 
-// enter asks how to get into a meeting.
+// enter asks how to get into a meeting. A 200 has the shape it must have.
 func (w *world) enter(t testing.TB, meeting string, changes ...change) reply {
 	t.Helper()
-	return w.send(t, http.MethodGet, w.path(meeting, "join"), "", changes...)
+	return w.get(t, meeting, "join", changes...)
+}
+
+func (w *world) get(t testing.TB, meeting, route string, changes ...change) reply {
+	t.Helper()
+	got := w.send(t, http.MethodGet, w.path(meeting, route), "", changes...)
+	if got.status == http.StatusOK {
+		requireShape(t, route, got.body)
+	}
+	return got
 }
 
 // say tells what a user did.
@@ -162,10 +171,10 @@ func (w *world) say(t testing.TB, meeting, action string, changes ...change) rep
 	return w.send(t, http.MethodPost, w.path(meeting, "join"), `{"action":"`+action+`"}`, changes...)
 }
 
-// people asks who is there.
+// people asks who is there. A 200 has the shape it must have.
 func (w *world) people(t testing.TB, meeting string, changes ...change) reply {
 	t.Helper()
-	return w.send(t, http.MethodGet, w.path(meeting, "participants"), "", changes...)
+	return w.get(t, meeting, "participants", changes...)
 }
 
 // read decodes an answer.

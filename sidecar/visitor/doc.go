@@ -4,7 +4,8 @@
 // A visitor is an IP address, or the /64 network of an IPv6 address, or a token;
 // [Hash] makes a salted hash of it, and nothing else of the visitor stays in
 // memory or reaches the log. A [Limiter] gives each of them a bucket, for a bounded
-// number of visitors. [Router] decides whose word to take for an address,
+// number of visitors; [Refusals] has the log say once a minute what each is refused.
+// [Router] decides whose word to take for an address,
 // [SetHeaders] what every answer carries, and [Recovered] turns a panic into an
 // error that holds nothing of the request.
 //

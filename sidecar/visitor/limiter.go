@@ -59,3 +59,9 @@ func (l *Limiter) Allow(visitor string, now time.Time) bool {
 	}
 	return bucket.AllowN(now, 1)
 }
+
+// Spent says whether the visitor's bucket is empty, and takes nothing from it.
+func (l *Limiter) Spent(visitor string, now time.Time) bool {
+	bucket, known := l.buckets.Get(visitor)
+	return known && bucket.TokensAt(now) < 1
+}

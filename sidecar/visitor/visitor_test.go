@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +66,63 @@ func TestWhoWasSeenLongestAgoIsForgotten(t *testing.T) {
 		require.True(t, l.Allow(fmt.Sprint("later", i), now))
 	}
 	require.True(t, l.Allow("first", now), "forgotten, and its bucket is full again")
+}
+
+func TestLookingAtABucketTakesNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1772440000, 0)
+	l := visitor.NewLimiter(visitor.Rate{Burst: 2, Every: time.Second, Clients: 10})
+	for range 5 {
+		require.False(t, l.Spent("a", now), "nobody knows them")
+	}
+	require.True(t, l.Allow("a", now))
+	require.False(t, l.Spent("a", now))
+	require.True(t, l.Allow("a", now))
+	require.True(t, l.Spent("a", now))
+	require.True(t, l.Spent("a", now.Add(999*time.Millisecond)))
+	require.False(t, l.Spent("a", now.Add(time.Second)))
+	require.False(t, l.Spent("b", now))
+}
+
+func TestARefusalHasALineAMinuteAndNoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1772440000, 0)
+	r := visitor.NewRefusals(2)
+	line := func(client, kind string, after time.Duration) any {
+		write, unlogged := r.Line(client, kind, now.Add(after))
+		if !write {
+			return "none"
+		}
+		return unlogged
+	}
+	require.Equal(t, 0, line("a", "no token", 0))
+	require.Equal(t, "none", line("a", "no token", 0))
+	require.Equal(t, 0, line("a", "forged", time.Second), "of another kind")
+	require.Equal(t, "none", line("a", "no token", 59*time.Second))
+	require.Equal(t, 2, line("a", "no token", 60*time.Second))
+	require.Equal(t, "none", line("a", "no token", 61*time.Second))
+	require.Equal(t, 1, line("a", "no token", 10*time.Minute))
+	require.Equal(t, 0, line("b", "no token", 10*time.Minute), "and so a's other kind is forgotten")
+	require.Equal(t, "none", line("a", "no token", 10*time.Minute))
+	require.Equal(t, 0, line("a", "forged", 10*time.Minute))
+
+	// Many at once: each is in a line, or counted.
+	many := visitor.NewRefusals(1)
+	var written atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 100 {
+				if write, _ := many.Line("a", "no token", now); write {
+					written.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	_, unlogged := many.Line("a", "no token", now.Add(time.Hour))
+	require.EqualValues(t, 1, written.Load())
+	require.EqualValues(t, 799, unlogged)
 }
 
 func TestARateTakesItsDefaultsFromAnother(t *testing.T) {

@@ -35,5 +35,6 @@ const (
 	LogSince     = "since"      // a time that somebody asked for
 	LogMark      = "mark"       // what the watch found wrong, such as no_challenge
 	LogRemedy    = "remedy"     // what to do about it
+	LogUnlogged  = "unlogged"   // refusals like this one of the same client that had no line of their own since the last
 	LogLine      = "line"       // what the embedded NATS server said
 )

@@ -181,10 +181,10 @@ create table zoom.visits (
 comment on table zoom.visits is 'A signed-in user opened, joined or left a meeting on its page in the app, as the server recorded it. A set, like marks. What a browser wrote by itself is not among them.';
 comment on column zoom.visits.meeting_id is 'The meeting.';
 comment on column zoom.visits.user_id is 'The user, by their token.';
-comment on column zoom.visits.at is 'When, by the server''s clock.';
+comment on column zoom.visits.at is 'When, by the server''s clock; of opened, the minute.';
 comment on column zoom.visits.kind is 'opened (they asked how to enter), joined or left. Opened tells who a guest of their name may be, and is never presence.';
 
-create index visits_user_id_idx on zoom.visits (user_id);
+create index visits_user_id_idx on zoom.visits (user_id, at);
 
 alter table zoom.visits enable row level security;
 grant select, insert, update, delete on zoom.visits to service_role;

@@ -285,7 +285,7 @@ begin
       when is_known_by_name then 'it is how we know that the guest with their name is them'
       when app_joins <> 'count' then 'nothing by itself: it helps to tell who a guest with their name is'
       when not is_unseen then 'nothing: Zoom saw them itself, and that goes first'
-      when stay.is_settled is null then 'nothing: they were not on the page during the lesson'
+      when stay.is_settled is null then 'nothing: they did not press join on the page for the lesson'
       when not stay.is_settled then 'nothing yet: they have not left, and the lesson goes on'
       else zoom.spelt(stay.duration) || ': Zoom saw nothing of them, so the app''s word counts'
     end);

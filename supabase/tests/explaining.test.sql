@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(74);
+select plan(76);
 
 -- A class of ten, two of whom have one name; somebody who is not in it; a lesson and an extra one.
 insert into users (id, email, name, role)
@@ -148,6 +148,12 @@ select is(pg_temp.others('chen'), 'C41 the key it showed is none that we gave ou
   || 'a name beside a key is not looked at'
   || ' | C42 its e-mail is that of Ben Lind | C43 the key it showed is that of Gil Lind | C44 it is registered as Hana Lind | C45 it showed another name later', 'somebody else, and who says so');
 select is(pg_temp.others('visitor'), 'C46 a name is believed only of students who are enrolled in the class', 'a name of another class');
+
+-- Who only opened the page, and what that is worth.
+insert into zoom.visits (meeting_id, user_id, at, kind) values (md5('why lesson')::uuid, md5('why dora')::uuid, '2026-03-02T08:00:00Z', 'opened');
+select is(pg_temp.why('dora', '{"app_joins": "count"}') -> 'app', '{"visits": [{"at": "2026-03-02T08:00:00+00:00", "kind": "opened"}], "seconds": null,
+  "counted": false, "worth": "nothing: they did not press join on the page for the lesson"}', 'opening the page is no word that counts');
+select is(pg_temp.why('dora') #>> '{app,worth}', 'nothing by itself: it helps to tell who a guest with their name is', 'but one that tells who a guest is');
 
 -- The app's word.
 select pg_temp.saw('app_joined', '08:00:00', 'dora', '{"app_joins": "count"}');

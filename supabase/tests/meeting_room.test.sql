@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(42);
+select plan(44);
 
 -- A class of five, two of whom have one name, and a visitor from another class.
 insert into users (id, email, name, role)
@@ -82,13 +82,28 @@ select is(pg_temp.user_of('20'), 'nobody', 'a new name is another');
 select pg_temp.told('joined', '08:08', '20', name => 'Ben Lind');
 select is(pg_temp.user_of('20'), 'ben', 'and back');
 
+-- Who only opened the page is known by their name, and that is all.
+create function pg_temp.opened(at text, who text) returns void language sql as $$
+  insert into zoom.visits (meeting_id, user_id, at, kind)
+  values (md5('room lesson')::uuid, md5('room ' || who)::uuid, ('2026-03-02T' || at || 'Z')::timestamptz, 'opened')
+$$;
+select pg_temp.opened('08:08:00', 'chen');
+select pg_temp.told('joined', '08:09', '24', name => 'Chen Lind');
+select is(pg_temp.user_of('24'), 'chen', 'a guest whose name is that of a student who opened the page');
+
 -- The app's row, without Zoom.
 select is((pg_temp.row_of('ana')).status, 'joined', 'the app''s join is in her row');
 select is((pg_temp.row_of('ana')).join_time, '2026-03-02T08:05:30Z'::timestamptz, 'by our clock');
+select pg_temp.opened('08:01:00', 'ana');
+select pg_temp.opened('08:06:00', 'ana');
 select pg_temp.saw('app_left', '08:30:00.25', 'ana');
 select is((pg_temp.row_of('ana')).leave_time, '2026-03-02T08:30:00.25Z'::timestamptz, 'and so is her leaving');
 select is((pg_temp.row_of('ana')).duration, null, 'how long she was in the meeting, only Zoom knows');
+select pg_temp.opened('08:35:00', 'ana');
+select pg_temp.saw('app_left', '08:30:00.25', 'ana');
+select is((pg_temp.row_of('ana')).status, 'left', 'opening the page again is no coming back');
 select pg_temp.saw('app_joined', '08:40:00', 'twin');
+select pg_temp.opened('08:41:00', 'twin');
 select pg_temp.told('ended', '08:45');
 select pg_temp.told('ended', '08:45', instance => 'second==');
 select is((pg_temp.row_of('twin')).status, 'left', 'whom the app left at joined goes at the end');

@@ -209,5 +209,66 @@ select is(pg_temp.named('student', $$ update users set name = 'one' where id = p
 select is(pg_temp.after('unknown', $$ insert into users (id, email, name, role) values (pg_temp.id('unknown'), 'unknown@policies.test', 'classmate', 'student') $$,
   $$ select coalesce(zoom.staff_name(pg_temp.id('unknown')), 'no name') $$), 'no name', 'who signs up is known by no name yet');
 
+-- Ids and times of making ------------------------------------------------------------------------------------------------
+grant update, insert on class_students, parent_children to authenticated;
+create policy "staff enrol" on class_students for update to authenticated using ((select zoom.is_staff()));
+create policy "admins keep families" on parent_children for all to authenticated using ((select zoom.is_admin()));
+create policy "admins make classes" on classes for insert to authenticated with check ((select zoom.is_admin()));
+insert into attendance_records (id, student_id, class_id, date, status) values (pg_temp.id('record'), pg_temp.id('student'), pg_temp.id('7b'), current_date - 1, 'absent');
+select is(pg_temp.told('admin', format('update %s set %s where id = pg_temp.id(%L)', tab, change, row)), '42501 ' || says || ' of a row never changes', tab || ' ' || change)
+from (values
+  ('classes', '7b', 'id = pg_temp.id(''new'')', 'classes.id'), ('classes', '7b', 'created_at = ''2020-01-01''', 'classes.created_at'),
+  ('class_students', '7b/student', 'id = pg_temp.id(''new'')', 'class_students.id'),
+  ('parent_children', 'parent/student', 'id = pg_temp.id(''new'')', 'parent_children.id'),
+  ('parent_children', 'parent/student', 'created_at = ''2020-01-01''', 'parent_children.created_at'),
+  ('attendance_records', 'record', 'id = pg_temp.id(''new'')', 'attendance_records.id'),
+  ('attendance_records', 'record', 'created_at = ''2020-01-01''', 'attendance_records.created_at'),
+  ('attendance_records', 'record', 'date = current_date', 'attendance_records.date'),
+  ('qr_attendance_sessions', '7b code', 'id = pg_temp.id(''new'')', 'qr_attendance_sessions.id'),
+  ('qr_attendance_sessions', '7b code', 'created_at = ''2020-01-01''', 'qr_attendance_sessions.created_at'),
+  ('meeting_registrants', 'registrant lesson/classmate', 'created_at = ''2020-01-01''', 'meeting_registrants.created_at')
+) as forgery (tab, row, change, says);
+select is(pg_temp.told('classmate', $$ update zoom_participants set created_at = '2020-01-01' where user_id = pg_temp.id('classmate') and meeting_id = pg_temp.id('lesson') $$),
+  '42501 zoom_participants.created_at of a row never changes', 'zoom_participants created_at');
+create function pg_temp.stamped(who text, tab text, made jsonb, cols text[] default '{id,created_at}') returns text language plpgsql as $$
+declare
+  sent jsonb := made || (select jsonb_object_agg(col, case col when 'id' then pg_temp.id('sent')::text else '2020-01-01' end) from unnest(cols) col);
+begin
+  return pg_temp.after(who, format('insert into %1$s (%2$s) select %2$s from jsonb_populate_record(null::%1$s, %3$L)', tab, (select string_agg(key, ', ') from jsonb_object_keys(sent) key), sent),
+    format($q$ select string_agg(key || ' ' || coalesce(case key when 'id' then (said ->> 'id' is distinct from pg_temp.id('sent')::text)::text else (left(said ->> key, 4) <> '2020')::text end, 'null'), ', ' order by key)
+      from (select to_jsonb(own) as said from %1$s own where to_jsonb(own) @> %2$L) found, unnest(%3$L::text[]) key $q$, tab, made, cols));
+end $$;
+select is(pg_temp.stamped(who, tab, made::jsonb, cols::text[]), (select string_agg(col || ' true', ', ' order by col) from unnest(cols::text[]) col), format('%s of a new row in %s are the database''s', cols, tab))
+from (values
+  ('class teacher', 'attendance_records', format('{"student_id": "%s", "class_id": "%s", "date": "2026-05-05", "status": "late"}', pg_temp.id('student'), pg_temp.id('7b')), '{id,created_at}'),
+  ('class teacher', 'qr_attendance_sessions', format('{"class_id": "%s", "date": "2026-05-05", "start_time": "08:00:00", "qr_code": "stamped", "status": "active"}', pg_temp.id('7b')), '{id,created_at}'),
+  ('student', 'zoom_participants', format('{"meeting_id": "%s", "user_id": "%s", "status": "joined"}', pg_temp.id('lesson'), pg_temp.id('student')), '{id,created_at}'),
+  ('student', 'meeting_registrants', format('{"meeting_id": "%s", "user_id": "%s"}', pg_temp.id('lesson'), pg_temp.id('student')), '{id,created_at}'),
+  ('admin', 'classes', '{"name": "stamped", "grade": "", "section": "", "subject": ""}', '{created_at}'),
+  ('admin', 'parent_children', format('{"parent_id": "%s", "student_id": "%s"}', pg_temp.id('parent'), pg_temp.id('classmate')), '{created_at}'),
+  ('admin', 'users', format('{"id": "%s", "email": "stamped@policies.test", "name": "stamped", "role": "student"}', pg_temp.id('stamped')), '{created_at}')
+) as new_row (who, tab, made, cols);
+select is(pg_temp.told(who, statement), '42501 ' || says || ' is no time of a school: between the year 2000 and ten years from now', says)
+from (values
+  ('class teacher', $$ insert into attendance_records (student_id, class_id, date, status) values (pg_temp.id('student'), pg_temp.id('7b'), '9999-01-01', 'late') $$, 'attendance_records.date'),
+  ('class teacher', $$ insert into qr_attendance_sessions (class_id, date, start_time, qr_code) values (pg_temp.id('7b'), 'infinity', '08:00', 'never') $$, 'qr_attendance_sessions.date'),
+  ('host', $$ update meeting_registrants set registered_at = '-infinity' where user_id = pg_temp.id('classmate') $$, 'meeting_registrants.registered_at'),
+  ('classmate', $$ update zoom_participants set leave_time = '9999-01-01' where user_id = pg_temp.id('classmate') and meeting_id = pg_temp.id('lesson') $$, 'zoom_participants.leave_time')
+) as absurd (who, statement, says);
+
+-- The server of the school names somebody again.
+select pg_temp.become('student');
+update users set name = 'renamed' where id = pg_temp.id('student');
+reset role;
+select is(zoom.staff_name(pg_temp.id('student')), 'student', 'a user who renamed themselves goes by the name of before');
+select is(pg_temp.named('service role', $$ update users set name = 'Maria' where id = pg_temp.id('student') $$), 'Maria', 'until the school''s server writes one');
+select is(pg_temp.named('admin', $$ update users set name = 'Maria' where id = pg_temp.id('student') $$), 'Maria', 'or an admin');
+select is(pg_temp.named('admin', $$ update users set phone = '1' where id = pg_temp.id('student') $$), 'student', 'and not by a change of something else');
+
+-- Who is deleted is forgotten.
+update zoom_participants set name = 'classmate', email = 'classmate@policies.test' where user_id = pg_temp.id('classmate');
+delete from users where id = pg_temp.id('classmate');
+select is((select count(*) from zoom_participants where email = 'classmate@policies.test' or name = 'classmate'), 0::bigint, 'a deleted user leaves no name behind');
+
 select * from finish();
 rollback;
