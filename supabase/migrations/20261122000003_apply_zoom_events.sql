@@ -437,16 +437,16 @@ revoke execute on function zoom.keep_facts from public;
 grant execute on function zoom.keep_facts to service_role;
 
 
-create function zoom.visits_in_minute(meeting uuid, person uuid, at timestamptz) returns bigint
+create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
 language plpgsql stable set search_path = '' as $$
 begin
   return (
     select count(*) from zoom.visits visit
-    where visit.meeting_id = meeting and visit.user_id = person
+    where visit.user_id = person
       and visit.at >= date_trunc('minute', visits_in_minute.at) and visit.at < date_trunc('minute', visits_in_minute.at) + interval '1 minute');
 end
 $$;
-comment on function zoom.visits_in_minute is 'How often somebody opened, joined or left a meeting on its page within the minute of an instant.';
+comment on function zoom.visits_in_minute is 'How often somebody opened, joined or left meetings on their pages within the minute of an instant.';
 revoke execute on function zoom.visits_in_minute from public;
 grant execute on function zoom.visits_in_minute to service_role;
 
@@ -460,7 +460,7 @@ begin
     insert into zoom.visits (meeting_id, user_id, at, kind)
     select distinct told.meeting_id, told.user_id, told.at, told.kind from told
     -- Nobody comes and goes more often than this; whoever sends more fills no table.
-    where zoom.visits_in_minute(told.meeting_id, told.user_id, told.at) < 20
+    where zoom.visits_in_minute(told.user_id, told.at) < 20
     on conflict do nothing
     returning meeting_id, user_id, at, kind
   )

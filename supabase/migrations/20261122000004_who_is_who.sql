@@ -17,12 +17,17 @@
 
 create function zoom.claimed_id() returns uuid
 language plpgsql stable security definer set search_path = '' as $$
+declare
+  said text;
+  claimed uuid;
 begin
-  return coalesce(
+  said := coalesce(
     nullif(current_setting('request.jwt.claim.sub', true), ''),
-    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub');
+  claimed := said; -- to try is half as dear as to look first
+  return case when claimed::text = lower(said) then claimed end; -- PostgreSQL reads other spellings too
 exception when data_exception then
-  return null; -- no uuid, or claims that are no JSON; to try is half as dear as to look first
+  return null; -- no uuid, or claims that are no JSON
 end
 $$;
 comment on function zoom.claimed_id is

@@ -24,6 +24,10 @@ insert into token values
   ('claims that are a list', '[]'),
   ('claims that are no JSON', 'nonsense');
 
+insert into token
+select 'the sub of a student ' || spelling, json_build_object('role', 'authenticated', 'sub', sub)
+from (values ('without dashes', md5('student')), ('in braces', '{' || pg_temp.id('student') || '}')) as odd (spelling, sub);
+
 -- What a policy may ask, with null for whatever it is asked about.
 create temp table question as
 select procedure.oid::regprocedure::text as name,
