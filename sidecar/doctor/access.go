@@ -31,7 +31,7 @@ func grants(want, have state) (faults []Fault) {
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(want.Tables)) {
-			if is, ok := have.Tables[name]; ok {
+			if is, ok := have.Tables[name]; ok && (role == serviceRole || !have.readsItself(want, name)) {
 				faults = append(faults, granted(name, role, want.Tables[name].Granted[role], is.Granted[role])...)
 			}
 		}
@@ -72,6 +72,23 @@ func isTheApps(granted []string) bool {
 	return len(granted) > 0 && len(without(writes, granted)) == len(writes)
 }
 
+// readsItself says whether the app lets visitors or users read a table of people by
+// its own rules: then its policies and grants stay, and none of ours is added (see
+// zoom.has_readers).
+func (have state) readsItself(want state, table string) bool {
+	if !isTheApps(want.Tables[table].Granted[authenticated]) {
+		return false
+	}
+	is := have.Tables[table]
+	if is.Guarded != nil && !*is.Guarded {
+		return slices.Contains(slices.Concat(is.Granted[anon], is.Granted[authenticated]), "select")
+	}
+	return slices.ContainsFunc(have.Policies, func(p policy) bool {
+		return p.Table == table && p.Permissive && (p.Verb == "select" || p.Verb == "all") && p.isForUsers() &&
+			!slices.ContainsFunc(want.Policies, func(w policy) bool { return w.Table == p.Table && w.Name == p.Name })
+	})
+}
+
 // listed are verbs as one says them.
 func listed(verbs []string) string {
 	if len(verbs) < 2 {
@@ -84,7 +101,7 @@ func listed(verbs []string) string {
 // security names the tables whose policies are not in force.
 func security(want, have state) (faults []Fault) {
 	for _, name := range tablesOf(want) {
-		if is, ok := have.Tables[name]; ok && (is.Guarded == nil || !*is.Guarded) {
+		if is, ok := have.Tables[name]; ok && (is.Guarded == nil || !*is.Guarded) && !have.readsItself(want, name) {
 			faults = append(faults, Fault{"row level security is off on " + name + ": its policies do nothing",
 				fmt.Sprintf("in the SQL editor: alter table %s enable row level security", name)})
 		}

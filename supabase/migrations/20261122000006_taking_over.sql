@@ -303,7 +303,9 @@ begin
     execute format('drop policy %I on %s', theirs.name, relation);
   end loop;
 
-  if not exists (select from zoom.undo where undo.relation = take_over.relation::text and undo.statement is not null) then
+  if not exists (
+      select from zoom.undo
+      where undo.relation = take_over.relation::text and undo.what = 'grants to visitors and users are ours') then
     insert into zoom.undo (relation, what)
     select relation::text, 'look: row level security was off, so pages that write here need a policy now'
     from pg_catalog.pg_class tab
@@ -367,7 +369,9 @@ begin
     return; -- the app says who sees its people
   end if;
 
-  if not exists (select from zoom.undo where undo.relation = add_readers.relation::text and undo.statement is not null) then
+  if not exists (
+      select from zoom.undo
+      where undo.relation = add_readers.relation::text and undo.what = 'grants to visitors and users are ours') then
     perform zoom.note_access(relation);
   end if;
   execute format('alter table %s enable row level security', relation);

@@ -89,3 +89,6 @@ $$;
 comment on function zoom.show_start_urls is 'Brings the start_urls back that zoom.hide_start_urls moved. Returns how many.';
 
 revoke execute on function zoom.start_url, zoom.move_start_url, zoom.hide_start_urls, zoom.show_start_urls from public;
+
+-- By now all is closed that we close: what stays risky is noted, once.
+select zoom.note_risks();

@@ -11,22 +11,22 @@ import (
 )
 
 var (
-	//go:embed testdata/old_school_lesson.sql
-	oldSchoolLesson string
-	//go:embed testdata/old_school_learned.sql
-	oldSchoolLearned string
+	//go:embed testdata/twin_lesson.sql
+	twinLesson string
+	//go:embed testdata/twin_learned.sql
+	twinLearned string
 )
 
 // teach holds two lessons in the adopted project, and looks at what became of
 // the rows that were there.
-func (p *oldProject) teach(ctx context.Context) error {
-	if !p.lived {
+func (t *twin) teach(ctx context.Context) error {
+	if !t.lived {
 		return nil
 	}
-	if _, err := p.owner.PgConn().Exec(ctx, oldSchoolLesson).ReadAll(); err != nil {
+	if _, err := t.owner.PgConn().Exec(ctx, twinLesson).ReadAll(); err != nil {
 		return fmt.Errorf("hold a lesson: %w", err)
 	}
-	rows, err := p.owner.Query(ctx, oldSchoolLearned)
+	rows, err := t.owner.Query(ctx, twinLearned)
 	if err != nil {
 		return fmt.Errorf("look at a lesson: %w", err)
 	}

@@ -17,6 +17,8 @@ type suite struct {
 	server *stack.TestServer
 	failed error // why there is no server
 	clones int
+
+	measures bool // have the step adoption measure, and do nothing else
 }
 
 // inSuite does something with a suite and stops what that started.

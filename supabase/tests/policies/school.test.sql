@@ -1,7 +1,7 @@
 -- The school itself: people, classes, enrolments and families are seen by those who have to do with them, and written by nobody here.
 begin;
 \ir people.psql
-select plan(122);
+select plan(125);
 
 select is(pg_temp.sees(who, $$ select name from users $$), seen, format('%s sees %s', who, seen))
 from (values
@@ -57,6 +57,8 @@ from unnest(array['anon', 'student', 'parent', 'class teacher', 'admin']) as who
   $$ truncate users cascade $$
 ]) as statement;
 select is(pg_temp.tries('service role', $$ update users set role = 'teacher' where name = 'student' $$), '1 row', 'the service role decides who is who');
+select is(pg_temp.tries('unknown', $$ insert into users (id, email, name, role)
+  values (pg_temp.id('unknown'), 'unknown@policies.test', 'new', 'student') $$), '42501', 'nobody signs up here');
 
 -- An app may let people change their own entry, and let them sign up. Then still nobody promotes themselves.
 grant insert, update on users to authenticated;
@@ -70,6 +72,11 @@ select is(pg_temp.tries('unknown', format($$ insert into users (id, email, name,
 from (values ('student', '1 row'), ('parent', '1 row'), ('teacher', '42501'), ('admin', '42501')) as matrix (role, outcome);
 create policy "admins change everybody" on users for update to authenticated using ((select zoom.is_admin()));
 select is(pg_temp.tries('admin', $$ update users set role = 'teacher', email = 'new@policies.test' where name = 'student' $$), '1 row', 'an admin does, where the app lets them');
+
+-- Who has left sees nothing any more, whatever is theirs.
+update users set is_active = false where name = 'parent';
+select is(pg_temp.sees('parent', $$ select id from class_students $$), 'nothing', 'who has left sees no enrolment');
+select is(pg_temp.sees('parent', $$ select id from parent_children $$), 'nothing', 'nor a family');
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- What is not as it should be after old_school_lesson.sql.
+-- What is not as it should be after twin_lesson.sql.
 
 -- People outrank us: late and excused stay, the rest is only ever raised.
 select format('the record of student %s on %s, which was %s, is %s', number, began::date, coalesce(old.status, 'not there'), coalesce(record.status, 'not there'))
