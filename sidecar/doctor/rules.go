@@ -68,7 +68,7 @@ var (
 
 	// asksApart is how a policy of ours asks once per statement.
 	asksApart = regexp.MustCompile(`\( ?SELECT (zoom\.\w+\(\)) AS \w+\)`)
-	castCall  = regexp.MustCompile(`(zoom\.\w+\(\))::uuid\[\]`)
+	castCall  = regexp.MustCompile(`(zoom\.\w+\(\))::(?:uuid|text)\[\]`)
 )
 
 // plain is an expression without what makes no difference: blanks, casts that say

@@ -18,16 +18,16 @@
 create function zoom.claimed_id() returns uuid
 language plpgsql stable security definer set search_path = '' as $$
 declare
-  said text := coalesce(
+  said text;
+  claimed uuid;
+begin
+  said := coalesce(
     nullif(current_setting('request.jwt.claim.sub', true), ''),
     nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub');
-begin
-  if said ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return said::uuid;
-  end if;
-  return null;
-exception when others then
-  return null; -- claims that are no JSON
+  claimed := said; -- to try is half as dear as to look first
+  return case when claimed::text = lower(said) then claimed end; -- PostgreSQL reads other spellings too
+exception when data_exception then
+  return null; -- no uuid, or claims that are no JSON
 end
 $$;
 comment on function zoom.claimed_id is
@@ -66,16 +66,24 @@ comment on function zoom.caller_role is 'admin, teacher, student or parent; null
 
 create function zoom.is_admin() returns boolean
 language plpgsql stable security definer set search_path = '' as $$
+declare
+  claimed constant uuid := zoom.claimed_id();
 begin
-  return coalesce(zoom.caller_role() = 'admin', false);
+  return exists(
+    select from public.users person
+    where person.id = claimed and person.is_active is not false and person.role = 'admin');
 end
 $$;
 comment on function zoom.is_admin is 'Whether the caller is an admin. Never null.';
 
 create function zoom.is_staff() returns boolean
 language plpgsql stable security definer set search_path = '' as $$
+declare
+  claimed constant uuid := zoom.claimed_id();
 begin
-  return coalesce(zoom.caller_role() in ('admin', 'teacher'), false);
+  return exists(
+    select from public.users person
+    where person.id = claimed and person.is_active is not false and person.role in ('admin', 'teacher'));
 end
 $$;
 comment on function zoom.is_staff is 'Whether the caller is a teacher or an admin. Never null.';
@@ -130,17 +138,17 @@ language plpgsql stable security definer set search_path = '' as $$
 declare
   claimed constant uuid := zoom.claimed_id();
 begin
-  return array(
-    select seat.class_id
+  return coalesce((
+    select array(
+        select seat.class_id from public.class_students seat
+        where seat.student_id = me.id and seat.class_id is not null)
+      || array(
+        select seat.class_id
+        from public.parent_children family
+        join public.class_students seat on seat.student_id = family.student_id
+        where family.parent_id = me.id and seat.class_id is not null)
     from public.users me
-    join public.class_students seat on seat.student_id = me.id
-    where me.id = claimed and me.is_active is not false and seat.class_id is not null
-    union
-    select seat.class_id
-    from public.users me
-    join public.parent_children family on family.parent_id = me.id
-    join public.class_students seat on seat.student_id = family.student_id
-    where me.id = claimed and me.is_active is not false and seat.class_id is not null);
+    where me.id = claimed and me.is_active is not false), '{}');
 end
 $$;
 comment on function zoom.classes_of_family is 'The classes the caller or a child of theirs is enrolled in.';
@@ -150,17 +158,14 @@ language plpgsql stable security definer set search_path = '' as $$
 declare
   claimed constant uuid := zoom.claimed_id();
 begin
-  return array(
-    select meeting.id
+  return coalesce((
+    select array(
+      select meeting.id
+      from public.zoom_meetings meeting
+      where meeting.host_id = me.id
+        or meeting.class_id = any (array(select class.id from public.classes class where class.teacher_id = me.id)))
     from public.users me
-    join public.zoom_meetings meeting on meeting.host_id = me.id
-    where me.id = claimed and me.is_active is not false
-    union
-    select meeting.id
-    from public.users me
-    join public.classes class on class.teacher_id = me.id
-    join public.zoom_meetings meeting on meeting.class_id = class.id
-    where me.id = claimed and me.is_active is not false);
+    where me.id = claimed and me.is_active is not false), '{}');
 end
 $$;
 comment on function zoom.meetings_overseen is 'The meetings the caller hosts, and those of the classes they teach.';
@@ -185,6 +190,21 @@ $$;
 comment on function zoom.classes_overseen is
   'The classes the caller teaches, and those they host a meeting for: they must know whom to invite.';
 
+create function zoom.audiences() returns text[]
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  claimed constant uuid := zoom.claimed_id();
+  my_role text;
+begin
+  select person.role into my_role from public.users person where person.id = claimed and person.is_active is not false;
+  if not found then
+    return '{}';
+  end if;
+  return case my_role when 'student' then array['all', 'students'] when 'teacher' then array['all', 'teachers'] else array['all'] end;
+end
+$$;
+comment on function zoom.audiences is 'The audiences of meetings (target_audience) that the caller belongs to by their role; that of a class is another matter.';
+
 create function zoom.meetings_seen() returns uuid[]
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -199,19 +219,15 @@ begin
           select seat.class_id from public.class_students seat
           where seat.student_id = me.id
             or seat.student_id in (select family.student_id from public.parent_children family where family.parent_id = me.id)
-        ) as family
+        ) as family,
+        zoom.audiences() as audiences
     ) theirs
     join public.zoom_meetings meeting
       on meeting.host_id = me.id
       or me.role = 'admin'
       or meeting.class_id = any (theirs.taught)
-      or case meeting.target_audience
-        when 'all' then true
-        when 'students' then me.role = 'student'
-        when 'teachers' then me.role = 'teacher'
-        when 'class' then meeting.class_id = any (theirs.family)
-        else false
-      end
+      or meeting.target_audience = any (theirs.audiences)
+      or meeting.target_audience = 'class' and meeting.class_id = any (theirs.family)
     where me.id = claimed and me.is_active is not false);
 end
 $$;
@@ -240,6 +256,52 @@ begin
 end
 $$;
 comment on function zoom.students_overseen is 'The students of the classes the caller teaches or hosts a meeting for.';
+
+-- The keys they hold --------------------------------------------------------------------------------------------------
+-- Of a table that changes for each person of a lesson, Realtime asks the policy for each who follows it, and most are told
+-- no. Three questions for that are three times as dear as one: so such a row has keys, the ids by which it is seen, and
+-- the caller holds keys, all found by one query. The nil uuid is the key to every row, for admins.
+
+create function zoom.keys_to_participants() returns uuid[]
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  claimed constant uuid := zoom.claimed_id();
+begin
+  return (
+    select array(
+        select meeting.id
+        from public.zoom_meetings meeting
+        where meeting.host_id = me.id
+          or meeting.class_id = any (array(select class.id from public.classes class where class.teacher_id = me.id)))
+      || me.id
+      || case me.role when 'admin' then array['00000000-0000-0000-0000-000000000000'::uuid] end
+    from public.users me
+    where me.id = claimed and me.is_active is not false);
+end
+$$;
+comment on function zoom.keys_to_participants is
+  'By which ids the caller sees participants: their own, those of the meetings they host and of those of the classes they '
+  'teach; and the nil uuid if they are an admin. Null when there is no caller.';
+
+create function zoom.keys_to_attendance() returns uuid[]
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  claimed constant uuid := zoom.claimed_id();
+begin
+  return (
+    select array(select class.id from public.classes class where class.teacher_id = me.id)
+      || array(
+        select family.student_id from public.parent_children family
+        where family.parent_id = me.id and family.student_id is not null)
+      || me.id
+      || case me.role when 'admin' then array['00000000-0000-0000-0000-000000000000'::uuid] end
+    from public.users me
+    where me.id = claimed and me.is_active is not false);
+end
+$$;
+comment on function zoom.keys_to_attendance is
+  'By which ids the caller sees attendance: their own, their children''s, those of the classes they teach; and the nil uuid '
+  'if they are an admin. Null when there is no caller.';
 
 -- Checking in by QR code ----------------------------------------------------------------------------------------------
 
@@ -288,5 +350,6 @@ revoke execute on all functions in schema zoom from public;
 grant execute on function
   zoom.claimed_id, zoom.caller, zoom.caller_role, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught,
   zoom.classes_enrolled, zoom.classes_of_family, zoom.meetings_overseen, zoom.classes_overseen, zoom.open_sessions,
-  zoom.meetings_seen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown
+  zoom.audiences, zoom.meetings_seen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown,
+  zoom.keys_to_participants, zoom.keys_to_attendance
 to authenticated;

@@ -30,7 +30,8 @@ create table zoom.matrix (
 );
 
 comment on table zoom.matrix is
-  'Who sees which rows of the four tables of people, as the matrix of policies/README.md has it: noted where the app keeps readers of its own, too, so that sidecar doctor can tell who sees more.';
+  'Who sees which rows of the four tables of people, as the matrix of policies/README.md has it: noted where the '
+  'app keeps readers of its own, too, so that sidecar doctor can tell who sees more.';
 comment on column zoom.matrix.relation is 'The table.';
 comment on column zoom.matrix.qual is 'The rule: the using expression of our reader, be it there or not.';
 
@@ -110,8 +111,8 @@ language plpgsql immutable set search_path = '' as $$
 declare
   -- As the catalog prints it, without blanks, parentheses, casts and the names of sub-selects.
   bare constant text := regexp_replace(qual, '\sAS \w+|::(text|character varying)(\[\])?|\s|SELECT|[()]', '', 'g');
-  signed_in constant text := concat_ws('|', 'true', 'auth\.(uid|jwt|role)ISNOTNULL', '(auth\.role|auth\.jwt->>''role'')=''authenticated''',
-    '''authenticated''=(auth\.role|auth\.jwt->>''role'')',
+  signed_in constant text := concat_ws('|', 'true', 'auth\.(uid|jwt|role)ISNOTNULL',
+    '(auth\.role|auth\.jwt->>''role'')=''authenticated''', '''authenticated''=(auth\.role|auth\.jwt->>''role'')',
     '(auth\.role|auth\.jwt->>''role'')=ANYARRAY\[(''(anon|authenticated|service_role)'',?)+\]', '(\d+)=\d+');
 begin
   return bare ~ ('^(' || signed_in || ')((AND|OR)(' || signed_in || '))*$');
@@ -182,11 +183,14 @@ begin
     return zoom.is_for_admins(substring(said, ' WHERE (\(.*\))\)$'), is_asked);
   end if;
   return is_asked and coalesce(
-    said ~ '''admin''' and said !~* '''(teacher|student|parent)''|<>|!~|\mnot\M|\mor\M|\mlimit\M|user_meta_?data', false);
+    said ~ '''admin'''
+    and said !~* '''(teacher|student|parent)''|<>|!~|\mnot\M|\mor\M|\mlimit\M|user_meta_?data', false);
 end
 $$;
 comment on function zoom.is_for_admins is
-  'Whether the condition of a policy, as the catalog prints it, asks for an admin and for nobody else, whatever the policy is named. Read from its text: each way that an OR opens asks who it is, and names admins and no other role. is_asked: that was asked around it. False where it cannot be told.';
+  'Whether the condition of a policy, as the catalog prints it, asks for an admin and for nobody else, whatever the '
+  'policy is named. Read from its text: each way that an OR opens asks who it is, and names admins and no other '
+  'role. is_asked: that was asked around it. False where it cannot be told.';
 
 create function zoom.has_readers(relation regclass) returns boolean
 language plpgsql stable set search_path = '' as $$
@@ -260,7 +264,8 @@ begin
 end
 $$;
 comment on function zoom.is_in_a_circle is
-  'Whether policies of the app on a table come back to the table, by itself or over others. Then no reader of it may have a sub-select: PostgreSQL would refuse every write (42P17).';
+  'Whether policies of the app on a table come back to the table, by itself or over others. Then no reader of it '
+  'may have a sub-select: PostgreSQL would refuse every write (42P17).';
 
 create procedure zoom.avoid_recursion(relation regclass)
 language plpgsql set search_path = '' as $$
@@ -284,7 +289,8 @@ begin
 end
 $$;
 comment on procedure zoom.avoid_recursion is
-  'Where policies of the app come back to a table (see zoom.is_in_a_circle), takes the sub-selects out of ours on it: they ask their functions for each row then, which is slower, and nothing fails with 42P17.';
+  'Where policies of the app come back to a table (see zoom.is_in_a_circle), takes the sub-selects out of ours on '
+  'it: they ask their functions for each row then, which is slower, and nothing fails with 42P17.';
 
 create function zoom.who_may(relation oid, verb text) returns text
 language plpgsql stable set search_path = '' as $$
@@ -298,11 +304,13 @@ begin
         pg_catalog.has_table_privilege(role.name, tab.oid, who_may.verb)
         or exists (
           select from unnest(string_to_array(who_may.verb, ', ')) one (verb)
-          where case when one.verb in ('select', 'insert', 'update') then pg_catalog.has_any_column_privilege(role.name, tab.oid, one.verb) end)));
+          where case when one.verb in ('select', 'insert', 'update')
+            then pg_catalog.has_any_column_privilege(role.name, tab.oid, one.verb) end)));
 end
 $$;
 comment on function zoom.who_may is
-  'Whether visitors, users or both are granted one of some verbs on a table or view, or on a column of it, in words; null for neither.';
+  'Whether visitors, users or both are granted one of some verbs on a table or view, or on a column of it, in '
+  'words; null for neither.';
 
 create function zoom.who_may_call(function oid) returns text
 language plpgsql stable set search_path = '' as $$
@@ -331,7 +339,8 @@ comment on column zoom.looking_past.relation is 'The table.';
 
 create view zoom.views_past_policies with (security_invoker) as
 with recursive direct as (
-  select distinct rule.ev_class as view, uses.refobjid as relation, seen.relowner as owner, seen.relkind = 'm' as is_stored,
+  select distinct rule.ev_class as view, uses.refobjid as relation, seen.relowner as owner,
+    seen.relkind = 'm' as is_stored,
     seen.relkind = 'v' and coalesce((
       select option.option_value::boolean from pg_catalog.pg_options_to_table(seen.reloptions) option
       where option.option_name = 'security_invoker'), false) as asks_as_reader
@@ -342,7 +351,7 @@ with recursive direct as (
 ), reached as (
   select direct.view, direct.relation, direct.owner, direct.is_stored from direct where not direct.asks_as_reader
   union
-  -- And what that view reads in turn: as its own owner; or as whoever reads, who for what is stored was the owner of that.
+  -- And what that view reads in turn: as its own owner; or as whoever reads, which for what is stored was its owner.
   select reached.view, direct.relation, case when direct.asks_as_reader then reached.owner else direct.owner end,
     reached.is_stored or direct.is_stored
   from reached
@@ -354,7 +363,8 @@ from reached
 join zoom.looking_past past on past.relation = reached.relation and past.role = reached.owner;
 
 comment on view zoom.views_past_policies is
-  'The views by which the policies of our tables are passed: those that read them as their owner, by themselves or over other such views, and those that store what they read.';
+  'The views by which the policies of our tables are passed: those that read them as their owner, by themselves or '
+  'over other such views, and those that store what they read.';
 comment on column zoom.views_past_policies.view is 'The view.';
 comment on column zoom.views_past_policies.relation is 'Whose policies it passes.';
 
@@ -364,8 +374,9 @@ with recursive theirs as (
     '\m' || regexp_replace(does.proname, '(\W)', '\\\1', 'g') || '"?\s*\(' as called
   from pg_catalog.pg_proc does
   join pg_catalog.pg_namespace schema on schema.oid = does.pronamespace
-  where schema.nspname not in ('zoom', 'pg_catalog', 'information_schema', 'auth', 'storage', 'realtime', 'vault', 'extensions',
-      'graphql', 'graphql_public', 'cron', 'net', 'pgbouncer', 'pgsodium', 'supabase_functions', 'supabase_migrations')
+  where schema.nspname not in ('zoom', 'pg_catalog', 'information_schema', 'auth', 'storage', 'realtime', 'vault',
+      'extensions', 'graphql', 'graphql_public', 'cron', 'net', 'pgbouncer', 'pgsodium', 'supabase_functions',
+      'supabase_migrations')
     and does.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
     and not exists (
       select from pg_catalog.pg_depend part
@@ -375,11 +386,14 @@ with recursive theirs as (
 ), named as (
   -- A table of ours, or a view over one. What another schema has of that name (auth.users) is not meant.
   select source.oid as source, source.relation,
-    '(^|[^\w."])("?' || tab.relnamespace::regnamespace::name || '"?\s*\.\s*)?"?' || regexp_replace(tab.relname, '(\W)', '\\\1', 'g') || '(?!\w)' as mention
+    '(^|[^\w."])("?' || tab.relnamespace::regnamespace::name || '"?\s*\.\s*)?"?'
+      || regexp_replace(tab.relname, '(\W)', '\\\1', 'g') || '(?!\w)' as mention
   from (
     select own.relation::oid as oid, own.relation from zoom.our_tables own
     union
-    select asked.view, own.relation from zoom.asked_by_views asked join zoom.our_tables own on own.relation = asked.relation
+    select asked.view, own.relation
+    from zoom.asked_by_views asked
+    join zoom.our_tables own on own.relation = asked.relation
   ) source
   join pg_catalog.pg_class tab on tab.oid = source.oid and tab.relnamespace <> 'zoom'::regnamespace
 ), reaching as (
@@ -405,7 +419,8 @@ join theirs on theirs.oid = reaching.function and theirs.is_definer
 join zoom.looking_past past on past.relation = reaching.relation and past.role = theirs.owner;
 
 comment on view zoom.functions_past_policies is
-  'The app''s functions that act as their owner and reach our tables, as far as their text tells: by name, over a view, or over a function they call. Triggers, and what belongs to an extension, are not among them.';
+  'The app''s functions that act as their owner and reach our tables, as far as their text tells: by name, over a '
+  'view, or over a function they call. Triggers, and what belongs to an extension, are not among them.';
 comment on column zoom.functions_past_policies.function is 'The function.';
 comment on column zoom.functions_past_policies.relation is 'Whose policies it passes.';
 
@@ -417,8 +432,8 @@ begin
   select theirs.relation::regclass::text,
     format('look: policy %I lets everybody %s read all of it', theirs.name,
       case when theirs.qual = 'true' then 'whom it is for' else 'who is signed in' end),
-    format('see whether the app needs that; if not: alter policy %I on %s using (…), with who sees which row', theirs.name,
-      theirs.relation::regclass)
+    format('see whether the app needs that; if not: alter policy %I on %s using (…), with who sees which row',
+      theirs.name, theirs.relation::regclass)
   from zoom.user_policies theirs
   join zoom.our_tables tab on tab.relation = theirs.relation
   where theirs.permissive and theirs.verb in ('r', '*') and zoom.asks_nothing(theirs.qual)
@@ -427,14 +442,17 @@ begin
   -- Writers beyond admins.
   select theirs.relation::regclass::text,
     format('look: policy %I lets others than admins %s: %s', theirs.name,
-      case theirs.verb when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'insert, update and delete' end,
+      case theirs.verb
+        when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'insert, update and delete'
+      end,
       left(regexp_replace(coalesce(theirs.with_check, theirs.qual), '\s+', ' ', 'g'), 200)),
     format('see whether the app needs that; if not: drop policy %I on %s', theirs.name, theirs.relation::regclass)
   from zoom.user_policies theirs
   join zoom.our_tables tab on tab.relation = theirs.relation
   where theirs.permissive and theirs.verb <> 'r'
-    and zoom.who_may(tab.relation,
-      case theirs.verb when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'insert, update, delete' end) is not null
+    and zoom.who_may(tab.relation, case theirs.verb
+      when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'insert, update, delete'
+    end) is not null
     and not case theirs.verb
       when 'a' then zoom.is_for_admins(theirs.with_check)
       when '*' then zoom.is_for_admins(theirs.qual) and zoom.is_for_admins(coalesce(theirs.with_check, theirs.qual))
@@ -442,7 +460,8 @@ begin
     end
   union all
   select tab.relation::text, 'look: row level security is off: whoever is granted it reads and writes all of it',
-    format('write policies for all that the app does there; then: alter table %s enable row level security', tab.relation)
+    format('write policies for all that the app does there; then: alter table %s enable row level security',
+      tab.relation)
   from zoom.our_tables tab
   join pg_catalog.pg_class on pg_class.oid = tab.relation
   where not pg_class.relrowsecurity and zoom.has_grants(tab.relation)
@@ -452,14 +471,17 @@ begin
     format('look: this view looks past the policies of %s, and %s may %s it',
       string_agg(past.relation::regclass::text, ', ' order by past.relation::regclass::text), may.who, may.what),
     case seen.relkind
-      when 'm' then format('see what it shows; if not all may see it: revoke all on %s from public, anon, authenticated', seen.oid::regclass)
-      else format('see what it shows; if not all may see it: alter view %s set (security_invoker = true), or revoke all on %1$s from public, anon, authenticated', seen.oid::regclass)
+      when 'm' then format('see what it shows; if not all may see it: revoke all on %s from public, anon, authenticated',
+        seen.oid::regclass)
+      else format('see what it shows; if not all may see it: alter view %s set (security_invoker = true), or '
+        'revoke all on %1$s from public, anon, authenticated', seen.oid::regclass)
     end
   from zoom.views_past_policies past
   join pg_catalog.pg_class seen on seen.oid = past.view and seen.relnamespace <> 'zoom'::regnamespace
   cross join lateral (
     values ('read', zoom.who_may(seen.oid, 'select')),
-      ('write through', case when pg_catalog.pg_relation_is_updatable(seen.oid, true) & 28 <> 0 then zoom.who_may(seen.oid, 'insert, update, delete') end)
+      ('write through', case when pg_catalog.pg_relation_is_updatable(seen.oid, true) & 28 <> 0
+        then zoom.who_may(seen.oid, 'insert, update, delete') end)
   ) may (what, who)
   where may.who is not null
   group by seen.oid, seen.relkind, may.who, may.what
@@ -467,20 +489,24 @@ begin
   -- Functions that do.
   select past.function::regprocedure::text,
     format('look: this function looks past the policies of %s, and %s may call it',
-      string_agg(past.relation::regclass::text, ', ' order by past.relation::regclass::text), zoom.who_may_call(past.function)),
-    format('see that it asks who calls it; if users need not call it: revoke execute on routine %s from public, anon, authenticated',
-      past.function::regprocedure)
+      string_agg(past.relation::regclass::text, ', ' order by past.relation::regclass::text),
+      zoom.who_may_call(past.function)),
+    format('see that it asks who calls it; if users need not call it: '
+      'revoke execute on routine %s from public, anon, authenticated', past.function::regprocedure)
   from zoom.functions_past_policies past
   where zoom.who_may_call(past.function) is not null
   group by past.function
   union all
-  select 'public.zoom_meetings', 'look: whoever sees a meeting reads its start_url, which starts it as the host: select zoom.hide_start_urls()',
+  select 'public.zoom_meetings',
+    'look: whoever sees a meeting reads its start_url, which starts it as the host: select zoom.hide_start_urls()',
     'in the SQL editor: select zoom.hide_start_urls(); the host gets theirs from the meeting room'
   where exists (select from public.zoom_meetings meeting where meeting.start_url is not null);
 end
 $$;
 comment on function zoom.risks is
-  'What stays risky in the project, for somebody who knows the app, as it is now, each with what to do about it: readers who are asked nothing, writers beyond admins, row level security that is off, views and functions that look past the policies of our tables and that visitors or users may use, start_urls that everybody reads.';
+  'What stays risky in the project, for somebody who knows the app, as it is now, each with what to do about it: '
+  'readers who are asked nothing, writers beyond admins, row level security that is off, views and functions that '
+  'look past the policies of our tables and that visitors or users may use, start_urls that everybody reads.';
 
 create function zoom.note_risks() returns void
 language sql volatile set search_path = '' as $$
@@ -553,7 +579,10 @@ begin
 end
 $$;
 comment on procedure zoom.take_over is
-  'Makes way for our policies on a table that attendance is made of: drops our older ones, the named policies that ours replace, and every other permissive policy by which visitors or users may write, or may read without being asked who they are. Policies for other roles, restrictive ones and other readers stay. All that is dropped is noted in zoom.undo.';
+  'Makes way for our policies on a table that attendance is made of: drops our older ones, the named policies that '
+  'ours replace, and every other permissive policy by which visitors or users may write, or may read without being '
+  'asked who they are. Policies for other roles, restrictive ones and other readers stay. All that is dropped is '
+  'noted in zoom.undo.';
 
 create procedure zoom.add_readers(relation regclass, name text, qual text, columns text default null)
 language plpgsql set search_path = '' as $$
@@ -583,7 +612,9 @@ begin
 end
 $$;
 comment on procedure zoom.add_readers is
-  'Lets users read a table of people by a policy of ours, where the app itself lets nobody read it. Where it does, nothing is added and no grant changes; the rule is noted in zoom.matrix all the same. The grant, of the named columns or of all, is made only where visitors and users were granted nothing at all.';
+  'Lets users read a table of people by a policy of ours, where the app itself lets nobody read it. Where it does, '
+  'nothing is added and no grant changes; the rule is noted in zoom.matrix all the same. The grant, of the named '
+  'columns or of all, is made only where visitors and users were granted nothing at all.';
 
 create view zoom.narrow_checks with (security_invoker) as
 select said.conname as name, pg_catalog.pg_get_constraintdef(said.oid) as definition,
@@ -618,7 +649,8 @@ begin
 end
 $$;
 comment on procedure zoom.allow_partial is
-  'An older project''s check of attendance_records.status does not know partial: widens it, and notes in zoom.undo how to narrow it again.';
+  'An older project''s check of attendance_records.status does not know partial: widens it, and notes in zoom.undo '
+  'how to narrow it again.';
 
 create procedure zoom.give_back()
 language plpgsql set search_path = '' as $$
@@ -644,7 +676,8 @@ begin
 end
 $$;
 comment on procedure zoom.give_back is
-  'Brings back the access rules as they were before ours: policies, grants, publication, the check of attendance, start_urls. Rows and facts stay. To have ours again, apply policies/*.sql and the migration of the publication.';
+  'Brings back the access rules as they were before ours: policies, grants, publication, the check of attendance, '
+  'start_urls. Rows and facts stay. To have ours again, apply policies/*.sql and the migration of the publication.';
 
 revoke execute on function
   zoom.note_access, zoom.note_risks, zoom.risks, zoom.asks_nothing, zoom.is_for_admins, zoom.has_readers, zoom.has_grants, zoom.is_in_a_circle,

@@ -24,13 +24,9 @@ language plpgsql stable security definer set search_path = '' as $$
 begin
   return zoom.oversees_meeting(meeting) or exists (
     select from public.zoom_meetings room
-    where room.id = sees_meeting.meeting and case room.target_audience
-      when 'all' then (select zoom.caller()) is not null
-      when 'students' then (select zoom.caller_role()) = 'student'
-      when 'teachers' then (select zoom.caller_role()) = 'teacher'
-      when 'class' then room.class_id = any (zoom.classes_of_family())
-      else false
-    end);
+    where room.id = sees_meeting.meeting and (
+      room.target_audience = any (zoom.audiences())
+      or room.target_audience = 'class' and room.class_id = any (zoom.classes_of_family())));
 end
 $$;
 comment on function zoom.sees_meeting is 'Whether this meeting is meant for the caller: the rule of zoom.meetings_seen and of the policy, for one meeting. A test holds the three to each other.';

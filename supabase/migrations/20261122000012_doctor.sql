@@ -87,17 +87,21 @@ begin
       from zoom.our_tables tab
       join pg_catalog.pg_class on pg_class.oid = tab.relation
       where not tab.is_closed and zoom.has_readers(tab.relation)
-        and (pg_class.relrowsecurity or not exists (select from zoom.our_policies ours where ours.relation = tab.relation))),
+        and (pg_class.relrowsecurity
+          or not exists (select from zoom.our_policies ours where ours.relation = tab.relation))),
     'granted', (
       select coalesce(jsonb_agg(tab.relation::text order by tab.name), '[]')
       from zoom.our_tables tab
       where not tab.is_closed and exists (
-        select from zoom.undo noted where noted.relation = tab.relation::text and noted.statement ~ '^revoke all on .*; grant ')),
+        select from zoom.undo noted
+        where noted.relation = tab.relation::text and noted.statement ~ '^revoke all on .*; grant ')),
     'circles', (
-      select coalesce(jsonb_agg(tab.relation::text order by tab.name), '[]') from zoom.our_tables tab where zoom.is_in_a_circle(tab.relation)),
+      select coalesce(jsonb_agg(tab.relation::text order by tab.name), '[]')
+      from zoom.our_tables tab where zoom.is_in_a_circle(tab.relation)),
     'narrow', (select coalesce(jsonb_agg(checks.name order by checks.name), '[]') from zoom.narrow_checks checks),
     'risks', (
-      select coalesce(jsonb_agg(jsonb_build_object('of', risk.relation, 'what', regexp_replace(risk.what, '^look: ', ''), 'remedy', risk.remedy)
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'of', risk.relation, 'what', regexp_replace(risk.what, '^look: ', ''), 'remedy', risk.remedy)
         order by risk.relation, risk.what), '[]')
       from zoom.risks() risk));
 end
@@ -142,13 +146,15 @@ begin
   for policy in
     select pg_catalog.pg_get_expr(own.polqual, own.polrelid) as qual
     from pg_catalog.pg_policy own
-    where written_column is not null and own.polrelid = 'public.users'::regclass and own.polpermissive and own.polcmd in ('w', '*')
+    where written_column is not null and own.polrelid = 'public.users'::regclass and own.polpermissive
+      and own.polcmd in ('w', '*')
       and exists (select from unnest(own.polroles) role where role = 0 or pg_has_role('authenticated', role, 'usage'))
   loop
     exit when is_let;
     begin
       perform set_config('request.jwt.claims', claims, true);
-      execute format('select exists (select from public.users where users.id = %L and (%s))', me.id, policy.qual) into is_let;
+      execute format('select exists (select from public.users where users.id = %L and (%s))', me.id, policy.qual)
+      into is_let;
       raise exception using errcode = 'UNDO1';
     exception
       when sqlstate 'UNDO1' then null;
@@ -170,13 +176,16 @@ begin
     select attempt.tab, attempt.statements, attempt.has_to
     from (values
       ('public.users', array[
-        format('update public.users set %I = %L where id = %L', coalesce(written_column, 'id'), to_jsonb(me) ->> written_column, me.id)],
+        format('update public.users set %I = %L where id = %L',
+          coalesce(written_column, 'id'), to_jsonb(me) ->> written_column, me.id)],
         is_let, written_column is not null),
       ('public.zoom_participants', array[
         -- As the app does it, by PostgREST: every column that is sent is set.
-        format('insert into public.zoom_participants (meeting_id, user_id, status) values (%L, %L, ''invited'') on conflict (meeting_id, user_id) '
-          'do update set meeting_id = excluded.meeting_id, user_id = excluded.user_id, status = excluded.status', lesson, me.id),
-        format('update public.zoom_participants set status = ''joined'' where meeting_id = %L and user_id = %L', lesson, me.id)],
+        format('insert into public.zoom_participants (meeting_id, user_id, status) values (%L, %L, ''invited'') '
+          'on conflict (meeting_id, user_id) do update '
+          'set meeting_id = excluded.meeting_id, user_id = excluded.user_id, status = excluded.status', lesson, me.id),
+        format('update public.zoom_participants set status = ''joined'' where meeting_id = %L and user_id = %L',
+          lesson, me.id)],
         true, lesson is not null)
     ) attempt (tab, statements, has_to, is_tried)
     where attempt.is_tried
@@ -206,7 +215,11 @@ begin
 end
 $$;
 comment on function zoom.try_own_rows is
-  'Whether somebody can write their own rows in their session, as an array with an object for each table that was tried: who (their role), table and, if they could not, says and code (the SQLSTATE; none where no row was written). Their row of users is tried where the project grants a column of it and a policy lets somebody write there, by a change to what it is; their entry in a meeting (one they see, if none is named) as the page writes it. All of it is undone.';
+  'Whether somebody can write their own rows in their session, as an array with an object for each table that was '
+  'tried: who (their role), table and, if they could not, says and code (the SQLSTATE; none where no row was '
+  'written). Their row of users is tried where the project grants a column of it and a policy lets somebody write '
+  'there, by a change to what it is; their entry in a meeting (one they see, if none is named) as the page writes '
+  'it. All of it is undone.';
 revoke execute on function zoom.try_own_rows from public;
 grant execute on function zoom.try_own_rows to service_role;
 
@@ -262,7 +275,10 @@ begin
   if stage = 'school' then -- then people of the school
     select coalesce(jsonb_agg(tried.attempt), '[]') into own
     from (
-      select distinct on (person.role) person.id from public.users person where person.is_active is not false order by person.role, person.created_at
+      select distinct on (person.role) person.id
+      from public.users person
+      where person.is_active is not false
+      order by person.role, person.created_at
     ) one
     cross join lateral jsonb_array_elements(zoom.try_own_rows(one.id)) tried (attempt);
   end if;
@@ -277,8 +293,9 @@ grant execute on function public.rehearse_zoom_lesson to service_role;
 -- The rule of a table, which is asked outside of a policy here.
 grant select on zoom.our_policies, zoom.user_policies to service_role;
 grant execute on function
-  zoom.claimed_id, zoom.caller, zoom.caller_role, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught, zoom.classes_enrolled,
-  zoom.classes_of_family, zoom.meetings_overseen, zoom.classes_overseen, zoom.acquaintances, zoom.students_overseen, zoom.sessions_shown
+  zoom.claimed_id, zoom.caller, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught, zoom.classes_enrolled,
+  zoom.classes_of_family, zoom.classes_overseen, zoom.meetings_overseen, zoom.audiences, zoom.acquaintances,
+  zoom.students_overseen, zoom.sessions_shown, zoom.keys_to_participants, zoom.keys_to_attendance
 to service_role;
 
 create function zoom.who_sees(relation regclass) returns text
@@ -293,7 +310,8 @@ begin
 end
 $$;
 comment on function zoom.who_sees is
-  'Who sees which rows of a table, by the matrix of policies/README.md, as an expression: that of our policy for reading it; of the tables of people as zoom.matrix has it. Null where there is none.';
+  'Who sees which rows of a table, by the matrix of policies/README.md, as an expression: that of our policy for '
+  'reading it; of the tables of people as zoom.matrix has it. Null where there is none.';
 revoke execute on function zoom.who_sees from public;
 grant execute on function zoom.who_sees to service_role;
 
@@ -354,7 +372,9 @@ begin
     -- What of it the rule does not give them: asked by us, with their claims.
     perform set_config('role', ourselves, true);
     if rule is not null and ids is not null then
-      execute format('select coalesce(array_agg(id), ''{}'') from public.%I where id = any ($1) and (%s) is not true', tab, rule) into beyond using ids;
+      execute format(
+        'select coalesce(array_agg(id), ''{}'') from public.%I where id = any ($1) and (%s) is not true', tab, rule)
+      into beyond using ids;
     elsif rule is not null and seen = 0 then
       beyond := '{}';
     end if;
@@ -365,12 +385,14 @@ begin
         join pg_catalog.pg_policy known on known.oid = theirs.oid
         join pg_catalog.pg_class on pg_class.oid = theirs.relation and pg_class.relrowsecurity
         where theirs.relation = format('public.%I', tab)::regclass and theirs.permissive and theirs.verb in ('r', '*')
-          and exists (select from unnest(known.polroles) role where role = 0 or pg_has_role('authenticated', role, 'usage'))
+          and exists (
+            select from unnest(known.polroles) role where role = 0 or pg_has_role('authenticated', role, 'usage'))
         order by theirs.name
       loop
         perform set_config('role', 'authenticated', true);
         begin
-          execute format('select exists (select from public.%I where id = any ($1) and (%s))', tab, policy.qual) into lets_them using beyond;
+          execute format('select exists (select from public.%I where id = any ($1) and (%s))', tab, policy.qual)
+          into lets_them using beyond;
         exception when others then
           lets_them := true; -- it names what only a policy may
         end;
@@ -381,8 +403,8 @@ begin
       end loop;
     end if;
     perform set_config('request.jwt.claims', our_claims, true);
-    tables := tables || (jsonb_build_object('table', tab, 'seen', seen, 'of', every, 'beyond', cardinality(beyond), 'ways', ways)
-      || coalesce(fault, '{}'));
+    tables := tables || (jsonb_build_object(
+      'table', tab, 'seen', seen, 'of', every, 'beyond', cardinality(beyond), 'ways', ways) || coalesce(fault, '{}'));
   end loop;
 
   return jsonb_build_object('outcome', 'ok', 'role', person.role, 'is_active', person.is_active is not false, 'tables', tables, 'meetings', coalesce(titles, '[]'));

@@ -22,7 +22,8 @@ from public.zoom_meetings room
 join lateral (
   select twin.id, twin.created_at
   from public.zoom_meetings twin
-  where regexp_replace(twin.zoom_meeting_id, '[^0-9]', '', 'g') = regexp_replace(room.zoom_meeting_id, '[^0-9]', '', 'g') and twin.id <> room.id
+  where regexp_replace(twin.zoom_meeting_id, '[^0-9]', '', 'g') = regexp_replace(room.zoom_meeting_id, '[^0-9]', '', 'g')
+    and twin.id <> room.id
   order by twin.created_at, twin.id
   limit 1
 ) other on true
@@ -41,23 +42,28 @@ join lateral (
 join public.users owner on owner.id = zoom.user_of_email(run.host_email collate "default") and owner.role <> 'admin'
 where room.host_id <> owner.id;
 
-comment on view zoom.doubts is 'Meetings that an admin should look at, and why. A meeting may be there for several reasons.';
+comment on view zoom.doubts is
+  'Meetings that an admin should look at, and why. A meeting may be there for several reasons.';
 comment on column zoom.doubts.meeting_id is 'The meeting.';
 comment on column zoom.doubts.reason is
-  'class_unconfirmed: a user gave it a class that its host does not teach, so it makes no attendance. number_not_digits: no event of Zoom''s has such a number. number_twice: another meeting has the same digits. other_host: it is held at Zoom by another user of the school than its host.';
+  'class_unconfirmed: a user gave it a class that its host does not teach, so it makes no attendance. '
+  'number_not_digits: no event of Zoom''s has such a number. number_twice: another meeting has the same digits. '
+  'other_host: it is held at Zoom by another user of the school than its host.';
 comment on column zoom.doubts.since is 'Since when, as far as is known.';
 comment on column zoom.doubts.other_id is 'The other meeting (number_twice) or user (other_host).';
 grant select on zoom.doubts to service_role;
 
 create view zoom.shared_addresses with (security_invoker) as
-select lower(btrim(person.email)) as address, count(*) as people, string_agg(person.name, ', ' order by person.name, person.id) as names
+select lower(btrim(person.email)) as address, count(*) as people,
+  string_agg(person.name, ', ' order by person.name, person.id) as names
 from public.users person
 where btrim(person.email) <> ''
 group by lower(btrim(person.email))
 having count(*) > 1;
 
 comment on view zoom.shared_addresses is
-  'E-mails that several users have in different letters, or with blanks at their ends: each of them is recognised by the exact spelling alone.';
+  'E-mails that several users have in different letters, or with blanks at their ends: each of them is recognised '
+  'by the exact spelling alone.';
 comment on column zoom.shared_addresses.address is 'The address, in small letters.';
 comment on column zoom.shared_addresses.people is 'How many have it.';
 comment on column zoom.shared_addresses.names is 'Their names.';
@@ -71,7 +77,9 @@ begin
       select doubt.*, room.zoom_meeting_id, room.title, host.name as host, class.name as class, teacher.name as teacher,
         other.title as other_title, owner.name as owner
       from (
-        select own.* from zoom.doubts own order by own.since desc nulls last, own.meeting_id, own.reason limit greatest(most, 0)
+        select own.* from zoom.doubts own
+        order by own.since desc nulls last, own.meeting_id, own.reason
+        limit greatest(most, 0)
       ) doubt
       join public.zoom_meetings room on room.id = doubt.meeting_id
       left join public.users host on host.id = room.host_id
@@ -83,8 +91,8 @@ begin
     select jsonb_build_object(
       'of', (select count(*) from zoom.doubts),
       'meetings', coalesce(jsonb_agg(jsonb_build_object(
-        'id', told.meeting_id, 'number', told.zoom_meeting_id, 'title', told.title, 'host', told.host, 'class', told.class,
-        'reason', told.reason, 'since', told.since,
+        'id', told.meeting_id, 'number', told.zoom_meeting_id, 'title', told.title, 'host', told.host,
+        'class', told.class, 'reason', told.reason, 'since', told.since,
         'says', case told.reason
           when 'class_unconfirmed' then format('It makes no attendance: %s gave it the class %s, which %s teaches.',
             coalesce(told.host, 'a host who is gone'), told.class, coalesce(told.teacher, 'nobody'))
@@ -93,21 +101,26 @@ begin
           else format('It is held at Zoom by %s, and its host here is %s.', told.owner, told.host)
         end,
         'remedy', case told.reason
-          when 'class_unconfirmed' then 'If that is right, an admin saves the meeting as it is; if not, gives it another class or host.'
+          when 'class_unconfirmed'
+            then 'If that is right, an admin saves the meeting as it is; if not, gives it another class or host.'
           when 'number_not_digits' then 'An admin writes the number as Zoom has it, without blanks and dashes.'
           when 'number_twice' then 'An admin deletes the one that is not Zoom''s, or corrects its number.'
-          else 'An admin sees whose it is: the host here may have written another''s number. If all is right, the host is corrected.'
+          else 'An admin sees whose it is: the host here may have written another''s number. '
+            'If the number is right, the host is corrected.'
         end) order by told.since desc nulls last, told.meeting_id, told.reason), '[]'),
       'addresses', coalesce((
         select jsonb_agg(jsonb_build_object(
           'says', format('%s users have one e-mail in different letters: %s.', shared.people, shared.names),
-          'remedy', 'An admin gives each their own: Zoom''s participants are recognised by it, in another spelling as nobody.') order by shared.names)
+          'remedy', 'An admin gives each their own: Zoom''s participants are recognised by it, in another spelling as nobody.')
+          order by shared.names)
         from (select own.* from zoom.shared_addresses own order by own.names limit greatest(most, 0)) shared), '[]'))
     from told);
 end
 $$;
 comment on function public.doubtful_meetings is
-  'What an admin should look at, for the sidecar, as an object: of (how many doubts there are), meetings (the newest of them: id, number, title, host, class, reason (see zoom.doubts), since, says and remedy, in words) and addresses (users whom one e-mail in different letters confuses: says, remedy). No address is in it. Changes nothing.';
+  'What an admin should look at, for the sidecar, as an object: of (how many doubts there are), meetings (the newest of '
+  'them: id, number, title, host, class, reason (see zoom.doubts), since, says and remedy, in words) and addresses '
+  '(users whom one e-mail in different letters confuses: says, remedy). No address is in it. Changes nothing.';
 revoke execute on function public.doubtful_meetings from public, anon, authenticated;
 grant execute on function public.doubtful_meetings to service_role;
 

@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(44);
+select plan(51);
 
 -- A class of five, two of whom have one name, and a visitor from another class.
 insert into users (id, email, name, role)
@@ -60,6 +60,15 @@ select is(pg_temp.told('joined', '08:03', '8', 'key-of-maria-for-the-lesson', zo
 select is((select count(distinct segment) from zoom.shared_keys where user_id = md5('room maria')::uuid), 2::bigint, 'and both can be looked up');
 select is(pg_temp.told('left', '08:04', '7', zoom_user => 'zoom-maria'), 'applied', 'the first has gone');
 select is(pg_temp.told('joined', '08:05', '9', 'key-of-maria-for-the-lesson', zoom_user => 'zoom-maria', instance => 'second=='), 'applied', 'in another run, nobody else has it');
+
+-- One key, two guests: they show other names, and Zoom knows neither.
+select is(pg_temp.told('joined', '08:20', '71', 'key-of-maria-for-the-lesson', name => 'Maria', instance => 'guests=='), 'applied', 'a guest with her key');
+select is(pg_temp.told('joined', '08:21', '72', 'key-of-maria-for-the-lesson', name => ' maria', instance => 'guests=='), 'applied', 'on a second device, under the same name');
+select is(pg_temp.told('joined', '08:22', '73', 'key-of-maria-for-the-lesson', name => 'Ben', instance => 'guests=='), 'shared_key', 'under another name at the same time');
+select is(pg_temp.told('left', '08:30', '71', instance => 'guests=='), 'applied', 'she goes');
+select is(pg_temp.told('left', '08:30', '72', instance => 'guests=='), 'applied', 'with both');
+select is(pg_temp.told('left', '08:31', '73', instance => 'guests=='), 'applied', 'and so does the other');
+select is(pg_temp.told('joined', '08:40', '74', 'key-of-maria-for-the-lesson', name => 'Zoë', instance => 'guests=='), 'applied', 'later, alone, another name is no matter');
 
 -- Names: somebody who came through the app, and only one has the name.
 select is(pg_temp.told('joined', '08:06', '20', name => ' BEN lind'), 'applied', 'a guest with a name');

@@ -204,16 +204,24 @@ func explainedLooks(tree *stack.Tree) ([]*regexp.Regexp, error) {
 
 // refuses shows that a project in a state that we do not know is left as it is.
 func (p *adoptionPages) refuses(ctx context.Context, server *stack.TestServer) error {
-	strange := &twin{name: "twin_strange", server: server, tree: p.tree, changes: "alter table zoom_meetings alter duration type bigint"}
-	if err := strange.make(ctx); err != nil {
-		return err
+	var wrong error
+	for i, state := range []struct{ changes, says string }{
+		{"alter table zoom_meetings alter duration type bigint", "public.zoom_meetings.duration is of the type bigint, and not integer"},
+		{"alter table classes drop column teacher_id cascade", "public.classes has no column teacher_id"},
+		{"drop table qr_checkins cascade", "there is no table public.qr_checkins"},
+	} {
+		strange := &twin{name: fmt.Sprintf("twin_strange_%d", i), server: server, tree: p.tree, changes: state.changes}
+		if err := strange.make(ctx); err != nil {
+			return err
+		}
+		err := p.adopt(ctx, strange)
+		if err == nil || !strings.Contains(err.Error(), state.says) {
+			wrong = errors.Join(wrong, fmt.Errorf("after %q the push should say %q, and said: %v", state.changes, state.says, err))
+		}
+		wrong = errors.Join(wrong, stack.Exec(ctx, strange.url(stack.Owner), `do $$ begin
+			assert to_regnamespace('zoom') is null, 'something of ours is in a project that was refused';
+			assert not exists (select from supabase_migrations.schema_migrations where version like '202611%'), 'its history knows us';
+		end $$`))
 	}
-	err := p.adopt(ctx, strange)
-	if err == nil || !strings.Contains(err.Error(), "public.zoom_meetings.duration is of the type bigint, and not integer") {
-		return fmt.Errorf("a project with a column of another type should be refused by its name, and the push said: %v", err)
-	}
-	return stack.Exec(ctx, strange.url(stack.Owner), `do $$ begin
-		assert to_regnamespace('zoom') is null, 'something of ours is in a project that was refused';
-		assert not exists (select from supabase_migrations.schema_migrations where version like '202611%'), 'its history knows us';
-	end $$`)
+	return wrong
 }

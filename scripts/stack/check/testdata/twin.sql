@@ -234,7 +234,7 @@ create policy "Admins keep the families" on parent_children for all
   using (exists (select from users me where me.id = (select auth.uid()) and me.role = 'admin'));
 
 create policy "Attendance is open" on attendance_records for select to authenticated using (true);
-create policy "Parents follow attendance" on attendance_records for select using (
+create policy "Parents can view their children's attendance" on attendance_records for select using (
   exists (select from parent_children pc where pc.parent_id = (select auth.uid()) and pc.student_id = attendance_records.student_id));
 create policy "Students add their own" on attendance_records for insert with check (student_id = (select auth.uid()));
 create policy "Students change their own" on attendance_records for update using (student_id = (select auth.uid()));
@@ -248,7 +248,7 @@ create policy "Staff show codes" on qr_attendance_sessions for all to authentica
 create policy "Check-ins are open" on qr_checkins for select to authenticated using (true);
 create policy "Students check in" on qr_checkins for insert to authenticated with check (student_id = (select auth.uid()));
 
-create policy "Meetings for whom they concern" on zoom_meetings for select using (
+create policy "Users can view meetings they have access to" on zoom_meetings for select using (
   host_id = (select auth.uid())
   or target_audience = 'all'
   or target_audience = 'teachers' and exists (select from users me where me.id = (select auth.uid()) and me.role = 'teacher')
@@ -268,7 +268,7 @@ create policy "Hosts change meetings" on zoom_meetings for update using (
 create policy "Hosts call meetings off" on zoom_meetings for delete using (
   host_id = (select auth.uid()) or exists (select from users me where me.id = (select auth.uid()) and me.role = 'admin'));
 
-create policy "Participants for the host and themselves" on zoom_participants for select using (
+create policy "Users can view participants for meetings they can access" on zoom_participants for select using (
   user_id = (select auth.uid())
   or exists (select from zoom_meetings m where m.id = zoom_participants.meeting_id and m.host_id = (select auth.uid()))
   or exists (select from users me where me.id = (select auth.uid()) and me.role = 'admin')
@@ -276,10 +276,10 @@ create policy "Participants for the host and themselves" on zoom_participants fo
 create policy "Anything may add participants" on zoom_participants for insert with check (true);
 create policy "Anything may change participants" on zoom_participants for update using (true);
 
-create policy "Own registration" on meeting_registrants for select using (user_id = (select auth.uid()));
-create policy "Registrations for the host" on meeting_registrants for select using (
+create policy "Users can view their own registrations" on meeting_registrants for select using (user_id = (select auth.uid()));
+create policy "Teachers can view registrations for their meetings" on meeting_registrants for select using (
   exists (select from zoom_meetings m where m.id = meeting_registrants.meeting_id and m.host_id = (select auth.uid())));
-create policy "Registrations for admins" on meeting_registrants for select using (
+create policy "Admins can view all registrations" on meeting_registrants for select using (
   exists (select from users me where me.id = (select auth.uid()) and me.role = 'admin'));
 create policy "Anything may register" on meeting_registrants for insert with check (true);
 create policy "Anything may change registrations" on meeting_registrants for update using (true);
