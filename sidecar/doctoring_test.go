@@ -214,13 +214,16 @@ func creation(t *testing.T, migration, name string) (sql string) {
 	require.True(t, found, name)
 	create, _, _ = strings.Cut(create, "$$;\n")
 	sql = "create or replace function " + name + "(" + create + "$$;\n"
-	for line := range strings.Lines(migration) {
-		if (strings.HasPrefix(line, "revoke execute") || strings.HasPrefix(line, "grant execute")) && strings.Contains(line, name) {
-			sql += line
+	for _, statement := range access.FindAllString(migration, -1) {
+		if strings.Contains(statement, name) {
+			sql += statement + "\n"
 		}
 	}
 	return sql
 }
+
+// access is a statement that says who may execute what.
+var access = regexp.MustCompile(`(?m)^(?:revoke|grant) execute[^;]*;`)
 
 // The app has readers and writers of its own on the people it shows, and somebody
 // adds our reader to them again, with its sub-selects: then nobody can write there.
