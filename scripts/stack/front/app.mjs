@@ -42,18 +42,21 @@ await step("join", student.from("zoom_participants").upsert({ ...mine, join_time
 await step("mine", student.from("zoom_participants").select("join_time, status").match(mine).single());
 await step("leave", student.from("zoom_participants").update({ leave_time: "2026-11-20T08:40:00Z", duration: 2400, status: "left" }).match(mine));
 
-// A student checks in by QR code; the teacher saves the attendance of the class.
-const code = await step("show a code", teacher.from("qr_attendance_sessions").insert({ class_id: ids.class, date: "2026-11-20", qr_code: "code" }).select().single());
+// A student checks in by QR code; the teacher ends the code, and saves the attendance of the class.
+const today = new Date().toISOString().slice(0, 10);
+const shown = { class_id: ids.class, teacher_id: ids.teacher, date: today, start_time: "08:00", end_time: "08:45", qr_code: "code", require_location: true };
+const code = await step("show a code", teacher.from("qr_attendance_sessions").insert(shown).select().single());
 await step("the code", student.from("qr_attendance_sessions").select("id, class_id, date, status").eq("id", code.id).single());
 await step("check in", student.from("qr_checkins").insert({ session_id: code.id, student_id: ids.student, location_verified: true }));
-const lesson = { student_id: ids.student, class_id: ids.class, date: "2026-11-20" };
+const lesson = { student_id: ids.student, class_id: ids.class, date: today };
 await step("no record yet", student.from("attendance_records").select("id").match(lesson).maybeSingle());
 await step("present", student.from("attendance_records").insert({ ...lesson, status: "present" }));
+await step("end the code", teacher.from("qr_attendance_sessions").update({ status: "expired" }).eq("id", code.id));
 await step(
   "save the attendance",
   teacher
     .from("attendance_records")
-    .upsert(seats.map((seat) => ({ student_id: seat.student_id, class_id: ids.class, date: "2026-11-20", status: "late" })), { onConflict: "student_id,class_id,date" })
+    .upsert(seats.map((seat) => ({ student_id: seat.student_id, class_id: ids.class, date: today, status: "late" })), { onConflict: "student_id,class_id,date" })
     .select("status"),
 );
 

@@ -49,6 +49,6 @@ func TestTheAppWritesAsItDid(t *testing.T) {
 	require.Contains(t, string(steps["delete"].Data), `"id"`)
 
 	require.Equal(t, "left", value[string](s, "select status from zoom_participants where user_id = $1", s.id(student)))
-	require.Equal(t, int64(42), value[int64](s, "select count(*) from attendance_records where date = '2026-11-20' and status = 'late'"))
+	require.Equal(t, int64(42), value[int64](s, "select count(*) from attendance_records where class_id = $1 and status = 'late'", class7b))
 	require.Zero(t, value[int64](s, "select count(*) from meeting_registrants where join_url = 'https://zoom.test/w/1'"), "gone with their meeting")
 }

@@ -12,6 +12,7 @@
 //   {do: "axe", page}                              what axe-core finds, beyond the minor, in words
 //   {do: "pretend", page, url, answer}             the page is answered this, in JSON, when it asks for that address
 //   {do: "asked", page}                            the addresses that the page has asked for
+//   {do: "joins", page}                            what it has joined over WebSockets: the payloads
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -23,6 +24,7 @@ const browser = await chromium.launch({ executablePath: process.argv[2], args: [
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const pages = new Map();
 const asked = new Map();
+const joins = new Map();
 const faults = []; // what pages complained of; any is told with the next answer
 
 const commands = {
@@ -32,6 +34,13 @@ const commands = {
     const page = await context.newPage();
     page.on("pageerror", (error) => faults.push(`${name}: ${error}`));
     page.on("request", (request) => asked.set(name, [...(asked.get(name) ?? []), request.url()]));
+    joins.set(name, []);
+    page.on("websocket", (socket) =>
+      socket.on("framesent", ({ payload }) => {
+        const [, , , event, what] = typeof payload === "string" ? JSON.parse(payload) : [];
+        if (event === "phx_join") joins.get(name).push(what);
+      }),
+    );
     await page.goto(url);
     pages.set(name, page);
   },
@@ -62,6 +71,7 @@ const commands = {
   },
   pretend: ({ page, url, answer }) => pages.get(page).route(url, (route) => route.fulfill({ json: answer })).then(() => null),
   asked: async ({ page }) => asked.get(page) ?? [],
+  joins: async ({ page }) => joins.get(page),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

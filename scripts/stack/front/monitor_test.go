@@ -106,13 +106,66 @@ func TestEachSeesWhatIsTheirsLive(t *testing.T) {
 	s.line.connect()
 	everybodyIsRight("started")
 
+	// What Realtime loses in silence is seen within a minute, which passes at once here.
+	s.exec("alter publication supabase_realtime drop table zoom_participants")
+	s.send(events[2*third:2*third+5], 0)
+	everywhere(func(page string) {
+		read[bool](b, page, `(Date.now = ((real) => () => real() + 60_000)(Date.now), true)`)
+	})
+	everybodyIsRight("started")
+	s.exec("alter publication supabase_realtime add table zoom_participants")
+
 	// Then the rest is live again, to the end.
 	everywhere(func(page string) { read[int](b, page, "window.repaints.length = 0") })
-	s.send(events[2*third:], 0)
+	s.send(events[2*third+5:], 0)
 	everybodyIsRight("ended")
 	everywhere(func(page string) {
 		b.shoot(page, "4 ended")
 		require.Equal(t, 1, read[int](b, page, "window.notReloaded"), "nothing was reloaded")
 	})
 	require.NotEmpty(t, read[[]any](b, "teacher", "window.repaints"), "what was painted came from Realtime")
+}
+
+// Each asks Realtime for what concerns them, signed in from the first join on,
+// and always with a schema: a filter without one is refused.
+func TestThePageSubscribesToWhatConcernsItsPerson(t *testing.T) {
+	s := newSchool(t)
+	s.mountMonitor()
+	b := openBrowser(t)
+	meeting := value[string](s, "select id::text from zoom_meetings where zoom_meeting_id = $1", lessonNumber)
+	everything := map[string]string{
+		"zoom_meetings":      "id=eq." + meeting,
+		"zoom_participants":  "meeting_id=eq." + meeting,
+		"attendance_records": "class_id=eq." + class7b,
+	}
+	of := func(people string) map[string]string {
+		return map[string]string{
+			"zoom_meetings":      "id=eq." + meeting,
+			"zoom_participants":  "user_id=in.(" + people + ")",
+			"attendance_records": "student_id=in.(" + people + ")",
+		}
+	}
+	for who, want := range map[string]map[string]string{
+		teacher: everything, student: of(s.id(student)), parent: of(s.id(parent) + "," + s.id(student)),
+		stranger: {"zoom_meetings": "zoom_meeting_id=eq." + lessonNumber},
+	} {
+		s.watch(b, who, who, map[string]any{"width": 390, "height": 844})
+		var joins []struct {
+			Token  string `json:"access_token"`
+			Config struct {
+				Bindings []struct{ Event, Schema, Table, Filter string } `json:"postgres_changes"`
+			}
+		}
+		require.NoError(t, json.Unmarshal(b.do(map[string]any{"do": "joins", "page": who}), &joins))
+		require.Len(t, joins, 1, "%s joins once", who)
+		require.Contains(t, joins[0].Token, ".", "with a token and not with a key")
+		asked := map[string]string{}
+		for _, binding := range joins[0].Config.Bindings {
+			require.Equal(t, "public", binding.Schema)
+			if binding.Event != "DELETE" {
+				asked[binding.Table] = binding.Filter
+			}
+		}
+		require.Equal(t, want, asked, who)
+	}
 }

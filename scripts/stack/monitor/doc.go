@@ -25,13 +25,18 @@
 //
 // # What the page keeps to
 //
+//   - It subscribes signed in, always with a schema, and to what concerns this
+//     person: whoever runs the meeting to all of it, others to their own rows or
+//     those of their children.
 //   - Realtime replays nothing. Everything is selected anew each time the channel
 //     is ready, which the message `system` (postgres_changes, ok) says and
 //     SUBSCRIBED does not; changes that arrive meanwhile are applied on top.
+//   - Realtime loses in silence. Everything is selected anew when the lesson ends,
+//     once a minute until it is over, and once more after that.
 //   - It says Live only if what it shows was selected after that message.
 //   - With row level security a delete carries the primary key alone and matches no
-//     other filter: deletes are heard of for all meetings, and those of unknown rows
-//     ignored.
+//     other filter: whoever sees guests hears of the deletes of all meetings, and
+//     those of unknown rows are ignored.
 //   - A row's duration counts visits that ended. For who is in, the page adds the time
 //     since they came, by its own clock.
 //   - The date of the lesson follows the rule of the rows as far as the person can

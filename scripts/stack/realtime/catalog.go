@@ -35,7 +35,8 @@ const (
 	jsonEmbedded  jsonKind = "embedded"
 	jsonTimestamp jsonKind = "timestamp"
 	jsonZoned     jsonKind = "zoned" // a timestamp with a time zone
-	jsonAsk       jsonKind = "ask"   // arrays, rows and domains: Postgres knows
+	jsonBytes     jsonKind = "bytes"
+	jsonAsk       jsonKind = "ask" // arrays, rows and domains: Postgres knows
 )
 
 // readable says whether the role may select the column.
@@ -99,6 +100,7 @@ func (c *catalog) load(ctx context.Context, oid uint32) (*table, error) {
 				when t.typname in ('json', 'jsonb') then 'embedded'
 				when t.typname = 'timestamp' then 'timestamp'
 				when t.typname = 'timestamptz' then 'zoned'
+				when t.typname = 'bytea' then 'bytes'
 				else 'text'
 			end,
 			coalesce(a.attnum = any(k.conkey), false),

@@ -72,3 +72,13 @@ func (c *change) fields(row tuple) fields {
 	}
 	return named
 }
+
+// size is about as much as the change takes in the log, in bytes.
+func (c *change) size() (size int) {
+	for _, row := range []tuple{c.old, c.row} {
+		for _, v := range row {
+			size += len(v.text)
+		}
+	}
+	return size
+}

@@ -1,8 +1,11 @@
 package realtime_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,7 +78,7 @@ func TestValuesAreTheJSONOfPostgres(t *testing.T) {
 		'10.0.0.1', '[1,5)', null)`)
 
 	var want string
-	query := "select to_jsonb(k) from public.kinds k"
+	query := "select to_jsonb(k) || jsonb_build_object('bytes', encode(bytes, 'hex')) from public.kinds k"
 	require.NoError(t, w.project.DB().QueryRow(w.context(), query).Scan(&want))
 	var told struct {
 		Data struct{ Record json.RawMessage }
@@ -140,10 +143,82 @@ func TestTablesThatCannotBeCheckedGiveErrors(t *testing.T) {
 		"hidden":  "Error 401: Unauthorized",
 	} {
 		w.exec("insert into public." + table + " values (1)")
-		m := c.next()
-		require.JSONEq(t, fmt.Sprintf(`{"ids": [1], "data": {"schema": "public", "table": %q, "type": "INSERT",
-			"commit_timestamp": null, "columns": [], "record": {}, "errors": [%q]}}`, table, want), string(m.Payload))
+		refused := fmt.Sprintf(`"schema": "public", "table": %q, "commit_timestamp": null, "columns": [], "record": {}, "errors": [%q]`, table, want)
+		c.expect("postgres_changes", `{"ids": [1], "data": {"type": "INSERT", `+refused+`}}`)
+		if table == "hidden" { // Postgres itself refuses to update what has no key and is published
+			w.exec("update public.hidden set body = 'x'")
+			c.expect("postgres_changes", `{"ids": [1], "data": {"type": "UPDATE", "old_record": {}, `+refused+`}}`)
+		}
 	}
+}
+
+func TestAVisitorHearsOfADeleteWithoutAnErrorAndWithoutAKey(t *testing.T) {
+	w := newWorld(t)
+	c := w.connect()
+	c.join("realtime:notes", "", allNotes)
+	w.exec("insert into public.notes values (1, $1, 'for ann')", ann)
+	require.Equal(t, []string{"Error 401: Unauthorized"}, c.row().Data.Errors)
+	w.exec("delete from public.notes")
+	m := c.next()
+	var r row
+	require.NoError(t, json.Unmarshal(m.Payload, &r))
+	require.NotEmpty(t, r.Data.CommitTimestamp)
+	require.JSONEq(t, fmt.Sprintf(`{"ids": [1], "data": {"schema": "public", "table": "notes", "type": "DELETE", "errors": null,
+		"commit_timestamp": %q, "columns": [], "old_record": {}}}`, r.Data.CommitTimestamp), string(m.Payload))
+}
+
+func TestWhoNoLongerSeesARowIsToldNothing(t *testing.T) {
+	w := newWorld(t)
+	anns, bobs := w.connect(), w.connect()
+	anns.join("realtime:notes", annToken(), allNotes)
+	bobs.join("realtime:notes", bobToken(), allNotes)
+	w.exec("insert into public.notes values (1, $1, 'for ann')", ann)
+	require.Equal(t, "INSERT", anns.row().Data.Type)
+	w.exec("update public.notes set owner = $1, body = 'for bob' where id = 1", bob)
+	w.exec("insert into public.notes values (2, $1, 'for ann')", ann)
+
+	require.EqualValues(t, 2, anns.row().Data.Record["id"], "ann keeps what she was told of the first")
+	told := bobs.row().Data
+	require.Equal(t, "UPDATE", told.Type, "and bob hears of a change of what he never saw")
+	require.Equal(t, map[string]any{"id": 1.0}, told.OldRecord)
+}
+
+// TestReplicaIdentityFullTellsStrangers: a delete is not checked by row level
+// security, but compared with filters, and of an update the old row is told to
+// whoever sees the new one.
+func TestReplicaIdentityFullTellsStrangers(t *testing.T) {
+	w := newWorld(t)
+	anns := w.connect()
+	anns.join("realtime:notes", annToken(), allNotes,
+		binding{"event": "DELETE", "schema": "public", "table": "notes", "filter": "owner=eq." + bob},
+		binding{"event": "DELETE", "schema": "public", "table": "notes", "filter": "body=eq.secret"})
+
+	w.exec("insert into public.notes values (1, $1, 'secret'), (2, $1, 'secret')", bob)
+	w.exec("delete from public.notes where id = 1")
+	require.Equal(t, []int{1}, anns.row().IDs, "no filter knows whose it was or what it said")
+
+	w.exec("alter table public.notes replica identity full")
+	w.exec("delete from public.notes where id = 2")
+	told := anns.row()
+	require.Equal(t, []int{1, 2, 3}, told.IDs, "ann learns whose it was, and what it said")
+	require.Equal(t, map[string]any{"id": 2.0}, told.Data.OldRecord, "though she is told the key alone")
+
+	w.exec("insert into public.notes values (3, $1, 'secret')", bob)
+	w.reach() // row level security is asked about the row as it is by then
+	w.exec("update public.notes set owner = $1, body = 'for ann' where id = 3", ann)
+	require.Equal(t, map[string]any{"id": 3.0, "owner": bob, "body": "secret"}, anns.row().Data.OldRecord)
+}
+
+func TestARowBeyondAMegabyteIsToldInPart(t *testing.T) {
+	w := newWorld(t)
+	c := w.connect()
+	c.join("realtime:signs", annToken(), allSigns)
+	w.exec("insert into public.signs values (1, repeat('x', 1024 * 1024))")
+	told := c.row().Data
+	require.Equal(t, []string{"Error 413: Payload Too Large"}, told.Errors)
+	require.Equal(t, map[string]any{"id": 1.0}, told.Record, "what is no longer than 64 bytes")
+	w.exec("delete from public.signs")
+	require.Empty(t, c.row().Data.Errors)
 }
 
 func TestFilters(t *testing.T) {
@@ -254,16 +329,56 @@ func TestChangesComeInTheOrderOfTheirCommits(t *testing.T) {
 	require.EqualValues(t, 1, c.row().Data.Record["id"])
 }
 
-func TestAPolicyThatFailsForOneUserHidesNothingFromOthers(t *testing.T) {
+// TestAPolicyThatRaisesForOneSilencesAll, as with Supabase: the checks of a batch
+// are one statement, whose failure drops the slot and the batch with it.
+func TestAPolicyThatRaisesForOneSilencesAll(t *testing.T) {
 	w := newWorld(t)
+	var log bytes.Buffer
+	w.config.Log = slog.New(slog.NewTextHandler(&log, nil))
+	w.restart()
 	odd := claims("authenticated", time.Hour)
 	odd["sub"] = "not a uuid"
-	oddClient, anns := w.connect(), w.connect()
-	oddClient.join("realtime:notes", token(t, odd, secret), allNotes)
+	oddClient, anns, bobs := w.connect(), w.connect(), w.connect()
+	join := oddClient.join("realtime:notes", token(t, odd, secret), allNotes)
 	anns.join("realtime:notes", annToken(), allNotes)
+	bobs.join("realtime:signs", bobToken(), allSigns)
 
-	w.exec("insert into public.notes values (1, $1, 'for ann')", ann)
-	require.Equal(t, "for ann", anns.row().Data.Record["body"])
-	oddClient.send(nil, "phoenix", "heartbeat", struct{}{})
+	w.exec("insert into public.signs values (1, 'lost'); insert into public.notes values (1, '" + ann + "', 'lost')")
+	w.reach()
+	w.exec("insert into public.signs values (2, 'told')")
+	require.Equal(t, "told", bobs.row().Data.Record["body"], "what was in the batch is lost, whatever it was, and it goes on")
+
+	oddClient.send(join, "realtime:notes", "phx_leave", struct{}{})
 	oddClient.expect("phx_reply", `{"status": "ok", "response": {}}`)
+	oddClient.expect("phx_close", `{}`)
+	w.exec("insert into public.notes values (2, $1, 'told')", ann)
+	require.Equal(t, "told", anns.row().Data.Record["body"])
+	require.NoError(t, w.current().Close())
+	require.Equal(t, 1, strings.Count(log.String(), "a batch of changes is lost"), "log: %s", &log)
+	require.Contains(t, log.String(), "invalid input syntax for type uuid")
+}
+
+// TestChecksThatTakeTooLongLoseTheBatch: with Supabase, whatever a transaction
+// changed is one call of at most 15 seconds.
+func TestChecksThatTakeTooLongLoseTheBatch(t *testing.T) {
+	w := newWorld(t)
+	w.config.BatchLimit = 2 * time.Second
+	w.restart()
+	anns, bobs := w.connect(), w.connect()
+	anns.join("realtime:notes", annToken(), allNotes)
+	bobs.join("realtime:signs", bobToken(), allSigns)
+	w.exec(`create policy "slow" on public.notes as restrictive for select to authenticated
+		using (body <> 'slow' or (select true from pg_sleep(60)))`)
+	w.exec("insert into public.signs values (1, 'lost'); insert into public.notes values (1, '" + ann + "', 'slow')")
+	w.reach()
+	w.exec("insert into public.signs values (2, 'told'); insert into public.notes values (2, '" + ann + "', 'told')")
+	require.Equal(t, "told", bobs.row().Data.Record["body"])
+	require.Equal(t, "told", anns.row().Data.Record["body"])
+}
+
+// reach returns when all that was committed has been read, and what is committed
+// from now on will be.
+func (w *world) reach() {
+	w.t.Helper()
+	w.connect().join("realtime:reach", annToken(), binding{"event": "DELETE", "schema": "public", "table": "signs", "filter": "id=eq.-1"})
 }

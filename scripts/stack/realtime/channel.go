@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -79,9 +80,12 @@ func (s *socket) admit(f frame) (c *channel, wait bool, err error) {
 		return nil, false, err
 	}
 	c = &channel{socket: s, topic: f.topic, joinRef: f.ref, token: token, caller: who}
-	c.asked = payload.Config.PostgresChanges
+	c.asked = slices.DeleteFunc(payload.Config.PostgresChanges, isNull)
 	return c, payload.Config.Options.Wait, nil
 }
+
+// isNull says so of a JSON value. A binding that is null is as none.
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
 // isKey says whether what came as a token is a key, which stands for the token
 // of the connection.

@@ -20,10 +20,14 @@
 // # Imitated
 //
 // The protocol: Phoenix channels in both versions that supabase-js speaks, the
-// tokens, the messages and their wording. What walrus, the SQL half of Supabase
-// Realtime, does: the same row level security, column grants, filters, shape of
-// a change, and errors for tables without a primary key or a grant. The filter
-// operators eq, neq, lt, lte, gt, gte and in, any number of them with commas.
+// tokens, the messages and their wording, and which bindings are refused. What
+// walrus, the SQL half of Supabase Realtime, does: the same row level security,
+// column grants, filters, shape of a change, and errors for tables without a
+// primary key or a grant and for rows beyond a megabyte. The filter operators eq,
+// neq, lt, lte, gt, gte and in, any number of them with commas. And how it loses:
+// all that was read at once is told, or nothing of it to anybody, if the check of
+// one subscriber raises or if the checks take more than 15 seconds together; what
+// is committed until the next look is lost with it, and nobody is told of that.
 //
 // # Not imitated
 //
@@ -31,15 +35,15 @@
 // acknowledged, but nobody receives it; private channels are not authorized.
 // Filters with other operators or not., and the choice of columns by select:
 // the client is told so. Quotas, the pause before a join is refused, and the
-// error for rows beyond a megabyte. Subscriptions are not reset when the
-// publication is altered. Generated columns are not in the changes,
-// and column lists and row filters of a publication are respected, because the
-// log is read with pgoutput and not with wal2json.
+// longer pause after a loss. A check is made once for each user, where Supabase
+// makes one for each binding. Subscriptions are not reset when the publication is
+// altered. Generated columns are not in the changes, and column lists and row
+// filters of a publication are respected, because the log is read with pgoutput
+// and not with wal2json.
 //
 // # Under failure
 //
 // A client that does not read fast enough is disconnected, and the others do
-// not wait for it. A check of row level security that fails or takes too long
-// counts as a no. While the publication is missing, changes are skipped. When
+// not wait for it. While the publication is missing, changes are skipped. When
 // the connection to the database breaks, the server ends with an error.
 package realtime

@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// portion is how many messages of the log are asked for at once. Postgres gives
-// more if a transaction has more.
-const portion = 1000
+// portion is how many messages of the log are asked for at once, which is a
+// batch. Postgres gives more if a transaction has more.
+const portion = 100
 
 // patience bounds each wait for the database.
 const patience = 30 * time.Second
@@ -37,14 +37,20 @@ type feed struct {
 	relations map[uint32]*relation
 	committed time.Time // of the transaction being read
 	missing   bool      // the publication was missing at the last look
+
+	slotted    bool // whether there is a slot
+	batchLimit time.Duration
 }
 
 // follower is told what the feed reads.
 type follower interface {
 	// described is called when the log describes a table anew.
 	described(oid uint32)
-	// changed is called for each change.
-	changed(ctx context.Context, c *change)
+	// changed is called for each change. If it fails, the batch is lost.
+	changed(ctx context.Context, c *change) error
+	// tell is called after each batch, and forget instead if it is lost.
+	tell()
+	forget()
 }
 
 // openFeed connects and makes the slot. Changes from now on are in the feed.
@@ -68,6 +74,7 @@ func openFeed(ctx context.Context, config Config, to follower) (*feed, error) {
 		to:          to,
 		asked:       make(chan chan struct{}),
 		relations:   map[uint32]*relation{},
+		batchLimit:  config.BatchLimit,
 	}
 	if err := f.createSlot(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
@@ -82,6 +89,7 @@ func (f *feed) createSlot(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("create a replication slot: %w", err)
 	}
+	f.slotted = true
 	return nil
 }
 
@@ -112,6 +120,9 @@ func (f *feed) run(ctx context.Context) error {
 			return fmt.Errorf("read the changes of the database: %w", err)
 		}
 		if asked != nil {
+			if err := f.begin(ctx); err != nil {
+				return err
+			}
 			close(asked)
 		}
 	}
@@ -140,26 +151,71 @@ func (f *feed) reach(ctx context.Context) error {
 	}
 }
 
+// begin makes a slot if there is none.
+func (f *feed) begin(ctx context.Context) error {
+	if f.slotted || ctx.Err() != nil {
+		return nil
+	}
+	return f.createSlot(ctx)
+}
+
 // catchUp delivers all there is.
 func (f *feed) catchUp(ctx context.Context) error {
-	if err := f.flush(ctx); err != nil {
+	if err := errors.Join(f.begin(ctx), f.flush(ctx)); err != nil {
 		return err
 	}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && f.slotted {
 		messages, err := f.read(ctx)
 		if err != nil {
 			return err
 		}
-		for _, data := range messages {
-			if err := f.take(ctx, data); err != nil {
-				return err
-			}
+		if err := f.batch(ctx, messages); err != nil {
+			return err
 		}
 		if len(messages) < portion {
 			return nil
 		}
 	}
 	return nil
+}
+
+// batch delivers what was read at once: all of it or, if anything fails, nothing
+// to anybody.
+func (f *feed) batch(ctx context.Context, messages [][]byte) error {
+	limited, cancel := context.WithTimeout(ctx, f.batchLimit)
+	defer cancel()
+	var lost lostError
+	for _, data := range messages {
+		err := f.take(limited, data)
+		switch {
+		case errors.As(err, &lost):
+			f.to.forget()
+			if ctx.Err() != nil {
+				return nil // it is ending
+			}
+			return f.lose(ctx, lost)
+		case err != nil:
+			return err
+		}
+	}
+	f.to.tell()
+	return nil
+}
+
+// lostError is why a batch was lost.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
+
+// lose gives up a batch, and the slot with it: as with Supabase, where the
+// failure drops it. What is committed until the next look is lost too.
+func (f *feed) lose(ctx context.Context, cause error) error {
+	f.log.Warn("realtime: a batch of changes is lost, for everybody, because one of the checks failed", "error", cause)
+	f.slotted = false
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	_, err := f.conn.Exec(ctx, "select pg_drop_replication_slot($1)", f.slot)
+	return err
 }
 
 // flush has Postgres write the log out, with a message of our own that nobody
@@ -236,6 +292,8 @@ func (f *feed) changed(ctx context.Context, oid uint32, c *change) error {
 		return fmt.Errorf("the log did not describe table %d", oid)
 	}
 	c.committed = f.committed
-	f.to.changed(ctx, c)
+	if err := f.to.changed(ctx, c); err != nil {
+		return lostError{err}
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package realtime
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ var operators = map[string]string{
 	"gte": "%s >= %s",
 	"in":  "%s = any(%s)",
 }
+
+// notImitated are the operators that Realtime has besides, and the negation.
+var notImitated = []string{"like", "ilike", "is", "match", "imatch", "isdistinct", "not"}
 
 // valueType is the type, in SQL, of the filter's value for a column's type.
 func (c condition) valueType(columnType string) string {
@@ -86,14 +90,17 @@ func parseCondition(text string) (condition, error) {
 	}
 	column, rest, found := strings.Cut(text, "=")
 	if !found {
-		return condition{}, fmt.Errorf("[%q]", text)
+		return condition{}, fmt.Errorf("[%s]", quoted(text))
 	}
 	operator, value, found := strings.Cut(rest, ".")
 	if !found {
-		return condition{}, fmt.Errorf("[%q]", rest)
+		return condition{}, fmt.Errorf("[%s]", quoted(rest))
+	}
+	if slices.Contains(notImitated, operator) {
+		return condition{}, fmt.Errorf("the local stack does not imitate %s", operator)
 	}
 	if operators[operator] == "" {
-		return condition{}, fmt.Errorf("[%q, %q]", operator, value)
+		return condition{}, fmt.Errorf("[%s, %s]", quoted(operator), quoted(value))
 	}
 	if operator != "in" {
 		return condition{column, operator, unquote(value)}, nil

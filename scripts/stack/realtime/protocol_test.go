@@ -2,6 +2,7 @@ package realtime_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -146,6 +147,8 @@ func TestJoinsThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestSubscriptionsThatAreNotPossible: each is refused as Supabase refuses it, in
+// its words, unless they begin with a dot: those are in them.
 func TestSubscriptionsThatAreNotPossible(t *testing.T) {
 	w := newWorld(t)
 	w.exec("create table public.unpublished (id int primary key)")
@@ -153,10 +156,25 @@ func TestSubscriptionsThatAreNotPossible(t *testing.T) {
 	of := func(filter string) binding {
 		return binding{"event": "*", "schema": "public", "table": "signs", "filter": filter}
 	}
-	const check = "Unable to subscribe to changes with given parameters. " +
-		"Please check Realtime is enabled for the given connect parameters: "
+	with := func(b binding, name string, value any) binding {
+		b = maps.Clone(b)
+		b[name] = value
+		return b
+	}
+	without := func(b binding, name string) binding {
+		b = maps.Clone(b)
+		delete(b, name)
+		return b
+	}
+	const (
+		check = "Unable to subscribe to changes with given parameters. Please check Realtime is enabled for the given connect parameters: "
+		fails = "Unable to subscribe to changes with given parameters. An exception happened so please check your connect parameters: " +
+			"[event: *, schema: public, table: signs, filters: "
+		none  = "No subscription params provided. Please provide at least a `schema` or `table` to subscribe to: "
+		parse = "Error parsing `filter` params: "
+	)
 	for name, test := range map[string]struct {
-		asked   binding
+		asked   any
 		message string
 	}{
 		"an unknown table": {binding{"event": "*", "schema": "public", "table": "nope"},
@@ -165,30 +183,80 @@ func TestSubscriptionsThatAreNotPossible(t *testing.T) {
 			check + "[event: *, schema: nope, table: *, filters: [], select: nil]"},
 		"a table out of the publication": {binding{"event": "INSERT", "schema": "public", "table": "unpublished"},
 			check + "[event: INSERT, schema: public, table: unpublished, filters: [], select: nil]"},
-		"neither schema nor table":   {binding{"event": "*"}, "No subscription params provided."},
-		"an unknown operator":        {of("id=like.5"), `Error parsing ` + "`filter`" + ` params: ["like", "5"]`},
-		"no operator":                {of("undefined"), `Error parsing ` + "`filter`" + ` params: ["undefined"]`},
-		"a comma too many":           {of("id=eq.1,"), "filter must not contain empty segments"},
-		"a list without parentheses": {of("id=in.1,2"), "filter value must be wrapped by parentheses"},
-		"an unknown column":          {of("nope=eq.1"), "invalid column for filter nope"},
-		"a value of another type":    {of("id=eq.one"), `ERROR 22P02 invalid input syntax for type integer: "one"`},
-		"a list of another type":     {of("id=in.(1,one)"), `ERROR 22P02 invalid input syntax for type integer: "one"`},
-		"too long a list":            {of("id=in.(1" + strings.Repeat(",1", 100) + ")"), "too many values for `in` filter"},
-		"a choice of columns": {binding{"event": "*", "schema": "public", "table": "signs", "select": []string{"id"}},
-			"does not imitate `select`"},
+		"neither schema nor table": {binding{"event": "*"}, none + `%{"event" => "*"}`},
+		"nothing at all":           {binding{}, none + "%{}"},
+		"what is no object":        {"signs", none + `"signs"`},
+		"a filter without a schema": {without(of("id=eq.1"), "schema"),
+			none + `%{"event" => "*", "filter" => "id=eq.1", "table" => "signs"}`},
+		"a filter without a table": {without(of("id=eq.1"), "table"),
+			none + `%{"event" => "*", "filter" => "id=eq.1", "schema" => "public"}`},
+		"a schema that is null": {with(of("id=eq.1"), "schema", nil),
+			none + `%{"event" => "*", "filter" => "id=eq.1", "schema" => nil, "table" => "signs"}`},
+		"a schema that is null, of a table alone": {binding{"event": "*", "schema": nil, "table": "signs"},
+			none + `%{"event" => "*", "schema" => nil, "table" => "signs"}`},
+		"a table that is null": {binding{"event": "*", "schema": "public", "table": nil},
+			none + `%{"event" => "*", "schema" => "public", "table" => nil}`},
+		"a filter that is null": {with(of(""), "filter", nil),
+			none + `%{"event" => "*", "filter" => nil, "schema" => "public", "table" => "signs"}`},
+		"a filter that is an object": {with(of(""), "filter", map[string]any{"id": []any{1, true, "#{\"x\"}"}}),
+			none + `%{"event" => "*", "filter" => %{"id" => [1, true, "\#{\"x\"}"]}, "schema" => "public", "table" => "signs"}`},
+		"a token among the parameters": {binding{"user_token": "secret"}, none + "<redacted>"},
+
+		"an unknown operator":              {of("id=foo.5"), parse + `["foo", "5"]`},
+		"no operator":                      {of("undefined"), parse + `["undefined"]`},
+		"no value":                         {of("id=5"), parse + `["5"]`},
+		"a comma too many":                 {of("id=eq.1,"), parse + "filter must not contain empty segments (check for extra commas)"},
+		"a list without parentheses":       {of("id=in.1,2"), parse + "`in` filter value must be wrapped by parentheses"},
+		"an operator that is not imitated": {of("body=like.a%"), parse + "the local stack does not imitate like"},
+		"an unknown column": {of("nope=eq.1"),
+			fails + `[{"nope", "eq", "1", false}], select: nil]. Exception: ERROR P0001 (raise_exception) invalid column for filter nope`},
+		"a value of another type": {of("id=eq.one"),
+			fails + `[{"id", "eq", "one", false}], select: nil]. Exception: ERROR 22P02 (invalid_text_representation) invalid input syntax for type integer: "one"`},
+		"a list of another type": {of("id=in.(1,one)"),
+			fails + `[{"id", "in", "{1,one}", false}], select: nil]. Exception: ERROR 22P02 (invalid_text_representation) invalid input syntax for type integer: "one"`},
+		"too long a list": {of("id=in.(1" + strings.Repeat(",1", 100) + ")"), fails + `[{"id", "in", "{1` + strings.Repeat(",1", 100) +
+			"}\", false}], select: nil]. Exception: ERROR P0001 (raise_exception) too many values for `in` filter. Maximum 100"},
+		"a choice of columns": {with(of(""), "select", []string{"id"}),
+			"The local stack does not imitate `select`: leave it out to get all columns"},
+		"a choice of columns in one string": {with(of(""), "select", "id,body"),
+			"Error parsing `select` params: expected a list of column name strings, e.g. select: [\"col1\", \"col2\"]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.send(nil, "realtime:x", "phx_join", joinPayload(annToken(), test.asked))
+			c.send(nil, "realtime:x", "phx_join", map[string]any{"access_token": annToken(),
+				"config": map[string]any{"postgres_changes": []any{test.asked}}})
 			if m := c.next(); m.Event == "phx_close" {
 				m = c.next() // the answer, after the end of the case before
 				require.Contains(t, string(m.Payload), `"status":"ok"`)
 			}
 			var told map[string]string
 			require.NoError(t, json.Unmarshal(c.next().Payload, &told))
-			require.Contains(t, told["message"], test.message)
-			require.Equal(t, "error", told["status"])
-			require.Equal(t, "postgres_changes", told["extension"])
+			require.Equal(t, map[string]string{"channel": "x", "extension": "postgres_changes", "status": "error", "message": test.message}, told)
 		})
+	}
+}
+
+// TestSubscriptionsThatSayLittle are possible: what is not there is not null.
+func TestSubscriptionsThatSayLittle(t *testing.T) {
+	w := newWorld(t)
+	c := w.connect()
+	for _, asked := range []any{
+		binding{"table": "signs"},
+		binding{"schema": "public"},
+		binding{"schema": "public", "table": "signs", "filter": " "},
+		binding{"schema": "public", "table": "signs", "event": 5, "select": nil},
+		binding{"schema": "*", "table": "*"},
+	} {
+		join := c.send(nil, "realtime:x", "phx_join", map[string]any{"access_token": annToken(),
+			"config": map[string]any{"postgres_changes": []any{nil, asked}}})
+		require.Contains(t, string(c.next().Payload), `"status":"ok"`)
+		c.expectListening("realtime:x")
+		w.exec("insert into public.signs values (1, 'open')")
+		require.Equal(t, "INSERT", c.row().Data.Type)
+		w.exec("delete from public.signs")
+		require.Equal(t, "DELETE", c.row().Data.Type)
+		c.send(join, "realtime:x", "phx_leave", struct{}{})
+		c.expect("phx_reply", `{"status": "ok", "response": {}}`)
+		c.expect("phx_close", `{}`)
 	}
 }
 

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -10,29 +11,25 @@ import (
 )
 
 // seeing leaves the subscriptions whose user sees the new row, asking once for
-// each user. Each is asked alone, for the policies may fail for some.
-func (d *delivery) seeing(ctx context.Context, c *change, t *table, subscriptions []subscription) []subscription {
+// each user. If one of the questions fails, all have.
+func (d *delivery) seeing(ctx context.Context, c *change, t *table, subscriptions []subscription) ([]subscription, error) {
 	sql, key := t.exists(c.fields(c.row))
 	answers := map[identity]*bool{}
 	for _, s := range subscriptions {
 		answers[s.who] = new(bool)
 	}
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(checks)
 	for who, sees := range answers {
-		group.Go(func() error {
-			*sees = d.sees(ctx, who, t, sql, key)
-			return nil
+		group.Go(func() (err error) {
+			*sees, err = d.ask(ctx, who, sql, key)
+			return err
 		})
 	}
-	_ = group.Wait() // no error comes out of it
-	var seeing []subscription
-	for _, s := range subscriptions {
-		if *answers[s.who] {
-			seeing = append(seeing, s)
-		}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("ask row level security: %w", err)
 	}
-	return seeing
+	return slices.DeleteFunc(subscriptions, func(s subscription) bool { return !*answers[s.who] }), nil
 }
 
 // exists asks for the row with the primary key that these values have.
@@ -44,16 +41,6 @@ func (t *table) exists(values fields) (sql string, key []any) {
 		key = append(key, values[column.name])
 	}
 	return fmt.Sprintf("select exists(select from %s where %s)", t.sql(), strings.Join(tests, " and ")), key
-}
-
-// sees is the answer for one user. No answer is a no.
-func (d *delivery) sees(ctx context.Context, who identity, t *table, sql string, key []any) bool {
-	sees, err := d.ask(ctx, who, sql, key)
-	if err != nil && ctx.Err() == nil {
-		d.log.Warn("realtime: not delivered, because row level security gave no answer",
-			"table", t.name, "role", who.role, "error", err)
-	}
-	return sees && err == nil
 }
 
 // ask asks as somebody else. The two statements are one transaction, with which

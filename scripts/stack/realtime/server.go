@@ -21,15 +21,13 @@ type Config struct {
 	JWTSecret   string        // verifies the tokens (HS256)
 	Publication string        // whose changes are told; supabase_realtime if empty
 	Poll        time.Duration // how often the log is read; 100 ms if zero
-	Queue       int           // messages that wait for a client, before it counts as too slow; 1000 if zero
+	Queue       int           // messages that wait for a client, before it counts as too slow; 10,000 if zero
+	BatchLimit  time.Duration // how long the checks of one batch may take; 15 s if zero, as with Supabase
 	Log         *slog.Logger  // nil for none
 }
 
 // checks is how many questions of row level security are asked at once.
 const checks = 4
-
-// checkLimit bounds each of them, in milliseconds.
-const checkLimit = "3000"
 
 // Server is the [http.Handler] of /websocket. It works until [Server.Close] or
 // until the database is gone.
@@ -56,7 +54,8 @@ type Server struct {
 func Start(ctx context.Context, config Config) (*Server, error) {
 	config.Publication = cmp.Or(config.Publication, "supabase_realtime")
 	config.Poll = cmp.Or(config.Poll, 100*time.Millisecond)
-	config.Queue = cmp.Or(config.Queue, 1000)
+	config.Queue = cmp.Or(config.Queue, 10_000)
+	config.BatchLimit = cmp.Or(config.BatchLimit, 15*time.Second)
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
@@ -74,7 +73,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		validator: &validator{pool, catalog, config.Publication},
 		done:      make(chan struct{}),
 	}
-	s.feed, err = openFeed(ctx, config, &delivery{pool, catalog, s.hub, config.Log})
+	s.feed, err = openFeed(ctx, config, &delivery{pool: pool, catalog: catalog, hub: s.hub})
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("start realtime: %w", err)
@@ -91,7 +90,6 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	settings.MaxConns = checks
 	asPrinted(settings.ConnConfig.RuntimeParams)
-	settings.ConnConfig.RuntimeParams["statement_timeout"] = checkLimit
 	return pgxpool.NewWithConfig(ctx, settings)
 }
 

@@ -35,46 +35,89 @@ func (l listening) concerns(c *change) bool {
 		(l.table == everything || l.table == c.relation.name)
 }
 
-// String is how Realtime words it in its messages.
+// String is how Realtime words it in its messages. The last part of a filter
+// says whether it is negated, which is not imitated.
 func (l listening) String() string {
 	filters := make([]string, len(l.conditions))
 	for i, c := range l.conditions {
-		filters[i] = fmt.Sprintf("{%q, %q, %q}", c.column, c.operator, c.value)
+		filters[i] = fmt.Sprintf("{%s, %s, %s, false}", quoted(c.column), quoted(c.operator), quoted(c.value))
 	}
 	return fmt.Sprintf("event: %s, schema: %s, table: %s, filters: [%s], select: nil",
 		l.event, l.schema, l.table, strings.Join(filters, ", "))
 }
 
-// parseListening reads a binding that a client asked for.
+// params are what a client asked for, by name: what is absent is not null.
+type params map[string]json.RawMessage
+
+// text is a parameter that is a string.
+func (p params) text(name string) (text string, ok bool) {
+	raw := p[name]
+	return text, strings.HasPrefix(string(raw), `"`) && json.Unmarshal(raw, &text) == nil
+}
+
+// has says whether there is such a parameter, be it null.
+func (p params) has(name string) bool {
+	_, has := p[name]
+	return has
+}
+
+// parseListening reads a binding that a client asked for. As with Realtime,
+// null is not the same as nothing, a filter needs a schema and a table, and a
+// table alone is one of public.
 func parseListening(asked json.RawMessage) (listening, error) {
-	var params struct {
-		Event  string
-		Schema *string
-		Table  *string
-		Filter *string
-		Select json.RawMessage
+	var p params
+	if err := json.Unmarshal(asked, &p); err != nil {
+		return listening{}, noParams(inspect(asked))
 	}
-	err := json.Unmarshal(asked, &params)
+	if err := p.checkSelect(); err != nil {
+		return listening{}, err
+	}
+	event, _ := p.text("event")
+	l := listening{event: eventName(event), schema: "public", table: everything}
+	schema, hasSchema := p.text("schema")
+	table, hasTable := p.text("table")
+	filter, hasFilter := p.text("filter")
 	switch {
-	case err != nil || params.Schema == nil && params.Table == nil || params.Table == nil && params.Filter != nil:
-		return listening{}, disabled("No subscription params provided. "+
-			"Please provide at least a `schema` or `table` to subscribe to: %s", asked)
-	case params.Select != nil:
-		return listening{}, disabled("The local stack does not imitate `select`: leave it out to get all columns")
-	}
-	l := listening{event: eventName(params.Event), schema: "public", table: everything}
-	if params.Schema != nil {
-		l.schema = *params.Schema
-	}
-	if params.Table != nil {
-		l.table = *params.Table
-	}
-	if params.Filter != nil {
-		if l.conditions, err = parseFilter(*params.Filter); err != nil {
+	case hasSchema && hasTable && hasFilter:
+		l.schema, l.table = schema, table
+		var err error
+		if l.conditions, err = parseFilter(filter); err != nil {
 			return listening{}, disabled("Error parsing `filter` params: %v", err)
 		}
+	case hasSchema && hasTable && !p.has("filter"):
+		l.schema, l.table = schema, table
+	case hasSchema && !p.has("table") && !p.has("filter"):
+		l.schema = schema
+	case hasTable && !p.has("schema") && !p.has("filter"):
+		l.table = table
+	case p.has("user_token") || p.has("auth_token"):
+		return listening{}, noParams("<redacted>")
+	default:
+		return listening{}, noParams(inspect(asked))
 	}
 	return l, nil
+}
+
+func noParams(asked string) error {
+	return disabled("No subscription params provided. "+
+		"Please provide at least a `schema` or `table` to subscribe to: %s", asked)
+}
+
+// checkSelect refuses a choice of columns. What is neither a list with a name
+// nor a string chooses nothing.
+func (p params) checkSelect() error {
+	if _, text := p.text("select"); text {
+		return disabled("Error parsing `select` params: expected a list of column name strings, " +
+			`e.g. select: ["col1", "col2"]`)
+	}
+	var chosen []json.RawMessage
+	_ = json.Unmarshal(p["select"], &chosen)
+	for _, column := range chosen {
+		if strings.HasPrefix(string(column), `"`) {
+			return disabled("The local stack does not imitate `select`: leave it out to get all columns")
+		}
+	}
+	return nil
 }
 
 // disabled says, in the words of Realtime, why a subscription is not possible.
@@ -162,8 +205,24 @@ func (v *validator) condition(ctx context.Context, oid uint32, c condition, role
 func (v *validator) exception(l listening, err error) error {
 	var database *pgconn.PgError
 	if errors.As(err, &database) {
-		err = fmt.Errorf("%s %s %s", database.Severity, database.Code, database.Message)
+		err = fmt.Errorf("%s %s (%s) %s", database.Severity, database.Code, conditionName(database.Code), database.Message)
 	}
 	return disabled("Unable to subscribe to changes with given parameters. An exception happened "+
 		"so please check your connect parameters: [%s]. Exception: %v", l, err)
+}
+
+// conditionName is what Postgres calls an error, for those that the value of a
+// filter can cause.
+func conditionName(code string) string {
+	names := map[string]string{
+		"22003": "numeric_value_out_of_range",
+		"22007": "invalid_datetime_format",
+		"22008": "datetime_field_overflow",
+		"22P02": "invalid_text_representation",
+		"42883": "undefined_function",
+	}
+	if name := names[code]; name != "" {
+		return name
+	}
+	return "internal_error"
 }

@@ -1,8 +1,9 @@
 // One meeting, live, as one person of the school may see it.
 //
 // Written as the front end of a school is: it selects with that person's token, so row level security decides what comes;
-// it subscribes to the three tables; and since Realtime replays nothing, it selects everything again whenever the channel
-// has become ready. What is shown is always computed anew from the rows (`rows`), in at most one repaint per frame.
+// it subscribes to the three tables, signed in, each with a filter; and since Realtime replays nothing and loses in
+// silence, it selects everything again whenever the channel has become ready, when the lesson ends, and once a minute until
+// it is over. What is shown is always computed anew from the rows (`rows`), in at most one repaint per frame.
 
 const params = new URLSearchParams(location.search)
 const number = params.get('meeting') || '81234567890'
@@ -46,6 +47,7 @@ async function start() {
   window.addEventListener('offline', () => lose('offline'))
   window.addEventListener('online', listen)
   setInterval(tick, 5000)
+  setInterval(lookAgain, 5000)
 }
 
 // The session -----------------------------------------------------------------------------------------------------------
@@ -159,6 +161,8 @@ let refreshing = null // the refresh under way
 let stale = false // another is asked for
 let missed = [] // changes that came in since the select began: it may not have seen them
 let fresh = false // what is shown was selected after the channel became ready
+let selectedAt = 0
+let settled = false // it was selected once more since the lesson ended
 
 // refresh selects everything anew, until it succeeds.
 function refresh() {
@@ -174,9 +178,11 @@ async function selectUntilFresh() {
     const wasReady = ready
     try {
       const selected = await select()
-      const other = rows.meeting?.id !== selected.meeting?.id || rows.meeting?.class_id !== selected.meeting?.class_id
+      const other = JSON.stringify(bindings(rows)) !== JSON.stringify(bindings(selected))
       rows = selected
       loaded = true
+      selectedAt = Date.now()
+      settled &&= rows.meeting?.status === 'ended'
       missed.forEach(apply)
       fresh = wasReady && ready
       if (other && channel) listen()
@@ -190,6 +196,14 @@ async function selectUntilFresh() {
     }
     repaint()
   }
+}
+
+// lookAgain selects everything once a minute until the lesson is over, and once more for what was written after its end:
+// what Realtime loses, it loses in silence.
+function lookAgain() {
+  if (document.hidden || settled || refreshing || Date.now() - selectedAt < 60e3) return
+  settled = rows.meeting?.status === 'ended'
+  refresh()
 }
 
 // change takes in what Realtime tells.
@@ -208,6 +222,7 @@ function apply({ table, eventType, new: row, old }) {
     case 'zoom_meetings':
       if (deleted ? old.id !== rows.meeting?.id : row.zoom_meeting_id !== number) return false
       if (!deleted && rows.meeting && row.class_id === rows.meeting.class_id && row.host_id === rows.meeting.host_id) {
+        if (row.status === 'ended' && rows.meeting.status !== 'ended') refresh() // much is written then
         Object.assign(rows.meeting, row)
       } else {
         refresh() // gone, new, or another's: other rows belong to it
@@ -215,10 +230,12 @@ function apply({ table, eventType, new: row, old }) {
       return true
     case 'zoom_participants':
       if (deleted) return rows.participants.delete(old.id)
+      if (row.meeting_id !== rows.meeting?.id) return false // their row in another meeting
       rows.participants.set(row.id, { user: rows.participants.get(row.id)?.user, ...row })
       return true
     case 'attendance_records':
       if (deleted) return rows.records.delete(old.id)
+      if (row.class_id !== rows.meeting?.class_id) return false
       if (row.date === rows.date) rows.records.set(row.id, row)
       else if (!lessonDate(rows))
         refresh() // it may be a newer lesson's
@@ -248,21 +265,7 @@ function listen() {
   lose()
 
   const opened = supabase.channel(`monitor:${number}:${++channels}`)
-  const follow = (event, table, filter) =>
-    opened.on('postgres_changes', { event, schema: 'public', table, filter }, change)
-  const { meeting } = rows
-  if (meeting) {
-    follow('*', 'zoom_meetings', `id=eq.${meeting.id}`)
-    follow('*', 'zoom_participants', `meeting_id=eq.${meeting.id}`)
-    // With row level security a delete carries the primary key alone, which no filter on another column matches.
-    follow('DELETE', 'zoom_participants')
-  } else {
-    follow('*', 'zoom_meetings', `zoom_meeting_id=eq.${number}`) // should it appear
-  }
-  if (meeting?.class_id) {
-    follow('*', 'attendance_records', `class_id=eq.${meeting.class_id}`)
-    follow('DELETE', 'attendance_records')
-  }
+  for (const binding of bindings(rows)) opened.on('postgres_changes', { schema: 'public', ...binding }, change)
   // SUBSCRIBED comes before changes do; this message is the one that promises them.
   opened.on('system', {}, ({ extension, status, message }) => {
     if (extension !== 'postgres_changes' || opened !== channel) return
@@ -276,6 +279,27 @@ function listen() {
     else if (status !== 'SUBSCRIBED') lose(fault?.message)
   })
   channel = opened
+}
+
+// bindings are what this person has to hear of: who runs the meeting, of all in it; others, of themselves or their
+// children. Each is a question to row level security for each change that its filter lets through.
+function bindings({ meeting, seats }) {
+  if (!meeting) return [{ event: '*', table: 'zoom_meetings', filter: `zoom_meeting_id=eq.${number}` }] // should it appear
+  const view = viewOf({ meeting })
+  const runs = view === 'runs'
+  const whose = [me.id, ...(view === 'family' ? seats.map((seat) => seat.student_id) : [])].join()
+  const list = [
+    { event: '*', table: 'zoom_meetings', filter: `id=eq.${meeting.id}` },
+    { event: '*', table: 'zoom_participants', filter: runs ? `meeting_id=eq.${meeting.id}` : `user_id=in.(${whose})` },
+  ]
+  if (meeting.class_id && seesAttendance({ meeting })) {
+    const filter = runs ? `class_id=eq.${meeting.class_id}` : `student_id=in.(${whose})`
+    list.push({ event: '*', table: 'attendance_records', filter })
+  }
+  // With row level security a delete carries the primary key alone, which no filter on another column matches. The one
+  // that there is, of a guest who turns out to be somebody, is for those who see guests.
+  if (runs) list.push({ event: 'DELETE', table: 'zoom_participants' })
+  return list
 }
 
 function reopen(why) {
