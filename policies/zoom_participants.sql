@@ -16,7 +16,12 @@ grant select, insert, update, delete on public.zoom_participants to service_role
 
 create policy "people see themselves and those whose meeting they run" on public.zoom_participants
 for select to authenticated using (
-  array[user_id, meeting_id, '00000000-0000-0000-0000-000000000000'] && (select zoom.keys_to_participants())
+  -- Most of those who follow a lesson are its students: two questions tell that a row is not theirs.
+  case (select zoom.caller_role())
+    when 'student' then user_id = (select zoom.claimed_id())
+    when 'admin' then true
+    else user_id = (select zoom.caller()) or meeting_id = any ((select zoom.meetings_overseen())::uuid[])
+  end
 );
 
 create policy "people enter the meetings they see" on public.zoom_participants

@@ -43,7 +43,7 @@ func (e *examination) compare(want, have state) {
 	}
 	unapplied := unapplied(want, have)
 	if len(unapplied) > 0 && !whole {
-		e.fail(checkMigrations, Fault{"not applied: " + strings.Join(unapplied, ", "), "supabase db push, from the same version of the repository as this sidecar"})
+		e.fail(checkMigrations, Fault{"not applied: " + strings.Join(unapplied, ", "), "supabase db push, from the same version of the repository as this sidecar; beside an app's own migrations as operating/upgrade.md says"})
 		e.skip(checkMigrations, catalog[1:]...)
 		return
 	}

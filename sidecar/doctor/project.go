@@ -237,7 +237,7 @@ func (e *examination) unasked(err error, role string) (string, Fault) {
 		return checkKey, Fault{"the project does not take it", remedyKey}
 	case ok && (answer.Cause() == "PGRST202" || answer.Cause() == "42883"):
 		return checkMigrations, Fault{"the project has no function inspect_zoom_project: the migrations are not applied, or older than this sidecar",
-			"supabase db push; if that has nothing to do, in the SQL editor: notify pgrst, 'reload schema'"}
+			"supabase db push, beside an app's own migrations as operating/upgrade.md says; if that has nothing to do, in the SQL editor: notify pgrst, 'reload schema'"}
 	case ok && answer.Cause() == "42501":
 		return checkFunctions, Fault{"public.inspect_zoom_project() may not be executed by service_role",
 			"in the SQL editor: grant execute on routine public.inspect_zoom_project() to service_role"}

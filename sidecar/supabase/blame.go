@@ -41,9 +41,9 @@ func tooMuch(meaning string) verdict {
 const (
 	checkKeys  = "the project does not accept the key; check SUPABASE_SECRET_KEY (or SUPABASE_SERVICE_ROLE_KEY) and that it belongs to SUPABASE_URL"
 	checkURL   = "this is not the project's address; check SUPABASE_URL"
-	checkMigr  = "the database's migrations are behind this sidecar; apply them with: supabase db push --remote (and if they are applied: notify pgrst, 'reload schema')"
-	checkGrant = "the key's role may not do this; use the secret or service_role key, and apply the migrations with: supabase db push --remote"
-	checkAge   = "the database's migrations and this sidecar are of different ages; apply the migrations with: supabase db push --remote, and deploy the newest sidecar"
+	checkMigr  = "the database's migrations are behind this sidecar; apply them with: supabase db push --remote, beside an app's own as operating/upgrade.md says (and if they are applied: notify pgrst, 'reload schema')"
+	checkGrant = "the key's role may not do this; use the secret or service_role key, and apply the migrations with: supabase db push --remote, beside an app's own as operating/upgrade.md says"
+	checkAge   = "the database's migrations and this sidecar are of different ages; apply the migrations with: supabase db push --remote, beside an app's own as operating/upgrade.md says, and deploy the newest sidecar"
 )
 
 // byCode is the table of codes: the first prefix that fits decides.

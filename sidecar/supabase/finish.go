@@ -42,6 +42,7 @@ func (c *Client) FinishLessons(ctx context.Context) error {
 	waits := backoff.NewExponentialBackOff()
 	waits.MaxInterval = leftBehind
 	wait := time.Duration(0)
+	failing := false // one line when it begins: what is wrong is wrong with all calls, and said of them
 	for {
 		select {
 		case <-ctx.Done():
@@ -55,13 +56,16 @@ func (c *Client) FinishLessons(ctx context.Context) error {
 			return nil
 		case err != nil:
 			wait = waits.NextBackOff()
-			c.log.Warn("attendance of a large lesson could not be written; trying again", zoom.LogError, err, zoom.LogWait, wait)
+			if !failing {
+				c.log.Warn("attendance that large lessons left cannot be written; trying again", zoom.LogError, err, zoom.LogWait, wait)
+			}
+			failing = true
 		case left > 0:
 			waits.Reset()
-			wait = 0
+			wait, failing = 0, false
 		default:
 			waits.Reset()
-			wait = leftBehind
+			wait, failing = leftBehind, false
 		}
 	}
 }

@@ -910,32 +910,56 @@ revoke execute on function zoom.app_stay from public;
 grant execute on function zoom.app_stay to service_role;
 
 
-create function zoom.due_records(sightings zoom.sighting[], lessons zoom.lesson[]) returns zoom.verdicts[]
+create function zoom.part_size() returns integer
+language plpgsql immutable set search_path = '' as $$
+begin
+  return 300;
+end
+$$;
+comment on function zoom.part_size is 'How many records of one lesson a transaction writes when it ends. Realtime takes a transaction as a whole, and has 15 seconds for it: changes times listening pages stay below 150,000.';
+revoke execute on function zoom.part_size from public;
+grant execute on function zoom.part_size to service_role;
+
+
+create function zoom.due_records(
+  sightings zoom.sighting[], lessons zoom.lesson[], out due zoom.verdicts[], out later zoom.verdicts[]
+)
 language plpgsql stable set search_path = '' as $$
 begin
   -- Whose verdict may have changed: the students touched, and whole classes whose lesson ended or moved.
-  return array(
-    select row(told.student_id, told.class_id, told.held_on, null, null)::zoom.verdicts
-    from (
-      select enrolled.student_id, enrolled.class_id, run.held_on, true as is_touched
-      from unnest(sightings) seen
-      join zoom.instances run on run.run_id = seen.run_id
-      cross join lateral (
-        select pupil.class_id, pupil.student_id from public.class_students pupil
-        where pupil.class_id = run.class_id and pupil.student_id = seen.user_id
-        limit 1
-      ) enrolled
-      union all
-      select enrolled.student_id, enrolled.class_id, lesson.held_on, false
-      from unnest(lessons) lesson
-      join public.class_students enrolled on enrolled.class_id = lesson.class_id and enrolled.student_id is not null
-    ) told
+  with told as (
+    select enrolled.student_id, enrolled.class_id, run.held_on, true as is_touched
+    from unnest(sightings) seen
+    join zoom.instances run on run.run_id = seen.run_id
+    cross join lateral (
+      select pupil.class_id, pupil.student_id from public.class_students pupil
+      where pupil.class_id = run.class_id and pupil.student_id = seen.user_id
+      limit 1
+    ) enrolled
+    union all
+    select enrolled.student_id, enrolled.class_id, lesson.held_on, false
+    from unnest(lessons) lesson
+    join public.class_students enrolled on enrolled.class_id = lesson.class_id and enrolled.student_id is not null
+  ), record as (
+    select told.student_id, told.class_id, told.held_on, bool_or(told.is_touched) as is_touched
+    from told
     group by told.student_id, told.class_id, told.held_on
-    order by bool_or(told.is_touched) desc, told.student_id, told.class_id, told.held_on);
+  ), numbered as (
+    select record.*, count(*) filter (where not record.is_touched)
+      over (partition by record.class_id, record.held_on order by record.student_id) as n
+    from record
+  )
+  select
+    array_agg(row(numbered.student_id, numbered.class_id, numbered.held_on, null, null)::zoom.verdicts)
+      filter (where numbered.is_touched or numbered.n <= zoom.part_size()),
+    array_agg(row(numbered.student_id, numbered.class_id, numbered.held_on, null, null)::zoom.verdicts)
+      filter (where not numbered.is_touched and numbered.n > zoom.part_size())
+  into due, later
+  from numbered;
 end
 $$;
 comment on function zoom.due_records is
-  'The records that may have to say something else, as student, class and date: of the students touched first, then of everybody enrolled in these lessons.';
+  'The records that may have to say something else, as student, class and date: of the students touched, and of everybody enrolled in these lessons. Of a large lesson those beyond one part (see zoom.part_size) are for later.';
 revoke execute on function zoom.due_records from public;
 grant execute on function zoom.due_records to service_role;
 
@@ -1049,17 +1073,6 @@ alter table zoom.unfinished enable row level security;
 grant select, insert, update, delete on zoom.unfinished to service_role;
 
 
-create function zoom.part_size() returns integer
-language plpgsql immutable set search_path = '' as $$
-begin
-  return 300;
-end
-$$;
-comment on function zoom.part_size is 'How many attendance records one transaction writes at most. Realtime takes a transaction as a whole, and has 15 seconds for it: changes times listening pages stay below 150,000.';
-revoke execute on function zoom.part_size from public;
-grant execute on function zoom.part_size to service_role;
-
-
 create function public.finish_zoom_lessons() returns integer
 language plpgsql volatile security invoker
 set search_path = ''
@@ -1121,7 +1134,7 @@ declare
   seen zoom.sighting[];
   given_back uuid[];
   lessons zoom.lesson[];
-  due zoom.verdicts[];
+  records record;
 begin
   -- Lock the meetings, in id order; those we do not find are unknown.
   meetings := array(
@@ -1199,12 +1212,12 @@ begin
       select distinct row(run.class_id, run.held_on)::zoom.lesson
       from zoom.instances run
       where run.run_id = any (kept.ended_runs || dates.moved_runs) and run.class_id is not null);
-    due := zoom.due_records(seen || visitors, lessons);
-    perform zoom.record_attendance(due[:zoom.part_size()], min_seconds, app_joins);
-    if cardinality(due) > zoom.part_size() then
+    records := zoom.due_records(seen || visitors, lessons);
+    perform zoom.record_attendance(records.due, min_seconds, app_joins);
+    if records.later is not null then
       insert into zoom.unfinished as later (student_id, class_id, date, min_seconds, app_joins)
       select told.student_id, told.class_id, told.date, min_seconds, app_joins
-      from unnest(due[zoom.part_size() + 1:]) told
+      from unnest(records.later) told
       on conflict (student_id, class_id, date) do update set min_seconds = excluded.min_seconds, app_joins = excluded.app_joins;
       perform zoom.tell('Sidecar-Unfinished', 'true'); -- so that the sidecar calls finish_zoom_lessons
     end if;

@@ -290,13 +290,8 @@ revoke execute on function public.rehearse_zoom_lesson from public, anon, authen
 grant execute on function public.rehearse_zoom_lesson to service_role;
 
 
--- The rule of a table, which is asked outside of a policy here.
+-- The rule of a table is asked outside of a policy here.
 grant select on zoom.our_policies, zoom.user_policies to service_role;
-grant execute on function
-  zoom.claimed_id, zoom.caller, zoom.is_admin, zoom.is_staff, zoom.children, zoom.classes_taught, zoom.classes_enrolled,
-  zoom.classes_of_family, zoom.classes_overseen, zoom.meetings_overseen, zoom.audiences, zoom.acquaintances,
-  zoom.students_overseen, zoom.sessions_shown, zoom.keys_to_participants, zoom.keys_to_attendance
-to service_role;
 
 create function zoom.who_sees(relation regclass) returns text
 language plpgsql stable set search_path = '' as $$
