@@ -446,7 +446,11 @@ begin
         when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'insert, update and delete'
       end,
       left(regexp_replace(coalesce(theirs.with_check, theirs.qual), '\s+', ' ', 'g'), 200)),
-    format('see whether the app needs that; if not: drop policy %I on %s', theirs.name, theirs.relation::regclass)
+    case when theirs.relation = 'public.users'::regclass and theirs.verb in ('a', 'w')
+      then 'nothing, if it is for a row of one''s own: the guards keep who that is'
+      else format('see whether the app needs that; if not: alter policy %I on %s, so that it is for admins alone',
+        theirs.name, theirs.relation::regclass)
+    end
   from zoom.user_policies theirs
   join zoom.our_tables tab on tab.relation = theirs.relation
   where theirs.permissive and theirs.verb <> 'r'
