@@ -19,3 +19,8 @@ create or replace trigger an_enrolment_stays_whose_it_is
 before update on public.class_students
 for each row when (current_user in ('anon', 'authenticated'))
 execute function zoom.keep_identity('id');
+
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.class_students
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('enrolled_at');

@@ -55,7 +55,7 @@ execute function zoom.stamp_row('id', 'created_at');
 create or replace trigger its_times_are_those_of_a_school
 before insert or update on public.meeting_registrants
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.guard_times('registered_at');
+execute function zoom.guard_times('registered_at', 'updated_at');
 
 create or replace trigger registering_oneself_is_asking
 before insert or update on public.meeting_registrants

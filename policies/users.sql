@@ -25,6 +25,11 @@ before insert on public.users
 for each row when (current_user in ('anon', 'authenticated'))
 execute function zoom.stamp_row('created_at');
 
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('updated_at');
+
 create or replace trigger users_do_not_promote_themselves
 before insert or update on public.users
 for each row when (current_user in ('anon', 'authenticated'))

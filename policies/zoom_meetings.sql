@@ -59,7 +59,7 @@ execute function zoom.stamp_row('id', 'created_at');
 create or replace trigger its_times_are_those_of_a_school
 before insert or update on public.zoom_meetings
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.guard_times('start_time');
+execute function zoom.guard_times('start_time', 'updated_at');
 
 create or replace trigger its_number_is_its_own
 before insert or update on public.zoom_meetings

@@ -68,7 +68,8 @@ comment on type zoom.lesson is 'A class on a date.';
 
 create view zoom.shared_keys with (security_invoker) as
 with shown as not materialized (
-  select key.customer_key, key.meeting_id, key.user_id, seg.run_id, seg.segment, seg.zoom_user_id, stay.came, stay.went, stay.name
+  select key.customer_key, key.meeting_id, key.user_id, seg.run_id, seg.segment, seg.connection_key, seg.zoom_user_id,
+    stay.came, stay.went, stay.name
   from zoom.keys key
   join zoom.segments seg on seg.customer_key = key.customer_key and seg.meeting_id = key.meeting_id
   join zoom.instances run on run.run_id = seg.run_id
@@ -82,7 +83,7 @@ select one.customer_key, one.meeting_id, one.user_id, one.run_id, one.segment, o
   other.segment as other_segment, other.zoom_user_id as other_zoom_user_id
 from shown one
 join shown other on other.customer_key = one.customer_key and other.meeting_id = one.meeting_id and other.run_id = one.run_id
-where one.came < other.went and other.came < one.went
+where one.connection_key <> other.connection_key and one.came < other.went and other.came < one.went
   -- Two accounts; or, of guests, two names. Two devices of one person show neither.
   and (other.zoom_user_id <> one.zoom_user_id or other.name <> one.name);
 

@@ -103,6 +103,11 @@ before update on public.class_students
 for each row when (current_user in ('anon', 'authenticated'))
 execute function zoom.keep_identity('id');
 
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.class_students
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('enrolled_at');
+
 
 -- policies/classes.sql
 ------------------------------------------------------------------------------------------------------------------------
@@ -196,7 +201,7 @@ execute function zoom.stamp_row('id', 'created_at');
 create or replace trigger its_times_are_those_of_a_school
 before insert or update on public.meeting_registrants
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.guard_times('registered_at');
+execute function zoom.guard_times('registered_at', 'updated_at');
 
 create or replace trigger registering_oneself_is_asking
 before insert or update on public.meeting_registrants
@@ -368,6 +373,11 @@ before insert on public.users
 for each row when (current_user in ('anon', 'authenticated'))
 execute function zoom.stamp_row('created_at');
 
+create or replace trigger its_times_are_those_of_a_school
+before insert or update on public.users
+for each row when (current_user in ('anon', 'authenticated'))
+execute function zoom.guard_times('updated_at');
+
 create or replace trigger users_do_not_promote_themselves
 before insert or update on public.users
 for each row when (current_user in ('anon', 'authenticated'))
@@ -452,7 +462,7 @@ execute function zoom.stamp_row('id', 'created_at');
 create or replace trigger its_times_are_those_of_a_school
 before insert or update on public.zoom_meetings
 for each row when (current_user in ('anon', 'authenticated'))
-execute function zoom.guard_times('start_time');
+execute function zoom.guard_times('start_time', 'updated_at');
 
 create or replace trigger its_number_is_its_own
 before insert or update on public.zoom_meetings

@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(51);
+select plan(52);
 
 -- A class of five, two of whom have one name, and a visitor from another class.
 insert into users (id, email, name, role)
@@ -69,6 +69,8 @@ select is(pg_temp.told('left', '08:30', '71', instance => 'guests=='), 'applied'
 select is(pg_temp.told('left', '08:30', '72', instance => 'guests=='), 'applied', 'with both');
 select is(pg_temp.told('left', '08:31', '73', instance => 'guests=='), 'applied', 'and so does the other');
 select is(pg_temp.told('joined', '08:40', '74', 'key-of-maria-for-the-lesson', name => 'Zoë', instance => 'guests=='), 'applied', 'later, alone, another name is no matter');
+select is((select apply_zoom_events(jsonb_build_array(jsonb_build_object('kind', 'joined', 'meeting', '990000011', 'instance', 'guests==', 'at', '2026-03-02T08:41:00Z',
+  'start', '2026-03-02T08:00:00Z', 'segment', '75', 'connection', 'C74', 'customer_key', 'key-of-maria-for-the-lesson', 'name', 'Zoë (room 1)'))) ->> 0), 'applied', 'nor that one connection goes by two');
 
 -- Names: somebody who came through the app, and only one has the name.
 select is(pg_temp.told('joined', '08:06', '20', name => ' BEN lind'), 'applied', 'a guest with a name');

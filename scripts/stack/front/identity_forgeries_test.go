@@ -214,6 +214,14 @@ func TestNobodyTakesTheNumberOfAnother(t *testing.T) {
 		s.refused(s.token(colleague), "POST", "zoom_meetings", row(number), "zoom_meetings.zoom_meeting_id")
 	}
 	s.does(colleague, "POST", "zoom_meetings", row("70000000002"))
+	// That number belongs to another teacher at Zoom: the row takes it first, and is listed.
+	listed := func() int {
+		return value[int](s, `select count(*) from jsonb_array_elements(public.doubtful_meetings() -> 'meetings') doubt
+			where doubt ->> 'reason' = 'other_host' and doubt ->> 'number' = '70000000002'`)
+	}
+	require.Zero(t, listed())
+	s.run("70000000002").tells("meeting.started", 0, "")
+	require.Equal(t, 1, listed())
 	s.refused(s.token(colleague), "PATCH", "zoom_meetings?zoom_meeting_id=eq.70000000002", `{"zoom_meeting_id":"812 3456 7890"}`, "zoom_meetings.zoom_meeting_id")
 }
 

@@ -253,6 +253,10 @@ from (values
   ('class teacher', $$ insert into attendance_records (student_id, class_id, date, status) values (pg_temp.id('student'), pg_temp.id('7b'), '9999-01-01', 'late') $$, 'attendance_records.date'),
   ('class teacher', $$ insert into qr_attendance_sessions (class_id, date, start_time, qr_code) values (pg_temp.id('7b'), 'infinity', '08:00', 'never') $$, 'qr_attendance_sessions.date'),
   ('host', $$ update meeting_registrants set registered_at = '-infinity' where user_id = pg_temp.id('classmate') $$, 'meeting_registrants.registered_at'),
+  ('host', $$ update zoom_meetings set updated_at = 'infinity' where title = 'lesson' $$, 'zoom_meetings.updated_at'),
+  ('host', $$ update meeting_registrants set updated_at = '9999-01-01' where user_id = pg_temp.id('classmate') $$, 'meeting_registrants.updated_at'),
+  ('student', $$ update users set updated_at = '-infinity' where id = pg_temp.id('student') $$, 'users.updated_at'),
+  ('admin', $$ update class_students set enrolled_at = '0001-01-01' where id = pg_temp.id('7b/student') $$, 'class_students.enrolled_at'),
   ('classmate', $$ update zoom_participants set leave_time = '9999-01-01' where user_id = pg_temp.id('classmate') and meeting_id = pg_temp.id('lesson') $$, 'zoom_participants.leave_time')
 ) as absurd (who, statement, says);
 
