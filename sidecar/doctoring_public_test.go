@@ -145,7 +145,7 @@ func TestWhatZoomMeetsIsJudged(t *testing.T) {
 			}
 			f := newFace(t, running.Base, c.good, c.before)
 			r := examined(t, settingsOf(t, p, c.set), doctor.Question{URL: f.url}, func(place *doctor.Place) { place.Transport = f.transport })
-			require.Len(t, r.Findings, 22)
+			require.Len(t, r.Findings, 26)
 			if c.check == "" {
 				well(t, r)
 				return

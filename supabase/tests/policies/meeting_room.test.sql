@@ -111,7 +111,7 @@ select throws_ok(
   '23514', null, 'there is no other kind of visit');
 
 -- Which addresses a page may open.
-select is(zoom.web_address(address), said, format('%L is %L', address, said))
+select is(zoom.web_address(address), said, format('%s is %L', to_json(address), said))
 from (values
   ('https://zoom.test/j/1?pwd=a', 'https://zoom.test/j/1?pwd=a'), ('HTTP://zoom.test', 'HTTP://zoom.test'), (' https://zoom.test ', 'https://zoom.test'),
   ('javascript:alert(1)', null), (' JavaScript:alert(1)', null), ('data:text/html,x', null), ('//zoom.test', null), ('https://', null),
