@@ -1,7 +1,7 @@
 -- What the sidecar needs of the app's tables: to reach them as the service role, and to find a row without reading a table.
 --
 -- The grants are spelled out since new projects grant nothing by themselves; on an older project they change nothing.
--- Locks: users, zoom_meetings, meeting_registrants and zoom_participants against writes while an index is built (a second
+-- Locks: users, zoom_meetings, meeting_registrants, attendance_records against writes while an index is built (a second
 -- or two for a hundred thousand rows).
 
 grant usage on schema public to service_role;
@@ -14,6 +14,19 @@ grant select, insert, update, delete on public.zoom_participants, public.attenda
 create index if not exists users_email_lower_idx on public.users (lower(btrim(email)));
 create index if not exists zoom_meetings_digits_idx on public.zoom_meetings (regexp_replace(zoom_meeting_id, '[^0-9]', '', 'g'));
 create index if not exists meeting_registrants_zoom_idx on public.meeting_registrants (meeting_id, zoom_registrant_id);
+
+-- The attendance of a class is read by its teacher and judged as a whole; an app that never indexed it reads all there is.
+do $$
+begin
+  if not exists (
+      select from pg_index
+      join pg_attribute class on class.attrelid = indrelid and class.attname = 'class_id' and class.attnum = indkey[0]
+      join pg_attribute day on day.attrelid = indrelid and day.attname = 'date' and day.attnum = indkey[1]
+      where indrelid = 'public.attendance_records'::regclass) then
+    create index attendance_records_lesson_idx on public.attendance_records (class_id, date);
+  end if;
+end
+$$;
 
 -- A participant's row is updated when they leave: with room beside it no index has to follow.
 alter table public.zoom_participants set (fillfactor = 60);

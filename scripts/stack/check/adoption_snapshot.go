@@ -75,6 +75,9 @@ func (want snapshot) with(other snapshot, kinds ...string) snapshot {
 // What is ours in the public schema, besides functions and the tables' access.
 var ourIndexes = []string{"users_email_lower_idx", "zoom_meetings_digits_idx", "meeting_registrants_zoom_idx"}
 
+// lessonIndex comes where the app has none like it; a project of ours has.
+var lessonIndex = thing{"index", "attendance_records_lesson_idx"}
+
 // The tables whose access is ours: those that we alone let people write, and
 // those of people, which are the app's if it has readers there.
 var (
@@ -163,6 +166,7 @@ func (before snapshot) takenOver(fresh snapshot, circular []string) snapshot {
 			}
 		}
 	}
+	want[lessonIndex] = "CREATE INDEX attendance_records_lesson_idx ON public.attendance_records USING btree (class_id, date)"
 	for _, table := range slices.Concat(closedTables, openTables) {
 		if !slices.Contains(theirs, table) {
 			want[thing{"row level security", table}] = "on"
