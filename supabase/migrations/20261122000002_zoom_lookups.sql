@@ -52,7 +52,8 @@ begin
 end
 $$;
 comment on function zoom.user_of_email is
-  'The user with this e-mail: the exact spelling (blanks at the ends apart), else the only user who has it in any case; '
+  'The user with this e-mail: the exact spelling (blanks at the ends apart), else the only user who has it in '
+  'any case; '
   'null for nobody, and where two have it in other letters.';
 revoke execute on function zoom.user_of_email from public;
 grant execute on function zoom.user_of_email to service_role;

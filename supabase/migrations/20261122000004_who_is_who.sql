@@ -41,7 +41,8 @@ exception when others then
   return null;
 end
 $$;
-comment on function zoom.claimed_email is 'The e-mail that the token names, which the login has proved; null for none. Never raises.';
+comment on function zoom.claimed_email is
+  'The e-mail that the token names, which the login has proved; null for none. Never raises.';
 
 create function zoom.caller() returns uuid
 language plpgsql stable security definer set search_path = '' as $$
@@ -203,7 +204,9 @@ begin
   return case my_role when 'student' then array['all', 'students'] when 'teacher' then array['all', 'teachers'] else array['all'] end;
 end
 $$;
-comment on function zoom.audiences is 'The audiences of meetings (target_audience) that the caller belongs to by their role; that of a class is another matter.';
+comment on function zoom.audiences is
+  'The audiences of meetings (target_audience) that the caller belongs to by their role; that of a class is '
+  'another matter.';
 
 create function zoom.meetings_seen() returns uuid[]
 language plpgsql stable security definer set search_path = '' as $$
@@ -267,7 +270,8 @@ begin
 end
 $$;
 comment on function zoom.is_open is
-  'Whether a QR code of this status and date may be used: active, and of today, yesterday or tomorrow. No code ends by itself.';
+  'Whether a QR code of this status and date may be used: active, and of today, yesterday or tomorrow. No code '
+  'ends by itself.';
 
 create function zoom.sessions_shown() returns uuid[]
 language plpgsql stable security definer set search_path = '' as $$

@@ -28,7 +28,8 @@ begin
 end
 $$;
 comment on function zoom.keep_identity is
-  'Trigger: refuses (42501) an update that changes one of the columns it is given: those that say whose row it is, and since when.';
+  'Trigger: refuses (42501) an update that changes one of the columns it is given: those that say whose row it '
+  'is, and since when.';
 
 create function zoom.stamp_row() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -48,7 +49,8 @@ begin
 end
 $$;
 comment on function zoom.stamp_row is
-  'Trigger: the columns it is given (an id, times) are the database''s to write in a new row; what a user sent for them is passed over.';
+  'Trigger: the columns it is given (an id, times) are the database''s to write in a new row; what a user sent '
+  'for them is passed over.';
 
 create function zoom.guard_times() returns trigger
 language plpgsql security invoker set search_path = '' as $$
@@ -76,7 +78,8 @@ begin
   return address ~* '^https?://[^[:space:][:cntrl:]]+$';
 end
 $$;
-comment on function zoom.is_web_address is 'Whether a page may make a link of it: https:// or http://, and nothing that runs. Null for null.';
+comment on function zoom.is_web_address is
+  'Whether a page may make a link of it: https:// or http://, and nothing that runs. Null for null.';
 
 -- People --------------------------------------------------------------------------------------------------------------
 
@@ -86,9 +89,12 @@ create table zoom.staff_names (
   noted_at timestamptz not null default now()
 );
 
-comment on table zoom.staff_names is 'The names of users who renamed themselves, as staff last wrote them. Who is not here goes by users.name.';
+comment on table zoom.staff_names is
+  'The names of users who renamed themselves, as staff last wrote them. Who is not here goes by users.name.';
 comment on column zoom.staff_names.user_id is 'The user.';
-comment on column zoom.staff_names.name is 'The name that staff last wrote; null for somebody who signed up themselves, and whom a name alone never tells.';
+comment on column zoom.staff_names.name is
+  'The name that staff last wrote; null for somebody who signed up themselves, and whom a name alone never '
+  'tells.';
 comment on column zoom.staff_names.noted_at is 'When they first wrote another one.';
 
 alter table zoom.staff_names enable row level security;
@@ -104,7 +110,8 @@ begin
     where own.id = person);
 end
 $$;
-comment on function zoom.staff_name is 'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
+comment on function zoom.staff_name is
+  'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
 
 create function zoom.note_name() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -120,7 +127,8 @@ begin
 end
 $$;
 comment on function zoom.note_name is
-  'Trigger: keeps the name that staff wrote when a user renames themselves (argument session), and lets it go when staff or the school''s server write one (school).';
+  'Trigger: keeps the name that staff wrote when a user renames themselves (argument session), and lets it go '
+  'when staff or the school''s server write one (school).';
 
 create function zoom.guard_user() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -156,7 +164,9 @@ begin
 end
 $$;
 comment on function zoom.guard_user is
-  'Trigger: whatever the app lets users write about themselves, it is not their role, nor whether they are active, nor the e-mail that Zoom knows them by; at sign-up the e-mail is the token''s own, if nobody has it (42501).';
+  'Trigger: whatever the app lets users write about themselves, it is not their role, nor whether they are '
+  'active, nor the e-mail that Zoom knows them by; at sign-up the e-mail is the token''s own, if nobody has it '
+  '(42501).';
 
 create function zoom.forget_user() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -207,7 +217,8 @@ begin
 end
 $$;
 comment on function zoom.guard_meeting is
-  'Trigger: Zoom''s number is digits that no other meeting has in any spelling, addresses are such as a page may link to, and a length is one of a meeting (42501).';
+  'Trigger: Zoom''s number is digits that no other meeting has in any spelling, addresses are such as a page may '
+  'link to, and a length is one of a meeting (42501).';
 
 create table zoom.unconfirmed (
   meeting_id uuid primary key references public.zoom_meetings (id) on delete cascade,
@@ -215,7 +226,8 @@ create table zoom.unconfirmed (
 );
 
 comment on table zoom.unconfirmed is
-  'Meetings that a user gave a class whose teacher the host was not. They make no attendance until the host teaches it, an admin saves the row, or the school''s server writes its class.';
+  'Meetings that a user gave a class whose teacher the host was not. They make no attendance until the host '
+  'teaches it, an admin saves the row, or the school''s server writes its class.';
 comment on column zoom.unconfirmed.meeting_id is 'The meeting.';
 comment on column zoom.unconfirmed.noted_at is 'When its class was written.';
 
@@ -241,7 +253,8 @@ begin
 end
 $$;
 comment on function zoom.counted_class is
-  'The class that a meeting makes attendance for: its own, if its host teaches it, or if an admin or somebody outside a user''s session wrote it; else null.';
+  'The class that a meeting makes attendance for: its own, if its host teaches it, or if an admin or somebody '
+  'outside a user''s session wrote it; else null.';
 
 create function zoom.note_class() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -259,7 +272,9 @@ begin
 end
 $$;
 comment on function zoom.note_class is
-  'Trigger: notes a meeting whose class a user wrote who is no admin and whose host does not teach it (argument session); an admin who saves the row, or whoever writes its class outside a user''s session (school), confirms it for good.';
+  'Trigger: notes a meeting whose class a user wrote who is no admin and whose host does not teach it (argument '
+  'session); an admin who saves the row, or whoever writes its class outside a user''s session (school), '
+  'confirms it for good.';
 
 create function zoom.guard_participant() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -278,7 +293,8 @@ begin
 end
 $$;
 comment on function zoom.guard_participant is
-  'Trigger: what a user writes into their own row is under the name and e-mail that users has, and never replaces what Zoom said. The write succeeds, so that the app''s page goes on as it did.';
+  'Trigger: what a user writes into their own row is under the name and e-mail that users has, and never '
+  'replaces what Zoom said. The write succeeds, so that the app''s page goes on as it did.';
 
 create function zoom.guard_registrant() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -296,7 +312,8 @@ begin
 end
 $$;
 comment on function zoom.guard_registrant is
-  'Trigger: whoever registers themselves asks (status pending). Who they are for Zoom, where they join, and whether they may come, is for the meeting''s host, the class''s teacher and admins to write.';
+  'Trigger: whoever registers themselves asks (status pending). Who they are for Zoom, where they join, and '
+  'whether they may come, is for the meeting''s host, the class''s teacher and admins to write.';
 
 -- Attendance ----------------------------------------------------------------------------------------------------------
 
@@ -308,7 +325,9 @@ create table zoom.corrections (
   primary key (student_id, class_id, date)
 );
 
-comment on table zoom.corrections is 'When somebody other than the student last wrote a record in a user''s session: a check-in from before does not write over it.';
+comment on table zoom.corrections is
+  'When somebody other than the student last wrote a record in a user''s session: a check-in from before does '
+  'not write over it.';
 comment on column zoom.corrections.student_id is 'The student.';
 comment on column zoom.corrections.class_id is 'The class.';
 comment on column zoom.corrections.date is 'The date of the lesson.';
@@ -330,7 +349,8 @@ begin
   return null;
 end
 $$;
-comment on function zoom.note_correction is 'Trigger: notes when a person other than the student wrote an attendance record.';
+comment on function zoom.note_correction is
+  'Trigger: notes when a person other than the student wrote an attendance record.';
 
 create function zoom.checked_in(class uuid, day date) returns boolean
 language plpgsql stable security definer set search_path = '' as $$
@@ -354,7 +374,8 @@ begin
 end
 $$;
 comment on function zoom.checked_in is
-  'Whether the caller may mark themselves present in a class on a date: they checked in to a code that is open (see zoom.is_open), are enrolled, and nobody else wrote the record since they first did. Never null.';
+  'Whether the caller may mark themselves present in a class on a date: they checked in to a code that is open '
+  '(see zoom.is_open), are enrolled, and nobody else wrote the record since they first did. Never null.';
 
 revoke execute on function
   zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.is_web_address, zoom.staff_name, zoom.note_name, zoom.forget_user, zoom.guard_user,

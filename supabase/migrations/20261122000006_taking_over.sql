@@ -15,10 +15,13 @@ create table zoom.undo (
   noted_at timestamptz not null default now()
 );
 
-comment on table zoom.undo is 'What the project''s access rules were before ours: the statements that bring them back, for zoom.give_back, and what to look at.';
+comment on table zoom.undo is
+  'What the project''s access rules were before ours: the statements that bring them back, for zoom.give_back, '
+  'and what to look at.';
 comment on column zoom.undo.step is 'Generated. They are run in the opposite order.';
 comment on column zoom.undo.relation is 'The table or publication.';
-comment on column zoom.undo.what is 'What was changed, in words; after "look:", what somebody who knows the app should look at.';
+comment on column zoom.undo.what is
+  'What was changed, in words; after "look:", what somebody who knows the app should look at.';
 comment on column zoom.undo.statement is 'The SQL that undoes it; null where there is nothing to undo.';
 comment on column zoom.undo.noted_at is 'When it was changed.';
 
@@ -45,7 +48,8 @@ join pg_catalog.pg_depend uses on uses.classid = 'pg_catalog.pg_policy'::regclas
 join pg_catalog.pg_proc helper on uses.refclassid = 'pg_catalog.pg_proc'::regclass and helper.oid = uses.refobjid
 where helper.pronamespace = 'zoom'::regnamespace;
 
-comment on view zoom.our_policies is 'Our policies are those that ask a function of this schema; every one of them does.';
+comment on view zoom.our_policies is
+  'Our policies are those that ask a function of this schema; every one of them does.';
 comment on column zoom.our_policies.oid is 'The policy.';
 comment on column zoom.our_policies.relation is 'Its table.';
 comment on column zoom.our_policies.name is 'Its name.';
@@ -73,7 +77,8 @@ language sql volatile set search_path = '' as $$
     group by held.grantee, held.is_grantable
   ) granted
 $$;
-comment on function zoom.note_access is 'Notes how to bring back a table''s grants and whether its policies were in force.';
+comment on function zoom.note_access is
+  'Notes how to bring back a table''s grants and whether its policies were in force.';
 
 create view zoom.our_tables with (security_invoker) as
 select tab.oid::regclass as relation, listed.name, listed.is_closed
@@ -86,7 +91,9 @@ join pg_catalog.pg_class tab on tab.relname = listed.name and tab.relnamespace =
 comment on view zoom.our_tables is 'The app''s tables that this project has to do with.';
 comment on column zoom.our_tables.relation is 'The table.';
 comment on column zoom.our_tables.name is 'Its name.';
-comment on column zoom.our_tables.is_closed is 'Attendance is made of it, so that we alone say who writes it; false for the four tables of people, whose rules stay the app''s.';
+comment on column zoom.our_tables.is_closed is
+  'Attendance is made of it, so that we alone say who writes it; false for the four tables of people, whose '
+  'rules stay the app''s.';
 
 create view zoom.user_policies with (security_invoker) as
 select policy.oid, policy.polrelid as relation, policy.polname as name, policy.polpermissive as permissive, policy.polcmd as verb,
@@ -118,7 +125,8 @@ begin
   return bare ~ ('^(' || signed_in || ')((AND|OR)(' || signed_in || '))*$');
 end
 $$;
-comment on function zoom.asks_nothing is 'Whether the expression of a policy asks nothing, or nothing but to be signed in.';
+comment on function zoom.asks_nothing is
+  'Whether the expression of a policy asks nothing, or nothing but to be signed in.';
 
 create function zoom.is_for_admins(condition text, is_asked boolean default false) returns boolean
 language plpgsql immutable set search_path = '' as $$
@@ -323,7 +331,8 @@ begin
       and pg_catalog.has_schema_privilege(role.name, does.pronamespace, 'usage'));
 end
 $$;
-comment on function zoom.who_may_call is 'Whether visitors, users or both may call a function, in words; null for neither.';
+comment on function zoom.who_may_call is
+  'Whether visitors, users or both may call a function, in words; null for neither.';
 
 create view zoom.looking_past with (security_invoker) as
 select role.oid as role, tab.relation
@@ -333,7 +342,8 @@ join pg_catalog.pg_class on pg_class.oid = tab.relation
 where role.rolsuper or role.rolbypassrls
   or pg_catalog.pg_has_role(role.oid, pg_class.relowner, 'usage') and not pg_class.relforcerowsecurity;
 
-comment on view zoom.looking_past is 'The roles that the policies of our tables do not bind: the owner, and who is above them.';
+comment on view zoom.looking_past is
+  'The roles that the policies of our tables do not bind: the owner, and who is above them.';
 comment on column zoom.looking_past.role is 'The role.';
 comment on column zoom.looking_past.relation is 'The table.';
 
@@ -628,7 +638,8 @@ join pg_catalog.pg_attribute col on col.attrelid = said.conrelid and said.conkey
 where said.conrelid = to_regclass('public.attendance_records') and said.contype = 'c' and col.attname = 'status'
   and pg_catalog.pg_get_constraintdef(said.oid) ~ '''present''' and pg_catalog.pg_get_constraintdef(said.oid) !~ '''partial''';
 
-comment on view zoom.narrow_checks is 'The checks of attendance_records.status that do not know partial, as an older project has one.';
+comment on view zoom.narrow_checks is
+  'The checks of attendance_records.status that do not know partial, as an older project has one.';
 comment on column zoom.narrow_checks.name is 'The constraint.';
 comment on column zoom.narrow_checks.definition is 'As the catalog prints it.';
 comment on column zoom.narrow_checks.expression is 'What it checks.';

@@ -55,7 +55,11 @@ begin
   return forgotten;
 end
 $$;
-comment on function zoom.forget is 'Removes the segments, marks and visits of runs that ended before an instant, the longest ago first, of at most so many runs; returns of how many. The latest lesson of a recurring meeting is kept. Attendance and all other public rows stay, can no longer be explained, and are not changed by what Zoom may say of these lessons later.';
+comment on function zoom.forget is
+  'Removes the segments, marks and visits of runs that ended before an instant, the longest ago first, of at '
+  'most so many runs; returns of how many. The latest lesson of a recurring meeting is kept. Attendance and all '
+  'other public rows stay, can no longer be explained, and are not changed by what Zoom may say of these lessons '
+  'later.';
 revoke execute on function zoom.forget from public;
 grant execute on function zoom.forget to service_role;
 
@@ -115,7 +119,9 @@ begin
 end
 $$;
 comment on function zoom.forget_person is
-  'Removes the name, e-mail, registration, key and Zoom account of a user, or of whoever showed an e-mail, from what Zoom told and from the participants'' rows; when they were where, and the attendance, stay. Returns how many rows that changed. An event of theirs that is applied once more brings its name back.';
+  'Removes the name, e-mail, registration, key and Zoom account of a user, or of whoever showed an e-mail, from '
+  'what Zoom told and from the participants'' rows; when they were where, and the attendance, stay. Returns how '
+  'many rows that changed. An event of theirs that is applied once more brings its name back.';
 
 revoke execute on function zoom.forget_person from public;
 grant execute on function zoom.forget_person to service_role;

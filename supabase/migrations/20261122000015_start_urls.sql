@@ -14,7 +14,9 @@ create table zoom.start_urls (
   start_url text not null
 );
 
-comment on table zoom.start_urls is 'Where the host starts a meeting, if zoom.hide_start_urls moved it here. Else the address is in public.zoom_meetings.';
+comment on table zoom.start_urls is
+  'Where the host starts a meeting, if zoom.hide_start_urls moved it here. Else the address is in '
+  'public.zoom_meetings.';
 comment on column zoom.start_urls.meeting_id is 'The meeting.';
 comment on column zoom.start_urls.start_url is 'A secret of the host.';
 
@@ -29,7 +31,9 @@ begin
     (select hidden.start_url from zoom.start_urls hidden where hidden.meeting_id = meeting));
 end
 $$;
-comment on function zoom.start_url is 'Where the host starts a meeting, wherever it is kept. For whoever has asked first that it is the host who asks.';
+comment on function zoom.start_url is
+  'Where the host starts a meeting, wherever it is kept. For whoever has asked first that it is the host who '
+  'asks.';
 
 create function zoom.move_start_url() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -44,7 +48,8 @@ begin
   return new;
 end
 $$;
-comment on function zoom.move_start_url is 'Trigger: a start_url that is written goes to the private table, and from there with its meeting.';
+comment on function zoom.move_start_url is
+  'Trigger: a start_url that is written goes to the private table, and from there with its meeting.';
 
 create function zoom.hide_start_urls() returns bigint
 language plpgsql volatile security definer set search_path = '' as $$
@@ -69,7 +74,8 @@ begin
 end
 $$;
 comment on function zoom.hide_start_urls is
-  'Moves every start_url of public.zoom_meetings to a private table, and from now on those that are written. Returns how many it moved. The host gets the address from the meeting room.';
+  'Moves every start_url of public.zoom_meetings to a private table, and from now on those that are written. '
+  'Returns how many it moved. The host gets the address from the meeting room.';
 
 create function zoom.show_start_urls() returns bigint
 language plpgsql volatile security definer set search_path = '' as $$
@@ -86,7 +92,8 @@ begin
   return moved;
 end
 $$;
-comment on function zoom.show_start_urls is 'Brings the start_urls back that zoom.hide_start_urls moved. Returns how many.';
+comment on function zoom.show_start_urls is
+  'Brings the start_urls back that zoom.hide_start_urls moved. Returns how many.';
 
 revoke execute on function zoom.start_url, zoom.move_start_url, zoom.hide_start_urls, zoom.show_start_urls from public;
 

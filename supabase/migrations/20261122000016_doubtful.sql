@@ -118,7 +118,8 @@ begin
 end
 $$;
 comment on function public.doubtful_meetings is
-  'What an admin should look at, for the sidecar, as an object: of (how many doubts there are), meetings (the newest of '
+  'What an admin should look at, for the sidecar, as an object: of (how many doubts there are), meetings (the '
+  'newest of '
   'them: id, number, title, host, class, reason (see zoom.doubts), since, says and remedy, in words) and addresses '
   '(users whom one e-mail in different letters confuses: says, remedy). No address is in it. Changes nothing.';
 revoke execute on function public.doubtful_meetings from public, anon, authenticated;
