@@ -72,6 +72,17 @@ $$;
 comment on function zoom.guard_times is
   'Trigger: refuses (42501) a time or date in one of the columns it is given that is infinite or absurd.';
 
+create function zoom.refuse(says text, hint text default null) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if hint is null then
+    raise exception '%', says using errcode = 'insufficient_privilege';
+  end if;
+  raise exception '%', says using errcode = 'insufficient_privilege', hint = refuse.hint;
+end
+$$;
+comment on function zoom.refuse is 'Raises 42501 with this sentence: how a guard refuses a write.';
+
 create function zoom.is_web_address(address text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
@@ -140,12 +151,11 @@ begin
   end if;
   if tg_op = 'UPDATE' then
     if new.role is distinct from old.role then
-      raise exception 'users.role is for admins to change' using errcode = 'insufficient_privilege';
+      perform zoom.refuse('users.role is for admins to change');
     elsif new.is_active is distinct from old.is_active then
-      raise exception 'users.is_active is for admins to change' using errcode = 'insufficient_privilege';
+      perform zoom.refuse('users.is_active is for admins to change');
     elsif new.email is distinct from old.email then
-      raise exception 'users.email is for admins to change: Zoom''s participants are recognised by it' using
-        errcode = 'insufficient_privilege';
+      perform zoom.refuse('users.email is for admins to change: Zoom''s participants are recognised by it');
     end if;
     return new;
   end if;
@@ -153,12 +163,11 @@ begin
     return new; -- an upsert: the update is looked at
   end if;
   if new.role is null or new.role not in ('student', 'parent') then
-    raise exception 'users.role: whoever signs up is a student or a parent, until an admin says otherwise' using
-      errcode = 'insufficient_privilege';
+    perform zoom.refuse('users.role: whoever signs up is a student or a parent, until an admin says otherwise');
   elsif lower(btrim(new.email)) is distinct from lower(own_address) then
-    raise exception 'users.email: whoever signs up has the address of their login' using errcode = 'insufficient_privilege';
+    perform zoom.refuse('users.email: whoever signs up has the address of their login');
   elsif exists (select from public.users known where lower(btrim(known.email)) = lower(btrim(new.email))) then
-    raise exception 'users.email: a user has this address already, in whatever letters' using errcode = 'insufficient_privilege';
+    perform zoom.refuse('users.email: a user has this address already, in whatever letters');
   end if;
   return new;
 end
@@ -183,8 +192,7 @@ begin
   if not zoom.is_admin() and (
       tg_op = 'UPDATE' and new.teacher_id is distinct from old.teacher_id
       or tg_op = 'INSERT' and new.teacher_id is not null and not exists (select from public.classes known where known.id = new.id)) then
-    raise exception 'classes.teacher_id is for admins to write: whoever teaches a class keeps its attendance' using
-      errcode = 'insufficient_privilege';
+    perform zoom.refuse('classes.teacher_id is for admins to write: whoever teaches a class keeps its attendance');
   end if;
   return new;
 end
@@ -198,20 +206,19 @@ language plpgsql security definer set search_path = '' as $$
 begin
   if tg_op = 'INSERT' or new.zoom_meeting_id is distinct from old.zoom_meeting_id then
     if new.zoom_meeting_id !~ '^[0-9]+$' then
-      raise exception 'zoom_meetings.zoom_meeting_id: Zoom''s number has digits only' using
-        errcode = 'insufficient_privilege', hint = 'Leave blanks and dashes out.';
+      perform zoom.refuse('zoom_meetings.zoom_meeting_id: Zoom''s number has digits only', 'Leave blanks and dashes out.');
     elsif exists (
         select from public.zoom_meetings other
         where regexp_replace(other.zoom_meeting_id, '[^0-9]', '', 'g') = new.zoom_meeting_id and other.id <> new.id) then
-      raise exception 'zoom_meetings.zoom_meeting_id: another meeting has this number' using errcode = 'insufficient_privilege';
+      perform zoom.refuse('zoom_meetings.zoom_meeting_id: another meeting has this number');
     end if;
   end if;
   if (tg_op = 'INSERT' or new.join_url is distinct from old.join_url) and not zoom.is_web_address(new.join_url) then
-    raise exception 'zoom_meetings.join_url is an address that begins with https://' using errcode = 'insufficient_privilege';
+    perform zoom.refuse('zoom_meetings.join_url is an address that begins with https://');
   elsif (tg_op = 'INSERT' or new.start_url is distinct from old.start_url) and not zoom.is_web_address(new.start_url) then
-    raise exception 'zoom_meetings.start_url is an address that begins with https://' using errcode = 'insufficient_privilege';
+    perform zoom.refuse('zoom_meetings.start_url is an address that begins with https://');
   elsif (tg_op = 'INSERT' or new.duration is distinct from old.duration) and not new.duration between 0 and 1800 then
-    raise exception 'zoom_meetings.duration is in minutes: no meeting lasts longer than 30 hours' using errcode = 'insufficient_privilege';
+    perform zoom.refuse('zoom_meetings.duration is in minutes: no meeting lasts longer than 30 hours');
   end if;
   return new;
 end
@@ -306,7 +313,7 @@ begin
     new.join_url := case when tg_op = 'UPDATE' then old.join_url end;
     new.registered_at := case when tg_op = 'UPDATE' then old.registered_at else now() end;
   elsif (tg_op = 'INSERT' or new.join_url is distinct from old.join_url) and not zoom.is_web_address(new.join_url) then
-    raise exception 'meeting_registrants.join_url is an address that begins with https://' using errcode = 'insufficient_privilege';
+    perform zoom.refuse('meeting_registrants.join_url is an address that begins with https://');
   end if;
   return new;
 end
@@ -378,7 +385,8 @@ comment on function zoom.checked_in is
   '(see zoom.is_open), are enrolled, and nobody else wrote the record since they first did. Never null.';
 
 revoke execute on function
-  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.is_web_address, zoom.staff_name, zoom.note_name, zoom.forget_user, zoom.guard_user,
+  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.refuse, zoom.is_web_address, zoom.staff_name,
+  zoom.note_name, zoom.forget_user, zoom.guard_user,
   zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.counted_class, zoom.note_class, zoom.guard_participant,
   zoom.guard_registrant, zoom.note_correction, zoom.checked_in
 from public;
