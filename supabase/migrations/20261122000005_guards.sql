@@ -291,8 +291,11 @@ begin
     -- The row shows what Zoom saw in the latest occurrence: that outranks the page.
     return old;
   end if;
-  -- Only Zoom knows how long somebody was there, and as which connection. The page may send a duration: it is not believed.
-  new.duration := case when tg_op = 'UPDATE' then old.duration end;
+  -- The page says how long somebody was there: it is shown until Zoom says it, and never counts. As which connection, only
+  -- Zoom knows.
+  if (tg_op = 'INSERT' or new.duration is distinct from old.duration) and not new.duration between 0 and 108000 then
+    perform zoom.refuse('zoom_participants.duration is in seconds: no meeting lasts longer than 30 hours');
+  end if;
   new.zoom_participant_id := case when tg_op = 'UPDATE' then old.zoom_participant_id end;
   -- They come under their own name.
   select person.name, person.email into new.name, new.email from public.users person where person.id = new.user_id;

@@ -487,8 +487,8 @@ execute function zoom.note_class('school');
 --
 --   see                   the person, the meeting's host, the class's teacher, admins
 --   create, change        one's own row, in a meeting one may see: the page that opens a meeting says "joined" and "left".
---                         It is under the name and e-mail that users has, never writes over what Zoom said, nor how long
---                         somebody was there, and counts for nothing.
+--                         It is under the name and e-mail that users has, never writes over what Zoom said, and makes no
+--                         attendance, however long it says that somebody was there.
 --   delete                nobody
 
 call zoom.take_over('public.zoom_participants',

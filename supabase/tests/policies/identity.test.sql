@@ -148,6 +148,11 @@ select is(pg_temp.told('student', format($$ insert into zoom_participants (meeti
   '42501 zoom_participants.join_time is no time of a school: between the year 2000 and ten years from now', 'joins at ' || at)
 from unnest(array['infinity', '-infinity', '9999-12-31', '0001-01-01']) at;
 
+select is(pg_temp.told('student', format($$ insert into zoom_participants (meeting_id, user_id, status, duration) values (pg_temp.id('lesson'), pg_temp.id('student'), 'left', %s) $$, seconds)),
+  says, format('leaves after %s seconds', seconds))
+from (values (0, 'nothing'), (2400, 'nothing'), (-1, '42501 zoom_participants.duration is in seconds: no meeting lasts longer than 30 hours'),
+  (2147483647, '42501 zoom_participants.duration is in seconds: no meeting lasts longer than 30 hours')) as page (seconds, says);
+
 -- Registrants -----------------------------------------------------------------------------------------------------------
 select is(pg_temp.after('student', $$
     insert into meeting_registrants (meeting_id, user_id, zoom_registrant_id, join_url, status, registered_at, created_at)

@@ -39,7 +39,7 @@ from (values
 select is(pg_temp.after('classmate', $$
     update zoom_participants set leave_time = now(), duration = 5400, status = 'left' where meeting_id = pg_temp.id('lesson') and user_id = pg_temp.id('classmate') $$,
     $$ select status || ', ' || coalesce(duration::text, 'no duration') from zoom_participants where name = 'classmate' $$),
-  'left, no duration', 'whoever leaves is shown as left; for how long they were there, their word does not count');
+  'left, 5400', 'whoever leaves is shown as left, for as long as their page says until Zoom says it');
 
 -- Forgeries.
 select is(pg_temp.tries(who, $$
@@ -67,7 +67,7 @@ select is(pg_temp.after('student', $$
     insert into zoom_participants (meeting_id, user_id, name, zoom_participant_id, duration, join_time, leave_time, status)
     values (pg_temp.id('lesson'), pg_temp.id('student'), 'student', 'forged', 5400, now() - interval '90 min', now(), 'left') $$,
     $$ select coalesce(duration::text, 'no duration') || ', ' || coalesce(zoom_participant_id, 'no connection') from zoom_participants where name = 'student' $$),
-  'no duration, no connection', 'a new entry says nothing that only Zoom knows');
+  '5400, no connection', 'a new entry does not say as which connection: only Zoom knows');
 
 -- Once Zoom has seen somebody, their page changes nothing in the row.
 select apply_zoom_events(jsonb_build_array(jsonb_build_object('kind', 'joined', 'meeting', pg_temp.id('lesson')::text, 'instance', 'i==', 'at', '2026-03-02T08:00:00Z',
