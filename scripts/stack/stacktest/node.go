@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"zoom-attendance/scripts/stack"
 )
@@ -16,7 +17,11 @@ type Node struct {
 	t      testing.TB
 	input  io.WriteCloser
 	output *json.Decoder
+	reads  interface{ SetReadDeadline(time.Time) error } // the pipe beneath output
 }
+
+// silence is how long a script may say nothing while somebody listens.
+const silence = 2 * time.Minute
 
 // StartNode runs a script with Node.js, which finds the packages of
 // scripts/node_modules for scripts beneath scripts/. The script has to end when
@@ -32,11 +37,16 @@ func StartNode(t testing.TB, env []string, script string, args ...string) *Node 
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
+	reads, ok := output.(interface{ SetReadDeadline(time.Time) error })
+	if !ok {
+		t.Fatalf("the pipe of a command is a %T, which knows no deadline", output)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = input.Close()
+		_ = reads.SetReadDeadline(time.Time{})
 		_, _ = io.Copy(io.Discard, output)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("node %s: %v", script, err)
@@ -45,7 +55,7 @@ func StartNode(t testing.TB, env []string, script string, args ...string) *Node 
 			t.Logf("node %s said:\n%s", script, complaints)
 		}
 	})
-	return &Node{t: t, input: input, output: json.NewDecoder(output)}
+	return &Node{t: t, input: input, output: json.NewDecoder(output), reads: reads}
 }
 
 // Tell writes a line to the script.
@@ -71,6 +81,9 @@ func (n *Node) More() bool { return n.output.More() }
 // Hear reads the next answer.
 func (n *Node) Hear(answer any) {
 	n.t.Helper()
+	if err := n.reads.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		n.t.Fatal(err)
+	}
 	if err := n.output.Decode(answer); err != nil {
 		n.t.Fatal(err)
 	}
