@@ -598,10 +598,13 @@ begin
         where keyed.connection_key = seat_key and keyed.run_id = seat_run and keyed.customer_key is not null)
     order by mark.at desc, mark.name desc
     limit 1);
+  if shown is null then
+    return null; -- no name, and nobody to look for in the class
+  end if;
   return (
     select case when count(*) = 1 then (array_agg(pupil.id))[1] end
     from public.class_students seat
-    cross join lateral (select seat.student_id as id, zoom.staff_name(seat.student_id) as name) pupil
+    join zoom.named_users pupil on pupil.id = seat.student_id
     where seat.class_id = run.class_id and lower(btrim(pupil.name)) = shown
     having bool_and(exists (
       select from zoom.visits visit

@@ -111,14 +111,20 @@ comment on column zoom.staff_names.noted_at is 'When they first wrote another on
 alter table zoom.staff_names enable row level security;
 grant select on zoom.staff_names to service_role;
 
+create view zoom.named_users with (security_invoker) as
+select own.id, case when noted.user_id is not null then noted.name else own.name end as name
+from public.users own
+left join zoom.staff_names noted on noted.user_id = own.id;
+
+comment on view zoom.named_users is 'Users by the name that staff last wrote, or had when the project was adopted.';
+comment on column zoom.named_users.id is 'The user.';
+comment on column zoom.named_users.name is 'The name; null for somebody who signed up themselves and whom staff did not name yet.';
+grant select on zoom.named_users to service_role;
+
 create function zoom.staff_name(person uuid) returns text
 language plpgsql stable set search_path = '' as $$
 begin
-  return (
-    select case when noted.user_id is not null then noted.name else own.name end
-    from public.users own
-    left join zoom.staff_names noted on noted.user_id = own.id
-    where own.id = person);
+  return (select named.name from zoom.named_users named where named.id = person);
 end
 $$;
 comment on function zoom.staff_name is

@@ -251,7 +251,7 @@ begin
           where visit.meeting_id = person.meeting_id and visit.user_id = pupil.id and visit.kind in ('joined', 'opened')
             and visit.at >= seat.started_at - zoom.early() and visit.at <= coalesce(seat.ended_at, 'infinity'))) as came
       from public.class_students enrolled
-      cross join lateral (select enrolled.student_id as id, zoom.staff_name(enrolled.student_id) as name) pupil
+      join zoom.named_users pupil on pupil.id = enrolled.student_id
       where enrolled.class_id = seat.class_id and lower(btrim(pupil.name)) = wanted
     ) namesakes
     where seat.has_name and seat.user_id is distinct from person.user_id);
