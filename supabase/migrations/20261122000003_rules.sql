@@ -817,6 +817,19 @@ comment on function zoom.planned_place is
   'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none. A start that '
   'another took the place of takes only runs that began before that.';
 
+create function zoom.may_make_lesson(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+begin
+  return room ->> 'meeting_type' in ('recurring', 'instant')
+    or coalesce(run.started_at >= (room ->> 'start_time')::timestamptz or run.started_at < (room ->> 'created_at')::timestamptz, false);
+end
+$$;
+comment on function zoom.may_make_lesson is
+  'Whether a run that no window takes may make a lesson itself: its meeting recurs or is held at once, or it came after the start '
+  'that was planned, or before the row was made.';
+
 create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -882,8 +895,7 @@ begin
     limit 1;
     if place.run_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null)::zoom.place;
-    elsif room ->> 'meeting_type' in ('recurring', 'instant')
-        or (run.started_at >= start or run.started_at < (room ->> 'created_at')::timestamptz) and not zoom.was_held(planned, start) then
+    elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
@@ -927,9 +939,27 @@ create function zoom.assign_lessons(
 )
 language plpgsql volatile set search_path = '' as $$
 declare
-  placed zoom.place[] := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
+  placed zoom.place[];
+  flipped uuid[];
   emptied zoom.lesson_key[];
 begin
+  -- Was one of the staff ever recognised, in a run that may be a lesson's?
+  with worked_out as materialized (
+    select meeting.meeting_id, meeting.staff_seen as was, exists (
+      select from zoom.instances run
+      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
+        and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
+    from unnest(meetings) told (id)
+    join zoom.meetings meeting on meeting.meeting_id = told.id
+  ), kept as (
+    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
+    from worked_out
+    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
+    returning meeting.meeting_id
+  )
+  select array_agg(kept.meeting_id) into flipped from kept;
+
+  placed := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)
@@ -996,18 +1026,21 @@ begin
   into emptied, changed_lessons
   from gone;
   left_behind := left_behind || emptied;
+  changed_lessons := changed_lessons || array(
+    select lesson.lesson_id from zoom.lessons lesson
+    where lesson.meeting_id = any (flipped) and lesson.lesson_id <> all (changed_lessons));
 end
 $$;
 comment on function zoom.assign_lessons is
-  'Gives the runs of these meetings their lessons. Returns the runs that moved, the lessons that are new, changed, or have '
-  'other runs, and the classes and dates that a lesson left.';
+  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. Returns the runs that '
+  'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;
 
@@ -1503,8 +1536,10 @@ grant execute on function zoom.seats, zoom.add_up to service_role;
 -- When a lesson was: the planned time, widened by the staff's first coming and last leaving; without staff the whole of its
 -- runs. And what follows from who was in it: whether it is over, whether it was held, and whether it makes anybody absent.
 
-create function zoom.weigh_runs(runs bigint[], out changed bigint[], out flipped uuid[])
+create function zoom.weigh_runs(runs bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
+declare
+  changed bigint[];
 begin
   with worked_out as materialized (
     select run.run_id, run.people as was_people, run.has_staff as had_staff, run.has_others as had_others,
@@ -1530,24 +1565,11 @@ begin
     returning run.run_id
   )
   select array_agg(kept.run_id) into changed from kept;
-
-  with worked_out as materialized (
-    select meeting.meeting_id, meeting.staff_seen as was, exists (
-      select from zoom.instances run where run.meeting_id = meeting.meeting_id and run.has_staff) as staff_seen
-    from (select distinct run.meeting_id from zoom.instances run where run.run_id = any (changed)) told
-    join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
-  ), kept as (
-    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
-    from worked_out
-    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
-    returning meeting.meeting_id
-  )
-  select array_agg(kept.meeting_id) into flipped from kept;
+  return changed;
 end
 $$;
 comment on function zoom.weigh_runs is
-  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed, and '
-  'the meetings in which staff was recognised for the first time, or is not any more.';
+  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed.';
 
 create function zoom.weigh_lessons(lessons bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
@@ -2155,15 +2177,15 @@ grant execute on function zoom.app_stay, zoom.verdict_of, zoom.judge, zoom.weigh
 
 -- A row that the school's database refuses is set aside by itself: all others are written, and the facts are kept.
 
-create function zoom.is_refusal(code text) returns boolean
+create function zoom.is_refusal(code text, named_schema text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
   -- Not what another try, or an operator, mends for all rows alike: lost connections, conflicts, lack of room or of rights,
-  -- limits, a stop, read only, a fault of the server.
-  return code <> '42501' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
+  -- limits, a stop, read only, a fault of the server. And not what our own tables refuse, which is a fault of ours.
+  return code <> '42501' and coalesce(named_schema, '') <> 'zoom' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
 end
 $$;
-comment on function zoom.is_refusal is 'Whether an SQLSTATE says that the school''s own check or trigger refuses a row.';
+comment on function zoom.is_refusal is 'Whether an error (its SQLSTATE, and the schema it names) says that the school''s own check or trigger refuses a row.';
 
 create function zoom.refused_key(named text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -2182,6 +2204,7 @@ declare
   code text;
   reason text;
   constraint_told text;
+  schema_told text;
   refused integer := 0;
 begin
   for i in 1 .. coalesce(cardinality(changes), 0) loop
@@ -2191,8 +2214,8 @@ begin
       execute format('select zoom.%I($1)', writer) using changes[i:i];
       delete from zoom.refused own where own.relation = named and own.row_key = key;
     exception when others then
-      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name;
-      if not zoom.is_refusal(code) then
+      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name, schema_told = schema_name;
+      if not zoom.is_refusal(code, schema_told) then
         raise;
       end if;
       refused := refused + 1;
@@ -2200,6 +2223,9 @@ begin
       values (named, key, (told ->> 'meeting_id')::uuid, coalesce(told ->> 'student_id', told ->> 'user_id')::uuid, (told ->> 'class_id')::uuid,
         (told ->> 'date')::date, coalesce(told ->> 'status', told #>> '{says,status}'), code, coalesce(nullif(constraint_told, ''), reason))
       on conflict (relation, row_key) do update set wanted = excluded.wanted, code = excluded.code, reason = excluded.reason, tried_at = now();
+      if named = 'attendance_records' then
+        perform zoom.withdraw_record(changes[i]);
+      end if;
     end;
   end loop;
   return refused;
@@ -2211,6 +2237,8 @@ comment on function zoom.write_singly is
 
 create function zoom.write(named text, writer text, changes anyarray) returns integer
 language plpgsql volatile set search_path = '' as $$
+declare
+  schema_told text;
 begin
   if coalesce(cardinality(changes), 0) = 0 then
     return 0;
@@ -2218,7 +2246,8 @@ begin
   begin
     execute format('select zoom.%I($1)', writer) using changes;
   exception when others then
-    if not zoom.is_refusal(sqlstate) then
+    get stacked diagnostics schema_told = schema_name;
+    if not zoom.is_refusal(sqlstate, schema_told) then
       raise;
     end if;
     return zoom.write_singly(named, writer, changes);
@@ -2437,8 +2466,8 @@ begin
       end as fate
     from want
   )
-  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id, decided.run_id,
-    case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
+  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id,
+    case when decided.user_id is null then decided.run_id end, case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
   into wanted
   from decided
   where decided.fate is not null
@@ -2781,6 +2810,22 @@ end
 $$;
 comment on function zoom.write_records is 'Writes these changes of public.attendance_records, and remembers them.';
 
+create function zoom.withdraw_record(change zoom.record_change) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if change.record_id is null or change.said is not null then
+    return;
+  end if;
+  delete from public.attendance_records record where record.id = change.record_id;
+  insert into zoom.verdicts as memory (student_id, class_id, date, verdict)
+  values (change.student_id, change.class_id, change.date, null)
+  on conflict (student_id, class_id, date) do update set verdict = null;
+exception when others then
+  return; -- that is refused too
+end
+$$;
+comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -2815,10 +2860,10 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;
 
 
@@ -2899,7 +2944,6 @@ declare
   meetings uuid[];
   ended bigint[];
   weighed bigint[];
-  flipped uuid[];
   moved bigint[] := '{}';
   turned uuid[];
   lessons bigint[];
@@ -2926,13 +2970,12 @@ begin
   -- Of whom nothing new was told but that they came or went is known already.
   seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
     || array(select told from unnest(touched) told where told.user_id is not null);
-  select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
+  weighed := zoom.weigh_runs(runs);
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null
-      or run.meeting_id = any (flipped)))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -2945,9 +2988,7 @@ begin
   lessons := array(
     select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
     union
-    select unnest(assigned.changed_lessons)
-    union
-    select lesson.lesson_id from zoom.lessons lesson where lesson.meeting_id = any (flipped));
+    select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
 
   turned := zoom.show_latest(meetings);
