@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -116,7 +117,7 @@ func TestWhatIsNotWrittenIsNotCounted(t *testing.T) {
 	meetingOfMarks(ctx, t, project)
 	poisonous(ctx, t, project)
 	reg := prometheus.NewRegistry()
-	joined, err := zoom.Decode(marked(zoom.EventParticipantJoined, "81234567890", markName+" poison"))
+	joined, err := zoom.Decode(marked(zoom.EventParticipantJoined, "81234567890", markName+" poison"), time.Time{})
 	require.NoError(t, err)
 	_, err = client(t, project.URL, project.SecretKey, reg).Apply(ctx, []zoom.Fact{joined}, supabase.Policy{Timezone: "UTC"})
 	require.Error(t, err)
