@@ -130,6 +130,33 @@ func TestTheHashIsThatOfTheBytesAsTheyCame(t *testing.T) {
 	require.NotEqual(t, first.BodyHash, spaced.BodyHash)
 }
 
+// An account may subscribe to all of them. What we do not use is let go, and what we
+// use is no dead letter.
+func TestOfTheEventsThatZoomDocumentsSixBecomeFactsAndTheOthersAreNotUsed(t *testing.T) {
+	names, err := os.ReadFile("testdata/published.txt")
+	require.NoError(t, err)
+	used := map[string]zoom.Kind{}
+	for _, name := range strings.Fields(string(names)) {
+		body := fmt.Appendf(nil, `{"event":%q,"event_ts":1772438475210,"payload":{"account_id":"acctDEMO0000000000001A","object":{
+			"id":81234567890,"uuid":"aB/cD+eFgHiJkLmNoPqRsQ==","start_time":"2026-03-02T08:00:04Z",
+			"participant":{"user_id":"16778240","user_name":"Ada Beispiel","date_time":"2026-03-02T08:00:59Z"}}}}`, name)
+		envelope, err := zoom.Open(body)
+		require.NoError(t, err, name)
+		fact, err := zoom.Decode(body, accepted)
+		if !envelope.Used() {
+			require.ErrorIs(t, err, zoom.ErrNotUsed, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		used[name] = fact.Kind
+	}
+	require.Equal(t, map[string]zoom.Kind{
+		"meeting.started": "started", "meeting.ended": "ended",
+		"meeting.participant_joined": "joined", "meeting.participant_left": "left",
+		"meeting.participant_joined_waiting_room": "waiting_joined", "meeting.participant_left_waiting_room": "waiting_left",
+	}, used)
+}
+
 func TestDecodeKeepsNoAddressAndNoTelephoneNumber(t *testing.T) {
 	fact, err := zoom.Decode(joined(map[string]any{
 		"user_id": "16778240", "user_name": "+49 30 5550100", "phone_number": "49305550100",
