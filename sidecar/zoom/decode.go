@@ -13,7 +13,7 @@ import (
 var (
 	ErrNotUsed   = errors.New("not an event we use")
 	ErrNoMeeting = errors.New("no meeting number")
-	ErrNobody    = errors.New("it names nobody: participant has no user_id, participant_uuid, id, email or user_name")
+	ErrNobody    = errors.New("it names nobody: participant has no id, key, address or name")
 	ErrNoTime    = errors.New("no usable time, and it was not accepted at the door")
 )
 
@@ -105,11 +105,11 @@ func (f *Fact) describe(p participant) {
 
 // check says what the fact lacks, if it lacks what every fact of its kind needs.
 func (f *Fact) check() error {
-	seat := cmp.Or(f.Segment, f.Connection, f.ZoomUserID, f.Email, f.Name)
+	somebody := cmp.Or(f.Segment, f.Connection, f.Email, f.Name, f.ZoomUserID, f.RegistrantID, f.CustomerKey)
 	switch {
 	case f.Meeting == "":
 		return ErrNoMeeting
-	case seat == "" && f.Kind.ofParticipant():
+	case somebody == "" && f.Kind.ofParticipant():
 		return ErrNobody
 	case f.At.IsZero() && f.Accepted.IsZero():
 		return ErrNoTime

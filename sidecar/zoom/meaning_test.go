@@ -246,7 +246,7 @@ func meaning(body []byte, tree map[string]any) map[string]any {
 		return map[string]any{"error": zoom.ErrNoMeeting}
 	}
 	named := false
-	for _, name := range []string{"segment", "connection", "zoom_user_id", "email", "name"} {
+	for _, name := range []string{"segment", "connection", "email", "name", "zoom_user_id", "registrant_id", "customer_key"} {
 		named = named || fact[name] != nil
 	}
 	if ofPerson && !named {
