@@ -82,7 +82,7 @@ func serve(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	lookout, err := watch.New(watch.Options{
-		Project: project, Counts: metrics, Window: c.SignatureWindow,
+		Project: project, Counts: metrics, Held: heldBy(carrier.Held), Window: c.SignatureWindow,
 		AlertURL: c.AlertURL, AlertSecret: c.AlertSecret, Version: version(), Log: log, Metrics: metrics,
 	})
 	if err != nil {
