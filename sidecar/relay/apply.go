@@ -102,6 +102,7 @@ func (r *Relay[D]) answer(ctx context.Context, items []item[D]) (outcomes []zoom
 	for i, it := range items {
 		facts[i] = it.fact
 	}
+	waits := r.waits()
 	for attempt, outages := 1, 0; ; attempt++ {
 		if ctx.Err() != nil {
 			return nil, errLeft
@@ -120,17 +121,21 @@ func (r *Relay[D]) answer(ctx context.Context, items []item[D]) (outcomes []zoom
 		note(batch, "try again", causeOf(err), attribute.Int("sidecar.attempt", attempt))
 		r.metrics.retries.WithLabelValues(causeOf(err)).Inc()
 		asked := waitOf(err)
-		if asked > 0 && !r.pause(ctx, err, attempt, max(asked, r.waits().NextBackOff())) {
+		general := asked > 0 || ofAll(err)
+		if general && !r.pause(ctx, err, attempt, max(asked, waits.NextBackOff())) {
 			return nil, errLeft
 		}
 		atOnce, ok := r.untilAnswered(ctx)
 		if !ok {
 			return nil, errLeft
 		}
-		if !atOnce {
+		if !atOnce && !general {
 			outages++
 		}
-		if asked == 0 && atOnce || outages >= outagesMost {
+		if !general {
+			r.metrics.up.Set(1)
+		}
+		if !general && atOnce || outages >= outagesMost {
 			return nil, ownTrouble{err}
 		}
 	}
@@ -143,7 +148,6 @@ func (r *Relay[D]) untilAnswered(ctx context.Context) (atOnce, ok bool) {
 	for attempt := 1; ; attempt++ {
 		_, err := r.call(ctx, nil)
 		if err == nil {
-			r.metrics.up.Set(1)
 			return attempt == 1, true
 		}
 		if ctx.Err() != nil {
@@ -161,6 +165,7 @@ func (r *Relay[D]) askFirst(ctx context.Context) {
 	if _, ok := r.untilAnswered(ctx); !ok {
 		return
 	}
+	r.metrics.up.Set(1)
 	if lasted, was := r.down.over(); was {
 		r.o.Log.Info("the database answers", zoom.LogTook, lasted)
 	}

@@ -55,6 +55,7 @@ func all(outcome zoom.Outcome, facts []zoom.Fact) []zoom.Outcome {
 type refusal struct {
 	cause             string
 	data, us, tooMuch bool
+	ofAll             bool
 	wait              time.Duration
 }
 
@@ -62,6 +63,7 @@ func (r refusal) Error() string       { return "refused: " + r.cause }
 func (r refusal) BlamesData() bool    { return r.data }
 func (r refusal) BlamesUs() bool      { return r.us }
 func (r refusal) TooMuch() bool       { return r.tooMuch }
+func (r refusal) OfAll() bool         { return r.ofAll }
 func (r refusal) Wait() time.Duration { return r.wait }
 func (r refusal) Cause() string       { return r.cause }
 func (r refusal) Meaning() string     { return "meaning of " + r.cause }

@@ -99,6 +99,32 @@ func TestAWaitThatTheDatabaseAsksForIsKept(t *testing.T) {
 	}
 }
 
+func TestARefusalOfAllFactsIsAnOutageAlthoughAnEmptyCallIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s := newShelf(ofMeeting(0, "0"), ofMeeting(1, "1"))
+		calls := 0
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			calls++
+			if len(facts) > 0 && time.Since(began) < time.Hour {
+				return nil, refusal{cause: "25006", us: true, ofAll: true}
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{Workers: 1})
+		pass(30 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, 0.0, k.value(t, "sidecar_relay_destination_up"))
+		require.Empty(t, k.Held())
+		require.Less(t, calls, 300)
+		require.NotEmpty(t, k.log.lines("level=ERROR", "meaning of 25006"))
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, []string{"done", "done"}, s.histories())
+		synctest.Wait()
+		require.Len(t, k.log.lines("takes events again"), 1)
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
+	})
+}
+
 func TestOurFaultIsShoutedWithWhatToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls []time.Duration
