@@ -175,6 +175,18 @@ func TestWhatIsBrokenInAProjectIsNamedAndItsRemedyHeals(t *testing.T) {
 	}
 }
 
+func TestADatabaseThatIsReadOnlyIsNamed(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	_, err := p.DB().Exec(t.Context(), `
+		create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'cannot execute INSERT in a read-only transaction' using errcode = '25006'; end $$;
+		create trigger refusing before insert on public.users for each row execute function public.refuse()`)
+	require.NoError(t, err)
+	found := ill(t, examined(t, settingsOf(t, p), doctor.Question{}), doctor.Failed, "round trip")
+	require.Contains(t, found.Faults[0].Reason, "the database is read-only (25006)")
+	require.Contains(t, found.Faults[0].Remedy, "read replica")
+}
+
 var (
 	policyFile    = regexp.MustCompile(`policies/\w+\.sql`)
 	migrationFile = regexp.MustCompile(`supabase/migrations/\w+\.sql`)
