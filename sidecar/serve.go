@@ -20,6 +20,7 @@ import (
 	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/supabase"
@@ -62,6 +63,8 @@ func serve(ctx context.Context, c Config) (err error) {
 
 	school := destination{project, c.policy(), stop}
 	carrier := relay.New(kept, school, relay.Options{AskFirst: true, Tracer: tracer, Log: log, Metrics: metrics})
+
+	again := rejudge.New(rejudge.Options{Project: project, Inbox: kept, Wake: project.Unfinished(), Log: log, Metrics: metrics})
 
 	salt := cmp.Or(c.IPHashSalt, zoom.Secret(rand.Text())) // one for both rooms: one client, one hash
 	door, err := hook.New(hook.Options{
@@ -118,7 +121,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	group.Go(func() error { return carrier.Run(working) })
 	group.Go(func() error { return secrets.run(working) })
 	group.Go(func() error { return lookout.Run(working) })
-	group.Go(func() error { return project.FinishLessons(working) })
+	group.Go(func() error { return again.Run(working) })
 	group.Go(func() error { return pages.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -242,3 +242,15 @@ func isMismatch(err error) bool {
 	wrong, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && wrong.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }
+
+// UnknownSince is when the first event of a meeting was accepted that is remembered as
+// unknown; zero if there is none.
+func (b *Inbox) UnknownSince(ctx context.Context) (first time.Time, err error) {
+	all, err := b.UnknownMeetings(ctx)
+	for _, m := range all {
+		if first.IsZero() || m.First.Before(first) {
+			first = m.First
+		}
+	}
+	return first, err
+}
