@@ -7,6 +7,27 @@
 --
 -- The trigger never makes a write of the app fail or wait.
 
+create view zoom.named_users with (security_invoker) as
+select own.id, case when noted.user_id is not null then noted.name else own.name end as name
+from public.users own
+left join zoom.staff_names noted on noted.user_id = own.id;
+
+comment on view zoom.named_users is 'Users by the name that staff last wrote, or had when the project was adopted.';
+comment on column zoom.named_users.id is 'The user.';
+comment on column zoom.named_users.name is 'The name; null for somebody who signed up themselves and whom staff did not name yet.';
+grant select on zoom.named_users to service_role;
+
+create function zoom.staff_name(person uuid) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (select named.name from zoom.named_users named where named.id = person);
+end
+$$;
+comment on function zoom.staff_name is
+  'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
+revoke execute on function zoom.staff_name from public;
+grant execute on function zoom.staff_name to service_role;
+
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
