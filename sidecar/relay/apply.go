@@ -47,9 +47,7 @@ func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 		}
 		fact, err := zoom.Decode(d.Body(), accepted)
 		if err != nil {
-			envelope, _ := zoom.Open(d.Body()) // which meeting, for the log
-			known := zoom.Fact{Meeting: envelope.MeetingID}
-			r.bury(ctx, item[D]{delivery: d, fact: known, span: span}, "undecodable", "cannot be read: "+err.Error())
+			r.bury(ctx, item[D]{delivery: d, fact: zoom.Fact{Meeting: numberOf(d.Body())}, span: span}, "undecodable", "cannot be read: "+err.Error())
 			continue
 		}
 		items = append(items, item[D]{delivery: d, fact: fact, span: span})
