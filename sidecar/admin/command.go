@@ -51,7 +51,7 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 		defer c.close()
 		return completeLetters(cmd, c, args), cobra.ShellCompDirectiveNoFileComp
 	}
-	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails", Args: cobra.NoArgs, RunE: ask(listDead),
+	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails; and the rows that the school's database refused", Args: cobra.NoArgs, RunE: ask(listDead),
 		Example: `  sidecar dead list --most 20
   sidecar dead list --json | jq -r '.letters[].reason'`}
 	list.Flags().Int("most", listDefault, "show so many, up to "+strconv.Itoa(listMost))

@@ -249,6 +249,14 @@ func (k keeper) DeadLetters(ctx context.Context, after uint64) iter.Seq2[Letter,
 	}
 }
 
+func (k keeper) UnknownMeetings(ctx context.Context) (all []Unknown, err error) {
+	known, err := k.Inbox.UnknownMeetings(ctx)
+	for _, m := range known {
+		all = append(all, Unknown(m))
+	}
+	return all, err
+}
+
 func (k keeper) DeadLetter(ctx context.Context, id uint64) (Letter, error) {
 	letter, err := k.Inbox.DeadLetter(ctx, id)
 	return Letter(letter), ours(err)
