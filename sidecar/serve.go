@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -161,7 +162,10 @@ func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outco
 
 // policy is what the school decides about attendance.
 func (c Config) policy() supabase.Policy {
-	return supabase.Policy{MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone, AppJoins: c.AttendanceAppJoins}
+	return supabase.Policy{
+		MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone, AppJoins: c.AttendanceAppJoins,
+		PlanMarginMinutes: new(int(c.AttendancePlanMargin / time.Minute)),
+	}
 }
 
 // newMetrics is a registry with what every Go process tells of itself.

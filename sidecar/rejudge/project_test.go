@@ -249,7 +249,7 @@ func TestTheRecordsOfALargeLessonAreWrittenInParts(t *testing.T) {
 
 	var facts []zoom.Fact
 	for _, body := range lesson("990000061") {
-		fact, err := zoom.Decode(body)
+		fact, err := zoom.Decode(body, time.Now())
 		require.NoError(t, err)
 		facts = append(facts, fact)
 	}

@@ -32,7 +32,8 @@ type item[D Delivery] struct {
 	span     trace.Span // nil: it is not traced
 }
 
-// decode turns events into facts and buries those that are none.
+// decode turns events into facts, with the time of their acceptance where the inbox
+// knows it, and buries those that are none.
 func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 	items := make([]item[D], 0, len(batch))
 	for _, d := range batch {
@@ -40,7 +41,11 @@ func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 			return nil // all of them come again
 		}
 		span := r.traced(d)
-		fact, err := zoom.Decode(d.Body())
+		var accepted time.Time
+		if kept, ok := any(d).(interface{ AcceptedAt() time.Time }); ok {
+			accepted = kept.AcceptedAt()
+		}
+		fact, err := zoom.Decode(d.Body(), accepted)
 		if err != nil {
 			r.bury(ctx, item[D]{delivery: d, fact: zoom.Fact{Meeting: numberOf(d.Body())}, span: span}, "undecodable", "cannot be read: "+err.Error())
 			continue

@@ -111,6 +111,39 @@ func TestABodyThatIsNoEventIsBuriedAndTheOthersGoOn(t *testing.T) {
 	})
 }
 
+// Its meeting's number is what an operator searches the log for.
+func TestAnEventThatNamesNobodyIsBuriedUnderTheNumberOfItsMeeting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf([]byte(`{"event":"meeting.participant_left","payload":{"object":{"id":"81234567890","participant":{"user_id":""}}}}`))
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{})
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		require.Contains(t, s.histories()[0], "bury cannot be read: it names nobody")
+		require.Len(t, k.log.lines("dead letter", "meeting="+meeting), 1)
+	})
+}
+
+func TestAFactSaysWhenTheDoorAcceptedIt(t *testing.T) {
+	bare := []byte(`{"event":"meeting.ended","payload":{"object":{"id":"81234567890"}}}`)
+	s := newShelf(event("0"), bare)
+	var got []zoom.Fact
+	start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+		got = append(got, facts...)
+		return all(zoom.Applied, facts), nil
+	}), relay.Options{Workers: 1})
+	require.NoError(t, s.settled(t.Context()))
+	require.Len(t, got, 2)
+	for i, fact := range got {
+		require.Equal(t, s.all[i].accepted.UTC().Truncate(time.Microsecond), fact.Accepted)
+	}
+	require.NotZero(t, got[0].At)
+	require.Empty(t, got[0].BodyHash)
+	require.Zero(t, got[1].At)
+	require.NotEmpty(t, got[1].BodyHash)
+}
+
 func TestOnlyTheEventsToBlameAreBuried(t *testing.T) {
 	for name, poisoned := range map[string][]string{
 		"one among many":     {"61"},
