@@ -224,11 +224,18 @@ comment on function zoom.history_key is 'How zoom.history names a row: by its id
 create function zoom.note_version(named text, key text, says jsonb) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
+  latest zoom.history;
   standing zoom.history;
   moment timestamptz := now();
 begin
-  select own.* into standing from zoom.history own
-  where own.row_key = key and own.relation = named and own.until = 'infinity';
+  -- The last that is known (in this order: so the index is the right way to it, however small the table was when this was planned).
+  select own.* into latest from zoom.history own
+  where own.row_key = key and own.relation = named
+  order by own.row_key desc, own.relation desc, own.until desc
+  limit 1;
+  if latest.until = 'infinity' then
+    standing := latest;
+  end if;
   if says is not distinct from standing.was then
     return;
   end if;
@@ -240,7 +247,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, not exists (select from zoom.history own where own.row_key = key and own.relation = named));
+    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end
@@ -248,7 +255,11 @@ $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
 
 create function zoom.note_history() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer
+set search_path = ''
+-- A plan that was made while the table was empty is kept: it must be right when it is large.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
 declare
   before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   told jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
@@ -319,10 +330,10 @@ $$;
 comment on function zoom.as_of is 'What a row said at a moment, as zoom.deciding has it; null for one that never was.';
 
 create view zoom.held_addresses with (security_invoker) as
-select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) as address,
+select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) collate "C" as address,
   case when own.is_first and not exists (
       select from zoom.history other
-      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) = lower(btrim(own.was ->> 'email'))
+      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) collate "C" = lower(btrim(own.was ->> 'email'))
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -337,11 +348,11 @@ comment on column zoom.held_addresses.since is 'From when; -infinity for the fir
 comment on column zoom.held_addresses.until is 'Until when.';
 
 create view zoom.held_numbers with (security_invoker) as
-select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') as number,
+select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" as number,
   case when own.is_first and not exists (
       select from zoom.history other
       where other.relation = 'zoom_meetings'
-        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
+        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -355,7 +366,7 @@ comment on column zoom.held_numbers.since is 'From when; -infinity for the first
 comment on column zoom.held_numbers.until is 'Until when.';
 
 create view zoom.personal_rooms with (security_invoker) as
-select own.row_key::uuid as meeting_id, own.was ->> 'personal_number' as number, (own.was ->> 'host_id')::uuid as host_id,
+select own.row_key::uuid as meeting_id, (own.was ->> 'personal_number') collate "C" as number, (own.was ->> 'host_id')::uuid as host_id,
   (own.was ->> 'start_time')::timestamptz as starts_at,
   case when own.is_first then '-infinity' else own.since end as since, own.until
 from zoom.history own
@@ -706,11 +717,11 @@ language plpgsql stable set search_path = '' as $$
 declare
   heard timestamptz;
   told timestamptz;
+  is_past boolean;
 begin
   if run.told_end is not null or run.forgotten_at is not null then
     return coalesce(run.told_end, run.ended_at);
   end if;
-  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
   if run.instance like 'day %' then
     -- Events without a uuid: the end may have stated a start, and hang on a run of its own.
     select max(own.told_end) into told from zoom.instances own
@@ -720,13 +731,14 @@ begin
       return told;
     end if;
   end if;
-  if exists (
-        select from zoom.instances later
-        where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance))
-      or now() > greatest(run.started_at + zoom.longest(), heard + interval '1 hour') then
-    return heard;
+  is_past := exists (
+    select from zoom.instances later
+    where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance));
+  if not is_past and now() <= run.started_at + zoom.longest() then
+    return null;
   end if;
-  return null;
+  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
+  return case when is_past or now() > heard + interval '1 hour' then heard end;
 end
 $$;
 comment on function zoom.run_end is
@@ -806,6 +818,19 @@ comment on function zoom.planned_place is
   'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none. A start that '
   'another took the place of takes only runs that began before that.';
 
+create function zoom.may_make_lesson(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+begin
+  return room ->> 'meeting_type' in ('recurring', 'instant')
+    or coalesce(run.started_at >= (room ->> 'start_time')::timestamptz or run.started_at < (room ->> 'created_at')::timestamptz, false);
+end
+$$;
+comment on function zoom.may_make_lesson is
+  'Whether a run that no window takes may make a lesson itself: its meeting recurs or is held at once, or it came after the start '
+  'that was planned, or before the row was made.';
+
 create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -871,8 +896,7 @@ begin
     limit 1;
     if place.run_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null)::zoom.place;
-    elsif room ->> 'meeting_type' in ('recurring', 'instant')
-        or (run.started_at >= start or run.started_at < (room ->> 'created_at')::timestamptz) and not zoom.was_held(planned, start) then
+    elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
@@ -916,9 +940,27 @@ create function zoom.assign_lessons(
 )
 language plpgsql volatile set search_path = '' as $$
 declare
-  placed zoom.place[] := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
+  placed zoom.place[];
+  flipped uuid[];
   emptied zoom.lesson_key[];
 begin
+  -- Was one of the staff ever recognised, in a run that may be a lesson's?
+  with worked_out as materialized (
+    select meeting.meeting_id, meeting.staff_seen as was, exists (
+      select from zoom.instances run
+      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
+        and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
+    from unnest(meetings) told (id)
+    join zoom.meetings meeting on meeting.meeting_id = told.id
+  ), kept as (
+    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
+    from worked_out
+    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
+    returning meeting.meeting_id
+  )
+  select array_agg(kept.meeting_id) into flipped from kept;
+
+  placed := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)
@@ -985,18 +1027,21 @@ begin
   into emptied, changed_lessons
   from gone;
   left_behind := left_behind || emptied;
+  changed_lessons := changed_lessons || array(
+    select lesson.lesson_id from zoom.lessons lesson
+    where lesson.meeting_id = any (flipped) and lesson.lesson_id <> all (changed_lessons));
 end
 $$;
 comment on function zoom.assign_lessons is
-  'Gives the runs of these meetings their lessons. Returns the runs that moved, the lessons that are new, changed, or have '
-  'other runs, and the classes and dates that a lesson left.';
+  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. Returns the runs that '
+  'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;
 
@@ -1037,8 +1082,8 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     select distinct (own.was ->> 'user_id')::uuid from zoom.history own
-    where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = meeting::text
-      and own.was ->> 'zoom_registrant_id' = any (ids)
+    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = meeting
+      and (own.was ->> 'zoom_registrant_id') collate "C" = any (ids)
       and own.since <= registrants_of.at and registrants_of.at < own.until
       and own.was ->> 'user_id' is not null);
 end
@@ -1198,8 +1243,8 @@ begin
       join zoom.held_addresses held on held.address = zoom.folded(told.address)
       union all
       select unnest(array[own.since, own.until]) from zoom.history own
-      where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = seat.meeting_id::text
-        and own.was ->> 'zoom_registrant_id' = any (seat.registrations)
+      where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seat.meeting_id
+        and (own.was ->> 'zoom_registrant_id') collate "C" = any (seat.registrations)
       union all
       select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
       union all
@@ -1266,17 +1311,12 @@ comment on function zoom.connections is 'These connections, each with all that i
 
 create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
 language plpgsql stable set search_path = '' as $$
-declare
-  room jsonb;
 begin
-  if person is not null then
-    room := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
-  end if;
   return (run.host_id = any (accounts)
-      or exists (select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
-      or person::text = room ->> 'host_id'
-      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')
-      or person::text = zoom.as_of('classes', run.class_id::text, run.as_of) ->> 'teacher_id') is true
+      or run.host_email is not null and exists (
+        select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
+      or person in (run.host_user, run.teacher)
+      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
     and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
 end
 $$;
@@ -1433,6 +1473,10 @@ begin
     cross join lateral (
       select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
     ) stay
+    union all
+    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
       -- When they went: by a leave, or because the run ended with them in it.
@@ -1453,7 +1497,7 @@ begin
   ), total as (
     select clipped.n,
       -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
       -- Their own name, if they showed it; else the newest.
       (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
         filter (where clipped.name is not null))[1] as name,
@@ -1475,10 +1519,9 @@ begin
   select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
-    )::zoom.presence order by person.n)
+    )::zoom.presence order by total.n)
   into presences
-  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
-  left join total on total.n = person.n;
+  from total;
   return presences;
 end
 $$;
@@ -1494,8 +1537,10 @@ grant execute on function zoom.seats, zoom.add_up to service_role;
 -- When a lesson was: the planned time, widened by the staff's first coming and last leaving; without staff the whole of its
 -- runs. And what follows from who was in it: whether it is over, whether it was held, and whether it makes anybody absent.
 
-create function zoom.weigh_runs(runs bigint[], out changed bigint[], out flipped uuid[])
+create function zoom.weigh_runs(runs bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
+declare
+  changed bigint[];
 begin
   with worked_out as materialized (
     select run.run_id, run.people as was_people, run.has_staff as had_staff, run.has_others as had_others,
@@ -1521,24 +1566,11 @@ begin
     returning run.run_id
   )
   select array_agg(kept.run_id) into changed from kept;
-
-  with worked_out as materialized (
-    select meeting.meeting_id, meeting.staff_seen as was, exists (
-      select from zoom.instances run where run.meeting_id = meeting.meeting_id and run.has_staff) as staff_seen
-    from (select distinct run.meeting_id from zoom.instances run where run.run_id = any (changed)) told
-    join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
-  ), kept as (
-    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
-    from worked_out
-    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
-    returning meeting.meeting_id
-  )
-  select array_agg(kept.meeting_id) into flipped from kept;
+  return changed;
 end
 $$;
 comment on function zoom.weigh_runs is
-  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed, and '
-  'the meetings in which staff was recognised for the first time, or is not any more.';
+  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed.';
 
 create function zoom.weigh_lessons(lessons bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
@@ -1829,7 +1861,7 @@ comment on function zoom.lock_meetings is
   'others wait for one another and never in a ring. The app''s own rows are not locked.';
 
 create function zoom.keep_facts(
-  inout facts zoom.fact[], out new_runs bigint[], out changed_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+  inout facts zoom.fact[], out told_runs bigint[], out changed_runs bigint[], out new_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1874,10 +1906,11 @@ begin
       told_at = least(run.told_at, excluded.told_at)
     returning run.run_id, run.number, run.instance, run.started_at, run.host_id, run.host_email
   )
-  select array_agg(kept.run_id) filter (where before.run_id is null), array_agg(kept.run_id),
+  select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.run_id is null
+      or (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
     array_agg(kept.run_id) filter (where before.run_id is not null
       and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
-  into new_runs, changed_runs, new_begins
+  into changed_runs, new_runs, new_begins
   from kept join before on before.number = kept.number and before.instance = kept.instance;
 
   -- The facts of a run that was forgotten get no run: nothing is done with them.
@@ -1942,27 +1975,31 @@ begin
     returning mark.run_id, mark.segment
   )
   select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
-  changed_visits := changed_visits || new_marks;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
-  -- everybody in a run that began at another moment than was thought.
-  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting)
+  -- everybody in a run that began at another moment than was thought. Where nothing new is known but that they came or went,
+  -- who it is stays as it is: with the user, then.
+  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
-    select seg.run_id, seg.connection_key
+    select seg.run_id, seg.connection_key, null::uuid as known_as
     from unnest(changed_visits) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
     union all
-    select seg.run_id, seg.connection_key from zoom.segments seg where seg.run_id = any (new_begins)
+    select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
+    from unnest(new_marks) news
+    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    union all
+    select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
-  changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
-  new_runs := new_runs || new_begins;
+  changed_visits := changed_visits || new_marks;
+  told_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
 end
 $$;
 comment on function zoom.keep_facts is
-  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
-  'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
-  'run itself), and the connections touched; null for none.';
+  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs of which anything '
+  'new is known, those whose times or host are, those of them that are new or began at another moment than was thought, the segments that changed (an empty one for the '
+  'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
 language plpgsql stable set search_path = '' as $$
@@ -2141,15 +2178,15 @@ grant execute on function zoom.app_stay, zoom.verdict_of, zoom.judge, zoom.weigh
 
 -- A row that the school's database refuses is set aside by itself: all others are written, and the facts are kept.
 
-create function zoom.is_refusal(code text) returns boolean
+create function zoom.is_refusal(code text, named_schema text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
   -- Not what another try, or an operator, mends for all rows alike: lost connections, conflicts, lack of room or of rights,
-  -- limits, a stop, read only, a fault of the server.
-  return code <> '42501' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
+  -- limits, a stop, read only, a fault of the server. And not what our own tables refuse, which is a fault of ours.
+  return code <> '42501' and coalesce(named_schema, '') <> 'zoom' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
 end
 $$;
-comment on function zoom.is_refusal is 'Whether an SQLSTATE says that the school''s own check or trigger refuses a row.';
+comment on function zoom.is_refusal is 'Whether an error (its SQLSTATE, and the schema it names) says that the school''s own check or trigger refuses a row.';
 
 create function zoom.refused_key(named text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -2168,6 +2205,7 @@ declare
   code text;
   reason text;
   constraint_told text;
+  schema_told text;
   refused integer := 0;
 begin
   for i in 1 .. coalesce(cardinality(changes), 0) loop
@@ -2177,8 +2215,8 @@ begin
       execute format('select zoom.%I($1)', writer) using changes[i:i];
       delete from zoom.refused own where own.relation = named and own.row_key = key;
     exception when others then
-      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name;
-      if not zoom.is_refusal(code) then
+      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name, schema_told = schema_name;
+      if not zoom.is_refusal(code, schema_told) then
         raise;
       end if;
       refused := refused + 1;
@@ -2186,6 +2224,9 @@ begin
       values (named, key, (told ->> 'meeting_id')::uuid, coalesce(told ->> 'student_id', told ->> 'user_id')::uuid, (told ->> 'class_id')::uuid,
         (told ->> 'date')::date, coalesce(told ->> 'status', told #>> '{says,status}'), code, coalesce(nullif(constraint_told, ''), reason))
       on conflict (relation, row_key) do update set wanted = excluded.wanted, code = excluded.code, reason = excluded.reason, tried_at = now();
+      if named = 'attendance_records' then
+        perform zoom.withdraw_record(changes[i]);
+      end if;
     end;
   end loop;
   return refused;
@@ -2197,6 +2238,8 @@ comment on function zoom.write_singly is
 
 create function zoom.write(named text, writer text, changes anyarray) returns integer
 language plpgsql volatile set search_path = '' as $$
+declare
+  schema_told text;
 begin
   if coalesce(cardinality(changes), 0) = 0 then
     return 0;
@@ -2204,7 +2247,8 @@ begin
   begin
     execute format('select zoom.%I($1)', writer) using changes;
   exception when others then
-    if not zoom.is_refusal(sqlstate) then
+    get stacked diagnostics schema_told = schema_name;
+    if not zoom.is_refusal(sqlstate, schema_told) then
       raise;
     end if;
     return zoom.write_singly(named, writer, changes);
@@ -2423,8 +2467,8 @@ begin
       end as fate
     from want
   )
-  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id, decided.run_id,
-    case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
+  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id,
+    case when decided.user_id is null then decided.run_id end, case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
   into wanted
   from decided
   where decided.fate is not null
@@ -2624,20 +2668,45 @@ begin
   return array(
     select row(told.student_id, told.class_id, told.date)::zoom.record_key
     from (
-      -- Whoever was enrolled at some time, and whoever we said something of.
-      select pupil.student_id, lesson.class_id, lesson.date
+      -- Whoever was in it, whoever we said something of, and once it is over whoever was enrolled at some time.
+      select seg.user_id as student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
-      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      join zoom.lessons held on held.class_id = lesson.class_id and held.held_on = lesson.date
+      join zoom.instances run on run.lesson_id = held.lesson_id
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is not null
       union
       select memory.student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
       join zoom.verdicts memory on memory.class_id = lesson.class_id and memory.date = lesson.date
+      union
+      select pupil.student_id, lesson.class_id, lesson.date
+      from unnest(lessons) lesson
+      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      where exists (
+        select from zoom.lessons held
+        where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
     ) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id));
 end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
+
+create function zoom.may_be_settled(student uuid, class uuid, day date) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.lessons lesson
+    join zoom.instances run on run.lesson_id = lesson.lesson_id
+    where lesson.class_id = class and lesson.held_on = day
+      and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+        select from zoom.segments seg
+        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+        where seg.user_id = student and seg.run_id = run.run_id)));
+end
+$$;
+comment on function zoom.may_be_settled is 'Whether a lesson of that day may say something of a student already: it is over, a run of it is, or they left once. Never null.';
 
 create function zoom.due_records(
   sightings zoom.sighting[], visitors zoom.visitor[], lessons zoom.lesson_key[], out due zoom.record_key[], out later zoom.record_key[]
@@ -2667,8 +2736,11 @@ begin
     select record.*, count(*) filter (where not record.is_touched)
       over (partition by record.class_id, record.date order by record.student_id) as n
     from record
-    where not record.is_touched or exists (
-      select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+    where not record.is_touched
+      or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+        and (zoom.may_be_settled(record.student_id, record.class_id, record.date) or exists (
+          select from zoom.verdicts memory
+          where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -2694,11 +2766,14 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with judged as materialized (
-      select told.student_id, told.class_id, told.date, best.verdict
-      from unnest(due) told
-      left join (
-        select own.* from zoom.judge(due) own where own.place = 1
-      ) best on best.student_id = told.student_id and best.class_id = told.class_id and best.date = told.date
+      -- (Both in one list, and not joined: a join would look at all of one for each of the other.)
+      select told.student_id, told.class_id, told.date, max(told.verdict) as verdict
+      from (
+        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due) own where own.place = 1
+        union all
+        select due_one.student_id, due_one.class_id, due_one.date, null from unnest(due) due_one
+      ) told
+      group by told.student_id, told.class_id, told.date
     ), remembered as (
       select judged.*, record.id as record_id, record.status as current, memory.student_id is not null as is_remembered,
         memory.verdict as was, memory.theirs, memory.said, zoom.weighed(memory.theirs, memory.said, memory.verdict) as ours
@@ -2755,6 +2830,22 @@ end
 $$;
 comment on function zoom.write_records is 'Writes these changes of public.attendance_records, and remembers them.';
 
+create function zoom.withdraw_record(change zoom.record_change) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if change.record_id is null or change.said is not null then
+    return;
+  end if;
+  delete from public.attendance_records record where record.id = change.record_id;
+  insert into zoom.verdicts as memory (student_id, class_id, date, verdict)
+  values (change.student_id, change.class_id, change.date, null)
+  on conflict (student_id, class_id, date) do update set verdict = null;
+exception when others then
+  return; -- that is refused too
+end
+$$;
+comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -2778,21 +2869,21 @@ begin
   changes := zoom.records_wanted(due);
   perform zoom.write('attendance_records', 'write_records', changes);
   -- What was refused once, and is not wanted any more.
-  delete from zoom.refused own
-  using unnest(due) told
-  where own.relation = 'attendance_records' and own.row_key = zoom.refused_key('attendance_records', to_jsonb(told))
-    and not exists (
-      select from unnest(changes) want
-      where (want.student_id, want.class_id, want.date) = (told.student_id, told.class_id, told.date));
+  if exists (select from zoom.refused own where own.relation = 'attendance_records') then
+    delete from zoom.refused own
+    where own.relation = 'attendance_records'
+      and own.row_key in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(due) told)
+      and own.row_key not in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(changes) told);
+  end if;
 end
 $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;
 
 
@@ -2828,15 +2919,20 @@ declare
   moved bigint[];
 begin
   with worked_out as materialized (
-    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, place.meeting_id, zoom.class_of(place.meeting_id, run.as_of) as class_id
+    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, run.host_user as was_host, run.teacher as was_teacher,
+      place.meeting_id, class.id as class_id, (zoom.as_of('zoom_meetings', place.meeting_id::text, run.as_of) ->> 'host_id')::uuid as host_user,
+      (zoom.as_of('classes', class.id::text, run.as_of) ->> 'teacher_id')::uuid as teacher
     from unnest(runs) told (run_id)
     join zoom.instances run on run.run_id = told.run_id and run.as_of is not null and run.forgotten_at is null
     cross join lateral (select zoom.meeting_of(run.number, run.instance, run.host_email, run.started_at, run.as_of) as meeting_id) place
+    cross join lateral (select zoom.class_of(place.meeting_id, run.as_of) as id) class
   ), kept as (
-    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id
+    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id, host_user = worked_out.host_user,
+      teacher = worked_out.teacher
     from worked_out
     where run.run_id = worked_out.run_id
-      and (worked_out.was_meeting, worked_out.was_class) is distinct from (worked_out.meeting_id, worked_out.class_id)
+      and (worked_out.was_meeting, worked_out.was_class, worked_out.was_host, worked_out.was_teacher)
+        is distinct from (worked_out.meeting_id, worked_out.class_id, worked_out.host_user, worked_out.teacher)
       and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
     returning run.run_id
   )
@@ -2844,7 +2940,7 @@ begin
   return moved;
 end
 $$;
-comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, and for which class; returns those of which that changed. The meetings are locked.';
+comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, for which class, and whose both were; returns those of which that changed. The meetings are locked.';
 
 create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -2861,14 +2957,13 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   meetings uuid[];
   ended bigint[];
   weighed bigint[];
-  flipped uuid[];
   moved bigint[] := '{}';
   turned uuid[];
   lessons bigint[];
@@ -2892,14 +2987,16 @@ begin
     select running.run_id from zoom.instances running
     where running.meeting_id = any (meetings) and running.told_end is null and running.forgotten_at is null));
 
-  seen := zoom.recognise(touched);
-  select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
+  -- Of whom nothing new was told but that they came or went is known already.
+  seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
+    || array(select told from unnest(touched) told where told.user_id is not null);
+  weighed := zoom.weigh_runs(array(
+    select distinct told.run_id from unnest(touched) told where told.user_id is null union select unnest(whole_runs)));
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null
-      or run.meeting_id = any (flipped)))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -2910,11 +3007,16 @@ begin
   end if;
 
   lessons := array(
-    select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
+    select run.lesson_id from zoom.instances run
+    where run.run_id = any (changed_runs || weighed || ended || moved || whole_runs) and run.lesson_id is not null
     union
-    select unnest(assigned.changed_lessons)
+    select run.lesson_id
+    from unnest(touched) told
+    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null
+    where exists (
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and seg.is_staff)
     union
-    select lesson.lesson_id from zoom.lessons lesson where lesson.meeting_id = any (flipped));
+    select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
 
   turned := zoom.show_latest(meetings);
@@ -2973,7 +3075,8 @@ begin
 end
 $$;
 comment on function zoom.work_out is
-  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, connections to look '
+  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
+  'their times or who told of them are new, connections to look '
   'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
   'classes are locked.';
 
@@ -2999,17 +3102,17 @@ begin
   kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is null));
   app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
-  if cardinality(kept.changed_runs) > 0 or app.fresh is not null then
+  if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
-    perform zoom.lock_classes(meetings, kept.changed_runs);
-    perform zoom.work_out(kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.lock_classes(meetings, kept.told_runs);
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.changed_runs)
+        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.told_runs)
           or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
         when f.customer_key is null then 'applied'
         when not exists (
@@ -3215,7 +3318,7 @@ begin
     where run.run_id = any (chosen) and lesson.class_id is not null);
   perform zoom.place_runs(chosen);
   perform zoom.lock_classes(meetings, chosen);
-  perform zoom.work_out('{}', array(
+  perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
     '{}', chosen, left_lessons);
 end
