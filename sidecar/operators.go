@@ -13,6 +13,7 @@ import (
 	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/explain"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/watch"
 )
 
@@ -55,6 +56,14 @@ func (o forOperators) DeadLetter(ctx context.Context, id uint64) (admin.Letter, 
 	return admin.Letter(letter), noLetter(err)
 }
 
+func (o forOperators) UnknownMeetings(ctx context.Context) (all []admin.Unknown, err error) {
+	known, err := o.Inbox.UnknownMeetings(ctx)
+	for _, m := range known {
+		all = append(all, admin.Unknown(m))
+	}
+	return all, err
+}
+
 func (o forOperators) PutBack(ctx context.Context, id uint64) error {
 	return noLetter(o.Inbox.PutBack(ctx, id))
 }
@@ -81,6 +90,16 @@ func noLetter(err error) error {
 	return err
 }
 
+// heldBy gives the watch the meetings that are held up.
+func heldBy(all func() []relay.Held) func() []watch.Held {
+	return func() (held []watch.Held) {
+		for _, h := range all() {
+			held = append(held, watch.Held{Meeting: h.Meeting, Since: h.Since, Cause: h.Cause, Meaning: h.Meaning})
+		}
+		return held
+	}
+}
+
 // marksOf gives the board what the watch finds wrong.
 func marksOf(lookout *watch.Watch) func() []board.Mark {
 	return func() (marks []board.Mark) {
@@ -100,6 +119,12 @@ func (f forBoard) LessonTimeline(ctx context.Context, meeting, date string) (jso
 
 func (f forBoard) DoubtfulMeetings(ctx context.Context) (json.RawMessage, error) {
 	return f.Client.Ask(ctx, "doubtful_meetings", struct{}{})
+}
+
+func (f forBoard) RefusedRows(ctx context.Context, most int) (json.RawMessage, error) {
+	return f.Client.Ask(ctx, "refused_zoom_rows", struct {
+		Most int `json:"most"`
+	}{most})
 }
 
 // Explain has the answer in words.
