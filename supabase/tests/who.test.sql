@@ -20,14 +20,13 @@ update zoom.history set since = '2026-01-01' where since = now();
 
 -- A guest in a seat of their own, and whom they are taken for.
 create function pg_temp.seat(seat text, shows jsonb, run text default 'r') returns text language sql as $$
-  select pg_temp.told('who', run, '2026-03-02', array['S 08:00', 'J "' || coalesce(replace(shows ->> 'name', ' ', '_'), 'Guest') || ' ' || seat || ' 08:00']) where false
-  union all
   select public.apply_zoom_events(jsonb_build_array(jsonb_build_object('kind', 'joined', 'meeting', pg_temp.number('who'), 'instance', run, 'start', '2026-03-02T08:00:00Z',
     'at', '2026-03-02T08:00:00Z', 'segment', seat, 'connection', coalesce(shows ->> 'connection', seat)) || shows)) ->> 0
 $$;
 create function pg_temp.who(seat text, run text default 'r') returns text language sql as $$
-  select coalesce(split_part(btrim(person.email), '@', 1), 'nobody') || coalesce(', ' || seg.known_by, '')
-  from zoom.segments seg join zoom.instances own using (run_id) left join users person on person.id = seg.user_id
+  select coalesce(person, 'nobody') || coalesce(', ' || seg.known_by, '')
+  from zoom.segments seg join zoom.instances own using (run_id)
+  left join unnest(array['a', 'b', 'c', 'mother', 'Twin', 'twin', 'only', 'blank', 'late']) person on pg_temp.id(person) = seg.user_id
   where seg.segment = seat and own.instance = run and own.meeting_id = pg_temp.id('who')
 $$;
 
@@ -62,10 +61,10 @@ from (values
   ('10', 'b, registration', 'or as the participant''s'),
   ('11', 'b, registration', 'an empty text is none'),
   ('12', 'nobody', 'a registration of another meeting is nobody''s'),
-  ('13', 'nobody, tie', 'two have the address in other letters'),
+  ('13', 'nobody', 'two have the address in other letters'),
   ('14', 'Twin, email', 'the exact spelling goes first'),
-  ('15', 'nobody, tie', 'in a third spelling it is nobody''s'),
-  ('16', 'Only, email', 'the only user who has it in any case'),
+  ('15', 'nobody', 'in a third spelling it is nobody''s'),
+  ('16', 'only, email', 'the only user who has it in any case'),
   ('17', 'blank, email', 'blanks at the ends of what the school wrote are none'),
   ('18', 'nobody', 'an address of nobody'),
   ('19', 'nobody', 'and a name alone is nobody')
@@ -96,19 +95,17 @@ from (values
 ) as seat (seat, shows);
 select is(pg_temp.who(seat), taken_for, says)
 from (values
-  ('30', 'Only, name', 'the name of a student who opened the page, in another form of Unicode'),
-  ('31', 'Only, name', 'whatever its case and blanks'),
+  ('30', 'only, name', 'the name of a student who opened the page, in another form of Unicode'),
+  ('31', 'only, name', 'whatever its case and blanks'),
   ('32', 'nobody', 'a name that is only alike is another'),
   ('33', 'nobody', 'two of the class have it, one with two blanks'),
   ('34', 'nobody', 'who is not of the class is nobody by name'),
   ('35', 'nobody', 'who opened the page before the lesson''s window did not come for it'),
   ('36', 'nobody', 'who left it did not come'),
-  ('37', 'C, name', 'who came to the page in the lesson''s window did'),
+  ('37', 'c, name', 'who came to the page in the lesson''s window did'),
   ('38', 'nobody', 'a connection that showed a key is not known by a name'),
-  ('39', 'Only, name', 'an address of nobody is no hindrance')
-) as seat (seat, taken_for, says)
-where seat <> '37';
-select is(pg_temp.who('37'), 'c, name', 'who came to the page in the lesson''s window did');
+  ('39', 'only, name', 'an address of nobody is no hindrance')
+) as seat (seat, taken_for, says);
 -- A user who renames themselves goes by the name that staff wrote.
 select pg_temp.at('2026-03-01T12:00Z', format('update users set name = %L where id = %L', 'Hugo Lind', pg_temp.id('c')));
 select pg_temp.seat('40', '{"name": "Hugo Lind"}', 'r2');
@@ -129,7 +126,7 @@ select pg_temp.seat('52', '{"email": "late@school.test"}');
 select is(pg_temp.who('52'), 'nobody', 'an address of nobody yet');
 insert into users (id, email, name, role) values (pg_temp.id('late'), 'Late@school.test', 'Late Lind', 'student');
 select pg_temp.catch_up();
-select is(pg_temp.who('52'), 'Late, email', 'is whose it is as soon as the school writes it');
+select is(pg_temp.who('52'), 'late, email', 'is whose it is as soon as the school writes it');
 select pg_temp.seat('53', '{"registrant_id": "reg-late"}');
 insert into meeting_registrants (meeting_id, user_id, zoom_registrant_id) values (pg_temp.id('who'), pg_temp.id('c'), 'reg-late');
 select pg_temp.catch_up();
@@ -142,7 +139,7 @@ select pg_temp.seat('54', '{"name": "Late Lind"}');
 select pg_temp.came('late', '2026-03-02T08:10Z');
 insert into class_students (class_id, student_id) values (pg_temp.id('who'), pg_temp.id('late'));
 select pg_temp.catch_up();
-select is(pg_temp.who('54'), 'Late, name', 'and so is a name, once they are enrolled');
+select is(pg_temp.who('54'), 'late, name', 'and so is a name, once they are enrolled');
 
 -- What a connection shows in the end counts, in whatever order it came.
 select is((select count(*) from zoom.segments seg join zoom.instances own using (run_id) cross join lateral zoom.connections(array[row(seg.run_id, seg.connection_key, null)::zoom.sighting]) seat
