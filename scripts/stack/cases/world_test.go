@@ -1,0 +1,216 @@
+package cases_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"zoom-attendance/scripts/stack/stacktest"
+)
+
+// number is that of the usual meeting.
+const number = "8300006275"
+
+// person is somebody of the usual school.
+type person struct{ name, role string }
+
+func (p person) email(symbol string) string { return symbol + "@school.test" }
+
+var people = map[string]person{
+	"a": {"Ana Alves", "student"}, "b": {"Ben Brandt", "student"}, "c": {"Chi Chen", "student"},
+	"d": {"Dora Diaz", "student"}, "e": {"Eli Evans", "student"},
+	"teacher": {"Tia Thorn", "teacher"}, "teacher2": {"Uma Ude", "teacher"},
+	"parent": {"Pia Alves", "parent"}, "admin": {"Ida Olsen", "admin"},
+}
+
+// founded is when the usual school was written down.
+var founded = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+
+// world is a project in which one story after another is played.
+type world struct {
+	db     *pgx.Conn
+	tables []table // what is put back before each story
+}
+
+// table is one that stories write into, and the columns it is put back with.
+type table struct {
+	name, columns string
+	kept          bool // the migrations put rows there: they are in a copy
+}
+
+// newWorld starts a project and remembers what an empty one has.
+func newWorld(t testing.TB) *world {
+	project := stacktest.NewProject(t)
+	db, err := pgx.Connect(t.Context(), project.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close(context.WithoutCancel(t.Context())) })
+	w := &world{db: db}
+	if err := w.remember(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) remember(ctx context.Context) error {
+	rows, err := w.db.Query(ctx, `
+		select format('%I.%I', n.nspname, c.relname),
+			(select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+				where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), false
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname in ('public', 'zoom') and c.relkind in ('r', 'p') and not c.relispartition
+		order by 1`)
+	if err != nil {
+		return err
+	}
+	w.tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (one table, err error) {
+		return one, row.Scan(&one.name, &one.columns, &one.kept)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := w.db.Exec(ctx, "create schema untouched"); err != nil {
+		return err
+	}
+	for i := range w.tables {
+		one := &w.tables[i]
+		if err := w.db.QueryRow(ctx, "select exists (select from "+one.name+")").Scan(&one.kept); err != nil {
+			return err
+		}
+		if one.kept {
+			copied := fmt.Sprintf("create table untouched.%s as select %s from %s", one.copy(), one.columns, one.name)
+			if _, err := w.db.Exec(ctx, copied); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t table) copy() string {
+	return strings.ReplaceAll(strings.ReplaceAll(t.name, ".", "_"), `"`, "")
+}
+
+// reset makes the project an empty one again. Emptying tables would make
+// PostgreSQL plan everything anew, so their rows are deleted.
+func (w *world) reset(ctx context.Context) error {
+	var batch pgx.Batch
+	batch.Queue("begin")
+	batch.Queue("set local session_replication_role = replica") // neither triggers nor references
+	for _, one := range w.tables {
+		batch.Queue("delete from " + one.name)
+		if one.kept {
+			batch.Queue(fmt.Sprintf("insert into %s (%s) overriding system value select %s from untouched.%s",
+				one.name, one.columns, one.columns, one.copy()))
+		}
+	}
+	batch.Queue("commit")
+	return w.db.SendBatch(ctx, &batch).Close()
+}
+
+// dated moves what the database noted of the changes of this transaction to the
+// moment at which the story has them.
+func dated(ctx context.Context, tx pgx.Tx, at time.Time) error {
+	for _, sql := range []string{
+		"update zoom.history set since = $1 where since = now()",
+		"update zoom.history set until = $1 where until = now()",
+		"update zoom.visits set at = $1 where at between date_trunc('minute', now()) and now()",
+	} {
+		if _, err := tx.Exec(ctx, sql, at); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return nil
+}
+
+// found writes the usual school down.
+func (p *play) found(ctx context.Context) error {
+	at := p.real(founded)
+	return p.write(ctx, "", at, func(tx pgx.Tx) error {
+		var batch pgx.Batch
+		for _, symbol := range slices.Sorted(maps.Keys(people)) {
+			who := people[symbol]
+			batch.Queue("insert into users (id, email, name, role, created_at) values ($1, $2, $3, $4, $5)",
+				id(symbol), who.email(symbol), who.name, who.role, at)
+		}
+		for _, class := range [][3]string{{"class", "7b", "teacher"}, {"class2", "8a", "teacher2"}} {
+			batch.Queue("insert into classes (id, name, grade, section, subject, teacher_id, created_at) values ($1, $2, '7', '', 'Algebra', $3, $4)",
+				id(class[0]), class[1], id(class[2]), at)
+		}
+		for _, student := range []string{"a", "b", "c"} {
+			batch.Queue("insert into class_students (class_id, student_id, enrolled_at) values ($1, $2, $3)", id("class"), id(student), at)
+		}
+		if !p.story.bare {
+			batch.Queue(`insert into zoom_meetings (id, zoom_meeting_id, title, host_id, class_id, start_time, join_url, created_at, updated_at)
+				values ($1, $2, 'Algebra', $3, $4, $5, 'https://zoom.test/j/`+number+`', $6, $6)`,
+				id("meeting"), number, id("teacher"), id("class"), p.real(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)), at)
+		}
+		for _, sql := range p.story.setup {
+			batch.Queue(p.sql(sql))
+		}
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "select public.apply_zoom_events('[]', $1)", p.policy)
+		return err
+	})
+}
+
+// write makes a change in one transaction: in somebody's session, if as is not
+// empty, and at a moment, if that is not now.
+func (p *play) write(ctx context.Context, as string, at time.Time, change func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
+		if as != "" {
+			claims := fmt.Sprintf(`{"role": "authenticated", "sub": %q, "email": %q}`, id(as), people[as].email(as))
+			if _, err := tx.Exec(ctx, "select set_config('request.jwt.claims', $1, true), set_config('role', 'authenticated', true)", claims); err != nil {
+				return err
+			}
+		}
+		if err := change(tx); err != nil {
+			return err
+		}
+		if as != "" {
+			if _, err := tx.Exec(ctx, "select set_config('role', 'none', true), set_config('request.jwt.claims', '', true)"); err != nil {
+				return err
+			}
+		}
+		if at.IsZero() {
+			return nil
+		}
+		return dated(ctx, tx, at)
+	})
+}
+
+// id is the uuid of a symbol.
+func id(symbol string) string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(symbol)).String() }
+
+var (
+	symbolInSQL = regexp.MustCompile(`(^|[^:\w]):([a-z]\w*)`)
+	momentInSQL = regexp.MustCompile(`at\((\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?)\)`)
+)
+
+// sql puts ids in the place of symbols, and moments of the present in that of the
+// story's.
+func (p *play) sql(text string) string {
+	text = symbolInSQL.ReplaceAllStringFunc(text, func(found string) string {
+		parts := symbolInSQL.FindStringSubmatch(found)
+		p.symbols[id(parts[2])] = parts[2]
+		return parts[1] + "'" + id(parts[2]) + "'"
+	})
+	return momentInSQL.ReplaceAllStringFunc(text, func(found string) string {
+		at, err := moment(momentInSQL.FindStringSubmatch(found)[1:])
+		if err != nil {
+			return found // PostgreSQL refuses it
+		}
+		return "'" + p.real(at).Format(time.RFC3339) + "'"
+	})
+}
