@@ -38,13 +38,7 @@ func (w *world) tell(ctx context.Context, s story, in order) error {
 	if err := w.reset(ctx); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	p := &play{world: w, story: s, policy: maps.Clone(s.policy), began: time.Now(), symbols: map[string]string{}}
-	if !s.now.IsZero() {
-		p.shift = p.began.Sub(s.now).Truncate(time.Second)
-	}
-	for _, symbol := range append(slices.Collect(maps.Keys(people)), "class", "class2", "meeting") {
-		p.symbols[id(symbol)] = symbol
-	}
+	p := newPlay(w, s)
 	if err := p.found(ctx); err != nil {
 		return fmt.Errorf("the school: %w", err)
 	}
@@ -54,6 +48,17 @@ func (w *world) tell(ctx context.Context, s story, in order) error {
 		}
 	}
 	return nil
+}
+
+func newPlay(w *world, s story) *play {
+	p := &play{world: w, story: s, policy: maps.Clone(s.policy), began: time.Now(), symbols: map[string]string{}}
+	if !s.now.IsZero() {
+		p.shift = p.began.Sub(s.now).Truncate(time.Second)
+	}
+	for _, symbol := range append(slices.Collect(maps.Keys(people)), "class", "class2", "meeting") {
+		p.symbols[id(symbol)] = symbol
+	}
+	return p
 }
 
 // chapters splits the steps so that one which stays put is always by itself.
@@ -275,15 +280,15 @@ func (p *play) fact(e event) map[string]any {
 			put(fields[name], value)
 		}
 	}
+	if e.at.IsZero() {
+		body, _ := json.Marshal(fact) // the like of it: equal bodies have equal hashes
+		hash := sha256.Sum256(body)
+		fact["body_hash"] = hex.EncodeToString(hash[:])
+	}
 	accepted := p.real(e.told)
 	if e.toldNow {
 		accepted = p.began
 	}
 	fact["accepted"] = accepted.UTC().Format("2006-01-02T15:04:05.000000Z")
-	if e.at.IsZero() {
-		text, _ := json.Marshal(fact)
-		hash := sha256.Sum256(text)
-		fact["body_hash"] = hex.EncodeToString(hash[:])
-	}
 	return fact
 }

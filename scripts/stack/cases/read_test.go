@@ -86,6 +86,11 @@ func readStory(path string) (story, error) {
 	return s, nil
 }
 
+// usualPolicy is that of a sidecar without settings.
+func usualPolicy() map[string]any {
+	return map[string]any{"min_minutes": 15, "timezone": "UTC", "app_joins": "corroborate", "plan_margin_minutes": 60}
+}
+
 // entry is a line that begins at the margin, with the indented lines below it.
 type entry struct {
 	line  int
@@ -123,7 +128,7 @@ func parseStory(text string) (story, error) {
 	if err != nil {
 		return story{}, err
 	}
-	s := story{policy: map[string]any{"min_minutes": 15, "timezone": "UTC", "app_joins": "corroborate", "plan_margin_minutes": 60}}
+	s := story{policy: usualPolicy()}
 	starts := map[string]time.Time{}
 	for _, e := range all {
 		if err := s.add(e, starts); err != nil {
