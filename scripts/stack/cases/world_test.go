@@ -134,6 +134,8 @@ func dated(ctx context.Context, tx pgx.Tx, at time.Time) error {
 	for _, sql := range []string{
 		"update zoom.history set since = $1 where since = now()",
 		"update zoom.history set until = $1 where until = now()",
+		"update zoom.settings set since = $1 where since = now()",
+		"update zoom.keys set issued_at = $1 where issued_at = now()",
 		"update zoom.visits set at = $1 where at between date_trunc('minute', now()) and now()",
 	} {
 		if _, err := tx.Exec(ctx, sql, at); err != nil {
