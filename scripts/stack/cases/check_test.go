@@ -117,8 +117,8 @@ func records(of map[string]string) string {
 	return cmp.Or(strings.Join(all, "\n"), "none")
 }
 
-// row is one of zoom_participants.
-type row struct {
+// participant is a row of zoom_participants.
+type participant struct {
 	User     *string
 	Segment  *string
 	Name     *string
@@ -135,7 +135,7 @@ func (p *play) checkParticipants(ctx context.Context, wants []want) error {
 	if err != nil {
 		return err
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[participant])
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (p *play) checkParticipants(ctx context.Context, wants []want) error {
 			continue
 		}
 		_, who, _ := strings.Cut(w.about, " ")
-		at := slices.IndexFunc(all, func(r row) bool {
+		at := slices.IndexFunc(all, func(r participant) bool {
 			if name, err := strconv.Unquote(who); err == nil {
 				return r.User == nil && text(r.Name) == name
 			}
@@ -178,7 +178,7 @@ func text[T any](value *T) string {
 var ofTheDay = regexp.MustCompile(`^(joined|left) (.*)$`)
 
 // said puts what a row says into the words of an expectation.
-func (p *play) said(r row, like string) string {
+func (p *play) said(r participant, like string) string {
 	hour := func(at *time.Time) string {
 		if at == nil {
 			return "-"

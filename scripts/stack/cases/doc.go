@@ -72,9 +72,9 @@
 //
 // # How it is played
 //
-// In three orders: as told; what Zoom told after all that the school did, and
-// backwards; and before all that the school did, each event alone and twice. Only
-// expectations, changes of attendance_records, "database" and "rejudge" keep their
-// place. The database is given what the school did at the moment of the story:
-// see dated.
+// In three orders: as told; with what Zoom told after all that the school did, and
+// backwards; and as told, each event alone and then once more. Only expectations, changes of
+// attendance_records, "database" and "rejudge" keep their place. What the school did
+// is moved to the moment of the story: see dated. The database catches up before
+// each expectation.
 package cases

@@ -19,7 +19,7 @@ type order string
 const (
 	asTold    order = "as told"
 	backwards order = "told after all and backwards"
-	apart     order = "told before all, each event alone and twice"
+	apart     order = "each event alone, and once more"
 )
 
 // play is a story being played in a world.
@@ -35,11 +35,8 @@ type play struct {
 
 // tell plays a story from its beginning.
 func (w *world) tell(ctx context.Context, s story, in order) error {
-	if err := w.reset(ctx); err != nil {
-		return fmt.Errorf("reset: %w", err)
-	}
 	p := newPlay(w, s)
-	if err := p.found(ctx); err != nil {
+	if err := p.beginning(ctx); err != nil {
 		return fmt.Errorf("the school: %w", err)
 	}
 	for _, chapter := range chapters(s.steps) {
@@ -75,81 +72,66 @@ func chapters(steps []step) [][]step {
 	return all
 }
 
-// tell plays a chapter. What Zoom told comes where the order has it.
+// tell plays a chapter.
 func (p *play) tell(ctx context.Context, chapter []step, in order) error {
-	var events []event
-	var others []step
+	var last []event
 	for _, s := range chapter {
-		events = append(events, s.events...)
-		if s.kind != told {
-			others = append(others, s)
+		if s.kind == told && in == backwards {
+			last = append(last, s.events...)
+			continue
+		}
+		if err := p.do(ctx, s, in); err != nil {
+			return fmt.Errorf("line %d: %w", s.line, err)
 		}
 	}
-	switch in {
-	case asTold:
-		for _, s := range chapter {
-			if err := p.do(ctx, s); err != nil {
-				return err
-			}
-			if err := p.catchUp(ctx); err != nil {
-				return fmt.Errorf("line %d: %w", s.line, err)
-			}
-		}
-		return nil
-	case apart:
-		for _, one := range events {
-			for range 2 {
-				if err := p.apply(ctx, []event{one}); err != nil {
-					return err
-				}
-			}
-		}
-		events = nil
-	}
-	for _, s := range others {
-		if err := p.do(ctx, s); err != nil {
-			return err
-		}
-	}
-	slices.Reverse(events)
-	return p.apply(ctx, events)
+	slices.Reverse(last)
+	return p.apply(ctx, last)
 }
 
 // do makes one step.
-func (p *play) do(ctx context.Context, s step) error {
-	err := func() error {
-		switch s.kind {
-		case told:
-			return p.apply(ctx, s.events)
-		case changed:
-			return p.change(ctx, s)
-		case settings:
-			if err := json.Unmarshal([]byte(s.text), &p.policy); err != nil {
-				return err
-			}
-			return p.write(ctx, "", p.moment(s.at), func(tx pgx.Tx) error {
-				_, err := tx.Exec(ctx, "select public.apply_zoom_events('[]', $1)", p.policy)
-				return err
-			})
-		case database:
-			_, err := p.db.Exec(ctx, p.sql(s.text))
+func (p *play) do(ctx context.Context, s step, in order) error {
+	switch s.kind {
+	case told:
+		return p.hear(ctx, s.events, in)
+	case changed:
+		if err := p.change(ctx, s); err != nil {
 			return err
-		case rejudge:
-			return p.rejudge(ctx, s.text)
-		default:
-			if err := p.catchUp(ctx); err != nil {
+		}
+		return p.applyUnknown(ctx)
+	case settings:
+		if err := json.Unmarshal([]byte(s.text), &p.policy); err != nil {
+			return err
+		}
+		return p.write(ctx, "", p.moment(s.at), func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "select public.apply_zoom_events('[]', $1)", p.policy)
+			return err
+		})
+	case database:
+		_, err := p.db.Exec(ctx, p.sql(s.text))
+		return err
+	case rejudge:
+		return p.rejudge(ctx, s.text)
+	default:
+		if err := p.catchUp(ctx); err != nil {
+			return err
+		}
+		return p.check(ctx, s.wants)
+	}
+}
+
+// hear gives the events of one line to the database.
+func (p *play) hear(ctx context.Context, events []event, in order) error {
+	if in == apart {
+		for _, one := range events {
+			if err := p.apply(ctx, []event{one}); err != nil {
 				return err
 			}
-			return p.check(ctx, s.wants)
 		}
-	}()
-	if err != nil {
-		return fmt.Errorf("line %d: %w", s.line, err)
 	}
-	if s.kind == changed {
-		return p.applyUnknown(ctx)
+	if err := p.apply(ctx, events); err != nil || in == apart {
+		return err
 	}
-	return nil
+	return p.catchUp(ctx)
 }
 
 func (p *play) change(ctx context.Context, s step) error {

@@ -2,6 +2,7 @@ package cases_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -34,30 +35,36 @@ var people = map[string]person{
 // founded is when the usual school was written down.
 var founded = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 
-// world is a project in which one story after another is played.
+// world is a database in which one story after another is played.
 type world struct {
 	db     *pgx.Conn
-	tables []table // what is put back before each story
+	tables []table
+	empty  rows            // what the migrations leave
+	begun  map[string]rows // how schools begin: see beginning
 }
 
 // table is one that stories write into, and the columns it is put back with.
-type table struct {
-	name, columns string
-	kept          bool // the migrations put rows there: they are in a copy
-}
+type table struct{ name, columns string }
 
-// newWorld makes a database and remembers what an empty one has.
+// rows are those of all tables that have some.
+type rows map[string]json.RawMessage
+
+// newWorld makes a database.
 func newWorld(t testing.TB) *world {
-	db, err := pgx.Connect(t.Context(), stacktest.NewDatabase(t))
+	ctx := t.Context()
+	db, err := pgx.Connect(ctx, stacktest.NewDatabase(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close(context.WithoutCancel(t.Context())) })
-	w := &world{db: db}
-	if _, err := db.Exec(t.Context(), appPolicies); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { _ = db.Close(context.WithoutCancel(ctx)) })
+	w := &world{db: db, begun: map[string]rows{}}
+	if _, err = db.Exec(ctx, appPolicies); err == nil {
+		err = w.findTables(ctx)
 	}
-	if err := w.remember(t.Context()); err != nil {
+	if err == nil {
+		w.empty, err = w.remember(ctx)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -72,56 +79,55 @@ const appPolicies = `
 	create policy "anybody here" on class_students to authenticated using (true) with check (true);
 	create policy "anybody here" on parent_children to authenticated using (true) with check (true)`
 
-func (w *world) remember(ctx context.Context) error {
-	rows, err := w.db.Query(ctx, `
-		select format('%I.%I', n.nspname, c.relname),
-			(select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
-				where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''), false
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname in ('public', 'zoom') and c.relkind in ('r', 'p') and not c.relispartition
+func (w *world) findTables(ctx context.Context) error {
+	found, err := w.db.Query(ctx, `
+		select format('%I.%I', n.nspname, c.relname), string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+		from pg_class c
+		join pg_namespace n on n.oid = c.relnamespace
+		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+		where n.nspname in ('public', 'zoom') and c.relkind = 'r'
+		group by n.nspname, c.relname
 		order by 1`)
 	if err != nil {
 		return err
 	}
-	w.tables, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (one table, err error) {
-		return one, row.Scan(&one.name, &one.columns, &one.kept)
+	w.tables, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (one table, err error) {
+		return one, row.Scan(&one.name, &one.columns)
 	})
+	return err
+}
+
+// remember reads all that the tables have.
+func (w *world) remember(ctx context.Context) (rows, error) {
+	var asked []string
+	for _, one := range w.tables {
+		asked = append(asked, fmt.Sprintf("select '%s', jsonb_agg(to_jsonb(t)) from %s t having count(*) > 0", one.name, one.name))
+	}
+	found, err := w.db.Query(ctx, strings.Join(asked, " union all "))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := w.db.Exec(ctx, "create schema untouched"); err != nil {
-		return err
-	}
-	for i := range w.tables {
-		one := &w.tables[i]
-		if err := w.db.QueryRow(ctx, "select exists (select from "+one.name+")").Scan(&one.kept); err != nil {
-			return err
-		}
-		if one.kept {
-			copied := fmt.Sprintf("create table untouched.%s as select %s from %s", one.copy(), one.columns, one.name)
-			if _, err := w.db.Exec(ctx, copied); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	all := rows{}
+	var name string
+	var of json.RawMessage
+	_, err = pgx.ForEachRow(found, []any{&name, &of}, func() error {
+		all[name] = slices.Clone(of)
+		return nil
+	})
+	return all, err
 }
 
-func (t table) copy() string {
-	return strings.ReplaceAll(strings.ReplaceAll(t.name, ".", "_"), `"`, "")
-}
-
-// reset makes the project an empty one again. Emptying tables would make
+// putBack makes the tables have what they had once. To truncate them would make
 // PostgreSQL plan everything anew, so their rows are deleted.
-func (w *world) reset(ctx context.Context) error {
+func (w *world) putBack(ctx context.Context, all rows) error {
 	var batch pgx.Batch
 	batch.Queue("begin")
 	batch.Queue("set local session_replication_role = replica") // neither triggers nor references
 	for _, one := range w.tables {
 		batch.Queue("delete from " + one.name)
-		if one.kept {
-			batch.Queue(fmt.Sprintf("insert into %s (%s) overriding system value select %s from untouched.%s",
-				one.name, one.columns, one.columns, one.copy()))
+		if all[one.name] != nil {
+			batch.Queue(fmt.Sprintf("insert into %[1]s (%[2]s) overriding system value select %[2]s from jsonb_populate_recordset(null::%[1]s, $1)",
+				one.name, one.columns), all[one.name])
 		}
 	}
 	batch.Queue("commit")
@@ -145,7 +151,28 @@ func dated(ctx context.Context, tx pgx.Tx, at time.Time) error {
 	return nil
 }
 
-// found writes the usual school down.
+// beginning makes the database that of the story's school, before anything happens.
+// Schools that begin alike are written down once.
+func (p *play) beginning(ctx context.Context) error {
+	alike := fmt.Sprint(p.story.bare, p.policy, p.story.setup)
+	if begun := p.begun[alike]; begun != nil && p.shift == 0 {
+		p.named(p.story.setup)
+		return p.putBack(ctx, begun)
+	}
+	if err := p.putBack(ctx, p.empty); err != nil {
+		return err
+	}
+	if err := p.found(ctx); err != nil {
+		return err
+	}
+	var err error
+	if p.shift == 0 {
+		p.begun[alike], err = p.remember(ctx)
+	}
+	return err
+}
+
+// found writes the school down.
 func (p *play) found(ctx context.Context) error {
 	at := p.real(founded)
 	return p.write(ctx, "", at, func(tx pgx.Tx) error {
@@ -170,11 +197,8 @@ func (p *play) found(ctx context.Context) error {
 		for _, sql := range p.story.setup {
 			batch.Queue(p.sql(sql))
 		}
-		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "select public.apply_zoom_events('[]', $1)", p.policy)
-		return err
+		batch.Queue("select public.apply_zoom_events('[]', $1)", p.policy)
+		return tx.SendBatch(ctx, &batch).Close()
 	})
 }
 
@@ -211,12 +235,21 @@ var (
 	momentInSQL = regexp.MustCompile(`at\((\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?)\)`)
 )
 
+// named remembers the symbols that statements have for new rows.
+func (p *play) named(statements []string) {
+	for _, text := range statements {
+		for _, found := range symbolInSQL.FindAllStringSubmatch(text, -1) {
+			p.symbols[id(found[2])] = found[2]
+		}
+	}
+}
+
 // sql puts ids in the place of symbols, and moments of the present in that of the
 // story's.
 func (p *play) sql(text string) string {
+	p.named([]string{text})
 	text = symbolInSQL.ReplaceAllStringFunc(text, func(found string) string {
 		parts := symbolInSQL.FindStringSubmatch(found)
-		p.symbols[id(parts[2])] = parts[2]
 		return parts[1] + "'" + id(parts[2]) + "'"
 	})
 	return momentInSQL.ReplaceAllStringFunc(text, func(found string) string {
