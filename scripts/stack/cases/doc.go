@@ -51,8 +51,8 @@
 // "change DATE TIME: SQL" is a statement of the school at that moment, or "change
 // now"; "as teacher" makes it in the session of that user. It must change something.
 // A symbol after a colon is an id; any other name may be used for a new row.
-// "settings DATE TIME: JSON" changes the policy, "database: SQL" the schema. "rejudge:
-// JSON" is what `sidecar rejudge` asks for.
+// "settings DATE TIME: JSON" changes the policy, "database: SQL" the schema, which has
+// to be as before in the end. "rejudge: JSON" is what `sidecar rejudge` asks for.
 //
 // "now is DATE TIME" at the top lets the story happen around the present: for runs
 // that are not over. Then at(DATE TIME) is a moment in SQL, and a date is that of
