@@ -154,6 +154,27 @@ create index segments_strangers_idx on zoom.segments (zoom.folded(email)) where 
 --
 -- The trigger never makes a write of the app fail or wait.
 
+create view zoom.named_users with (security_invoker) as
+select own.id, case when noted.user_id is not null then noted.name else own.name end as name
+from public.users own
+left join zoom.staff_names noted on noted.user_id = own.id;
+
+comment on view zoom.named_users is 'Users by the name that staff last wrote, or had when the project was adopted.';
+comment on column zoom.named_users.id is 'The user.';
+comment on column zoom.named_users.name is 'The name; null for somebody who signed up themselves and whom staff did not name yet.';
+grant select on zoom.named_users to service_role;
+
+create function zoom.staff_name(person uuid) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (select named.name from zoom.named_users named where named.id = person);
+end
+$$;
+comment on function zoom.staff_name is
+  'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
+revoke execute on function zoom.staff_name from public;
+grant execute on function zoom.staff_name to service_role;
+
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -203,11 +224,18 @@ comment on function zoom.history_key is 'How zoom.history names a row: by its id
 create function zoom.note_version(named text, key text, says jsonb) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
+  latest zoom.history;
   standing zoom.history;
   moment timestamptz := now();
 begin
-  select own.* into standing from zoom.history own
-  where own.row_key = key and own.relation = named and own.until = 'infinity';
+  -- The last that is known (in this order: so the index is the right way to it, however small the table was when this was planned).
+  select own.* into latest from zoom.history own
+  where own.row_key = key and own.relation = named
+  order by own.row_key desc, own.relation desc, own.until desc
+  limit 1;
+  if latest.until = 'infinity' then
+    standing := latest;
+  end if;
   if says is not distinct from standing.was then
     return;
   end if;
@@ -219,7 +247,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, not exists (select from zoom.history own where own.row_key = key and own.relation = named));
+    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end
@@ -227,7 +255,11 @@ $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
 
 create function zoom.note_history() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer
+set search_path = ''
+-- A plan that was made while the table was empty is kept: it must be right when it is large.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
 declare
   before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   told jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
@@ -298,10 +330,10 @@ $$;
 comment on function zoom.as_of is 'What a row said at a moment, as zoom.deciding has it; null for one that never was.';
 
 create view zoom.held_addresses with (security_invoker) as
-select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) as address,
+select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) collate "C" as address,
   case when own.is_first and not exists (
       select from zoom.history other
-      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) = lower(btrim(own.was ->> 'email'))
+      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) collate "C" = lower(btrim(own.was ->> 'email'))
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -316,11 +348,11 @@ comment on column zoom.held_addresses.since is 'From when; -infinity for the fir
 comment on column zoom.held_addresses.until is 'Until when.';
 
 create view zoom.held_numbers with (security_invoker) as
-select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') as number,
+select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" as number,
   case when own.is_first and not exists (
       select from zoom.history other
       where other.relation = 'zoom_meetings'
-        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
+        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -334,7 +366,7 @@ comment on column zoom.held_numbers.since is 'From when; -infinity for the first
 comment on column zoom.held_numbers.until is 'Until when.';
 
 create view zoom.personal_rooms with (security_invoker) as
-select own.row_key::uuid as meeting_id, own.was ->> 'personal_number' as number, (own.was ->> 'host_id')::uuid as host_id,
+select own.row_key::uuid as meeting_id, (own.was ->> 'personal_number') collate "C" as number, (own.was ->> 'host_id')::uuid as host_id,
   (own.was ->> 'start_time')::timestamptz as starts_at,
   case when own.is_first then '-infinity' else own.since end as since, own.until
 from zoom.history own
@@ -1016,8 +1048,8 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     select distinct (own.was ->> 'user_id')::uuid from zoom.history own
-    where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = meeting::text
-      and own.was ->> 'zoom_registrant_id' = any (ids)
+    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = meeting
+      and (own.was ->> 'zoom_registrant_id') collate "C" = any (ids)
       and own.since <= registrants_of.at and registrants_of.at < own.until
       and own.was ->> 'user_id' is not null);
 end
@@ -1177,8 +1209,8 @@ begin
       join zoom.held_addresses held on held.address = zoom.folded(told.address)
       union all
       select unnest(array[own.since, own.until]) from zoom.history own
-      where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = seat.meeting_id::text
-        and own.was ->> 'zoom_registrant_id' = any (seat.registrations)
+      where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seat.meeting_id
+        and (own.was ->> 'zoom_registrant_id') collate "C" = any (seat.registrations)
       union all
       select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
       union all
@@ -1245,17 +1277,12 @@ comment on function zoom.connections is 'These connections, each with all that i
 
 create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
 language plpgsql stable set search_path = '' as $$
-declare
-  room jsonb;
 begin
-  if person is not null then
-    room := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
-  end if;
   return (run.host_id = any (accounts)
-      or exists (select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
-      or person::text = room ->> 'host_id'
-      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')
-      or person::text = zoom.as_of('classes', run.class_id::text, run.as_of) ->> 'teacher_id') is true
+      or run.host_email is not null and exists (
+        select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
+      or person in (run.host_user, run.teacher)
+      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
     and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
 end
 $$;
@@ -1412,6 +1439,10 @@ begin
     cross join lateral (
       select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
     ) stay
+    union all
+    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
       -- When they went: by a leave, or because the run ended with them in it.
@@ -1432,7 +1463,7 @@ begin
   ), total as (
     select clipped.n,
       -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
       -- Their own name, if they showed it; else the newest.
       (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
         filter (where clipped.name is not null))[1] as name,
@@ -1454,10 +1485,9 @@ begin
   select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
-    )::zoom.presence order by person.n)
+    )::zoom.presence order by total.n)
   into presences
-  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
-  left join total on total.n = person.n;
+  from total;
   return presences;
 end
 $$;
@@ -1921,19 +1951,24 @@ begin
     returning mark.run_id, mark.segment
   )
   select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
-  changed_visits := changed_visits || new_marks;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
-  -- everybody in a run that began at another moment than was thought.
-  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting)
+  -- everybody in a run that began at another moment than was thought. Where nothing new is known but that they came or went,
+  -- who it is stays as it is: with the user, then.
+  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
-    select seg.run_id, seg.connection_key
+    select seg.run_id, seg.connection_key, null::uuid as known_as
     from unnest(changed_visits) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
     union all
-    select seg.run_id, seg.connection_key from zoom.segments seg where seg.run_id = any (new_begins)
+    select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
+    from unnest(new_marks) news
+    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    union all
+    select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
+  changed_visits := changed_visits || new_marks;
   changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
   new_runs := new_runs || new_begins;
 end
@@ -1941,7 +1976,7 @@ $$;
 comment on function zoom.keep_facts is
   'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
   'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
-  'run itself), and the connections touched; null for none.';
+  'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
 language plpgsql stable set search_path = '' as $$
@@ -2491,7 +2526,7 @@ begin
           and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson))
   ), closed as (
     update public.zoom_participants shown set status = 'left', leave_time = left_open.ended_at,
-      duration = extract(epoch from left_open.ended_at - left_open.join_time)::integer
+      duration = floor(extract(epoch from left_open.ended_at - left_open.join_time))::integer
     from left_open
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
@@ -2603,14 +2638,23 @@ begin
   return array(
     select row(told.student_id, told.class_id, told.date)::zoom.record_key
     from (
-      -- Whoever was enrolled at some time, and whoever we said something of.
-      select pupil.student_id, lesson.class_id, lesson.date
+      -- Whoever was in it, whoever we said something of, and once it is over whoever was enrolled at some time.
+      select seg.user_id as student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
-      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      join zoom.lessons held on held.class_id = lesson.class_id and held.held_on = lesson.date
+      join zoom.instances run on run.lesson_id = held.lesson_id
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is not null
       union
       select memory.student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
       join zoom.verdicts memory on memory.class_id = lesson.class_id and memory.date = lesson.date
+      union
+      select pupil.student_id, lesson.class_id, lesson.date
+      from unnest(lessons) lesson
+      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      where exists (
+        select from zoom.lessons held
+        where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
     ) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id));
@@ -2673,11 +2717,14 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with judged as materialized (
-      select told.student_id, told.class_id, told.date, best.verdict
-      from unnest(due) told
-      left join (
-        select own.* from zoom.judge(due) own where own.place = 1
-      ) best on best.student_id = told.student_id and best.class_id = told.class_id and best.date = told.date
+      -- (Both in one list, and not joined: a join would look at all of one for each of the other.)
+      select told.student_id, told.class_id, told.date, max(told.verdict) as verdict
+      from (
+        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due) own where own.place = 1
+        union all
+        select due_one.student_id, due_one.class_id, due_one.date, null from unnest(due) due_one
+      ) told
+      group by told.student_id, told.class_id, told.date
     ), remembered as (
       select judged.*, record.id as record_id, record.status as current, memory.student_id is not null as is_remembered,
         memory.verdict as was, memory.theirs, memory.said, zoom.weighed(memory.theirs, memory.said, memory.verdict) as ours
@@ -2757,12 +2804,12 @@ begin
   changes := zoom.records_wanted(due);
   perform zoom.write('attendance_records', 'write_records', changes);
   -- What was refused once, and is not wanted any more.
-  delete from zoom.refused own
-  using unnest(due) told
-  where own.relation = 'attendance_records' and own.row_key = zoom.refused_key('attendance_records', to_jsonb(told))
-    and not exists (
-      select from unnest(changes) want
-      where (want.student_id, want.class_id, want.date) = (told.student_id, told.class_id, told.date));
+  if exists (select from zoom.refused own where own.relation = 'attendance_records') then
+    delete from zoom.refused own
+    where own.relation = 'attendance_records'
+      and own.row_key in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(due) told)
+      and own.row_key not in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(changes) told);
+  end if;
 end
 $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
@@ -2807,15 +2854,20 @@ declare
   moved bigint[];
 begin
   with worked_out as materialized (
-    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, place.meeting_id, zoom.class_of(place.meeting_id, run.as_of) as class_id
+    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, run.host_user as was_host, run.teacher as was_teacher,
+      place.meeting_id, class.id as class_id, (zoom.as_of('zoom_meetings', place.meeting_id::text, run.as_of) ->> 'host_id')::uuid as host_user,
+      (zoom.as_of('classes', class.id::text, run.as_of) ->> 'teacher_id')::uuid as teacher
     from unnest(runs) told (run_id)
     join zoom.instances run on run.run_id = told.run_id and run.as_of is not null and run.forgotten_at is null
     cross join lateral (select zoom.meeting_of(run.number, run.instance, run.host_email, run.started_at, run.as_of) as meeting_id) place
+    cross join lateral (select zoom.class_of(place.meeting_id, run.as_of) as id) class
   ), kept as (
-    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id
+    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id, host_user = worked_out.host_user,
+      teacher = worked_out.teacher
     from worked_out
     where run.run_id = worked_out.run_id
-      and (worked_out.was_meeting, worked_out.was_class) is distinct from (worked_out.meeting_id, worked_out.class_id)
+      and (worked_out.was_meeting, worked_out.was_class, worked_out.was_host, worked_out.was_teacher)
+        is distinct from (worked_out.meeting_id, worked_out.class_id, worked_out.host_user, worked_out.teacher)
       and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
     returning run.run_id
   )
@@ -2823,7 +2875,7 @@ begin
   return moved;
 end
 $$;
-comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, and for which class; returns those of which that changed. The meetings are locked.';
+comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, for which class, and whose both were; returns those of which that changed. The meetings are locked.';
 
 create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -2871,7 +2923,9 @@ begin
     select running.run_id from zoom.instances running
     where running.meeting_id = any (meetings) and running.told_end is null and running.forgotten_at is null));
 
-  seen := zoom.recognise(touched);
+  -- Of whom nothing new was told but that they came or went is known already.
+  seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
+    || array(select told from unnest(touched) told where told.user_id is not null);
   select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
 
   select own.* into assigned from zoom.assign_lessons(array(

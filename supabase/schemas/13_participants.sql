@@ -285,7 +285,7 @@ begin
           and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson))
   ), closed as (
     update public.zoom_participants shown set status = 'left', leave_time = left_open.ended_at,
-      duration = extract(epoch from left_open.ended_at - left_open.join_time)::integer
+      duration = floor(extract(epoch from left_open.ended_at - left_open.join_time))::integer
     from left_open
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
