@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
@@ -52,9 +51,7 @@ func attendee(symbol string) simulate.Attendee {
 // schoolWithoutTheMeeting writes the usual school into a project, and listens to
 // every change of the records and the meetings.
 func schoolWithoutTheMeeting(ctx context.Context, t *testing.T, project *stacktest.Project) *play {
-	db, err := pgx.Connect(ctx, project.DatabaseURL)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close(context.WithoutCancel(ctx)) })
+	db := connect(t, project.DatabaseURL)
 	p := newPlay(&world{db: db}, story{bare: true, policy: usualPolicy()})
 	require.NoError(t, p.found(ctx))
 	for _, sql := range []string{
