@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -90,7 +91,7 @@ func TestEveryRowThatChangesIsCounted(t *testing.T) {
 	counted := countRows(ctx, t, project)
 	for _, l := range entered {
 		for _, batch := range l.batches {
-			_, err := c.Apply(ctx, l.batch(batch), supabase.Policy(l.policy))
+			_, err := c.Apply(ctx, l.batch(batch), policyOf(l))
 			require.NoError(t, err)
 			require.Equal(t, counted(), countedBySidecar(t, reg))
 		}
@@ -101,11 +102,16 @@ func TestEveryRowThatChangesIsCounted(t *testing.T) {
 
 	before := countedBySidecar(t, reg)
 	for _, l := range entered {
-		_, err := c.Apply(ctx, l.facts, supabase.Policy(l.policy))
+		_, err := c.Apply(ctx, l.facts, policyOf(l))
 		require.NoError(t, err)
 	}
 	require.Equal(t, before, countedBySidecar(t, reg), "an event that is repeated changes nothing")
 	require.Equal(t, before, counted())
+}
+
+// policyOf is a made lesson's policy as the client sends it.
+func policyOf(l lesson) supabase.Policy {
+	return supabase.Policy{MinMinutes: l.policy.MinMinutes, Timezone: l.policy.Timezone, AppJoins: l.policy.AppJoins}
 }
 
 // A call that is undone has changed nothing, and a header of somebody between us and
@@ -116,7 +122,7 @@ func TestWhatIsNotWrittenIsNotCounted(t *testing.T) {
 	meetingOfMarks(ctx, t, project)
 	poisonous(ctx, t, project)
 	reg := prometheus.NewRegistry()
-	joined, err := zoom.Decode(marked(zoom.EventParticipantJoined, "81234567890", markName+" poison"))
+	joined, err := zoom.Decode(marked(zoom.EventParticipantJoined, "81234567890", markName+" poison"), time.Time{})
 	require.NoError(t, err)
 	_, err = client(t, project.URL, project.SecretKey, reg).Apply(ctx, []zoom.Fact{joined}, supabase.Policy{Timezone: "UTC"})
 	require.Error(t, err)

@@ -157,6 +157,22 @@ end
 $$;
 comment on function zoom.write_records is 'Writes these changes of public.attendance_records, and remembers them.';
 
+create function zoom.withdraw_record(change zoom.record_change) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if change.record_id is null or change.said is not null then
+    return;
+  end if;
+  delete from public.attendance_records record where record.id = change.record_id;
+  insert into zoom.verdicts as memory (student_id, class_id, date, verdict)
+  values (change.student_id, change.class_id, change.date, null)
+  on conflict (student_id, class_id, date) do update set verdict = null;
+exception when others then
+  return; -- that is refused too
+end
+$$;
+comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -191,8 +207,8 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;

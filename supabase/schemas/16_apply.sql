@@ -72,7 +72,6 @@ declare
   meetings uuid[];
   ended bigint[];
   weighed bigint[];
-  flipped uuid[];
   moved bigint[] := '{}';
   turned uuid[];
   lessons bigint[];
@@ -99,13 +98,12 @@ begin
   -- Of whom nothing new was told but that they came or went is known already.
   seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
     || array(select told from unnest(touched) told where told.user_id is not null);
-  select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
+  weighed := zoom.weigh_runs(runs);
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null
-      or run.meeting_id = any (flipped)))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -118,9 +116,7 @@ begin
   lessons := array(
     select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
     union
-    select unnest(assigned.changed_lessons)
-    union
-    select lesson.lesson_id from zoom.lessons lesson where lesson.meeting_id = any (flipped));
+    select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
 
   turned := zoom.show_latest(meetings);
