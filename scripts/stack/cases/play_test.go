@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // order is one in which a story may be played.
@@ -212,12 +213,22 @@ func (p *play) catchUp(ctx context.Context) error {
 
 // call asks the database as the sidecar does.
 func (p *play) call(ctx context.Context, sql string, answer any, args ...any) error {
-	if _, err := p.db.Exec(ctx, "set role service_role"); err != nil {
+	return p.as(ctx, p.db, "service_role", `{"role": "service_role"}`, func() error {
+		return p.db.QueryRow(ctx, sql, args...).Scan(answer)
+	})
+}
+
+// as does something in a role, with the claims that PostgREST would set.
+func (p *play) as(ctx context.Context, db interface {
+	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
+}, role, claims string, do func() error) error {
+	const become = "select set_config('role', $1, false), set_config('request.jwt.claims', $2, false)"
+	if _, err := db.Exec(ctx, become, role, claims); err != nil {
 		return err
 	}
-	err := p.db.QueryRow(ctx, sql, args...).Scan(answer)
-	if _, reset := p.db.Exec(ctx, "reset role"); err == nil {
-		err = reset
+	err := do()
+	if _, back := db.Exec(ctx, become, "none", ""); err == nil {
+		err = back
 	}
 	return err
 }

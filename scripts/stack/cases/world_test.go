@@ -216,19 +216,15 @@ func (p *play) found(ctx context.Context) error {
 // empty, and at a moment, if that is not now.
 func (p *play) write(ctx context.Context, as string, at time.Time, change func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
+		do := change
 		if as != "" {
 			claims := fmt.Sprintf(`{"role": "authenticated", "sub": %q, "email": %q}`, id(as), people[as].email(as))
-			if _, err := tx.Exec(ctx, "select set_config('request.jwt.claims', $1, true), set_config('role', 'authenticated', true)", claims); err != nil {
-				return err
+			do = func(tx pgx.Tx) error {
+				return p.as(ctx, tx, "authenticated", claims, func() error { return change(tx) })
 			}
 		}
-		if err := change(tx); err != nil {
+		if err := do(tx); err != nil {
 			return err
-		}
-		if as != "" {
-			if _, err := tx.Exec(ctx, "select set_config('role', 'none', true), set_config('request.jwt.claims', '', true)"); err != nil {
-				return err
-			}
 		}
 		if at.IsZero() {
 			return nil
