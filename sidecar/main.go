@@ -26,6 +26,7 @@ import (
 
 	"zoom-attendance/sidecar/admin"
 	"zoom-attendance/sidecar/explain"
+	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/simulate"
 )
 
@@ -33,7 +34,7 @@ import (
 const (
 	exitFailed   = 1   // it could not start, or had to stop
 	exitSettings = 2   // the settings are not right
-	exitUnknown  = 3   // inbox check could not look, so it cannot tell; explain has nothing to explain
+	exitUnknown  = 3   // inbox check could not look, so it cannot tell; explain has nothing to explain, rejudge nothing to judge
 	exitSignal   = 128 // and the signal's number: ended at once by a second signal
 )
 
@@ -50,7 +51,7 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[settingsError](err); ok {
 		return exitSettings
 	}
-	if errors.Is(err, errCannotTell) || errors.Is(err, explain.ErrNothing) {
+	if errors.Is(err, errCannotTell) || errors.Is(err, explain.ErrNothing) || errors.Is(err, rejudge.ErrNothing) {
 		return exitUnknown
 	}
 	return exitFailed
@@ -82,6 +83,7 @@ func command() *cobra.Command {
 		inboxCommand(),
 		doctorCommand(),
 		explainCommand(),
+		rejudgeCommand(),
 		simulate.Command(),
 		completionCommand(),
 	)

@@ -56,6 +56,14 @@ func (o forOperators) DeadLetter(ctx context.Context, id uint64) (admin.Letter, 
 	return admin.Letter(letter), noLetter(err)
 }
 
+func (o forOperators) UnknownMeetings(ctx context.Context) (all []admin.Unknown, err error) {
+	known, err := o.Inbox.UnknownMeetings(ctx)
+	for _, m := range known {
+		all = append(all, admin.Unknown(m))
+	}
+	return all, err
+}
+
 func (o forOperators) PutBack(ctx context.Context, id uint64) error {
 	return noLetter(o.Inbox.PutBack(ctx, id))
 }
@@ -111,6 +119,12 @@ func (f forBoard) LessonTimeline(ctx context.Context, meeting, date string) (jso
 
 func (f forBoard) DoubtfulMeetings(ctx context.Context) (json.RawMessage, error) {
 	return f.Client.Ask(ctx, "doubtful_meetings", struct{}{})
+}
+
+func (f forBoard) RefusedRows(ctx context.Context, most int) (json.RawMessage, error) {
+	return f.Client.Ask(ctx, "refused_zoom_rows", struct {
+		Most int `json:"most"`
+	}{most})
 }
 
 // Explain has the answer in words.

@@ -99,12 +99,13 @@ func serve(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	asked := forBoard{forExplaining{project, c.policy()}}
 	pages := board.New(board.Options{
-		Metrics: metrics, School: forBoard{forExplaining{project, c.policy()}}, Marks: marksOf(lookout),
+		Metrics: metrics, School: asked, Marks: marksOf(lookout),
 		Timezone: c.AttendanceTimezone, Version: version(), Log: log,
 	})
 	operators := admin.New(admin.Options{
-		Token: c.AdminToken, Inbox: forOperators{kept}, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
+		Token: c.AdminToken, Inbox: forOperators{kept}, School: asked, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
 	})
 	private, err := listen(c.AdminAddr, operators, hook.ServerOptions{Log: log})
 	if err != nil {

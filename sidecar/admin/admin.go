@@ -46,6 +46,27 @@ type Kept struct {
 	From    time.Time // what was accepted before is gone; zero when nothing is
 }
 
+// Unknown is a meeting that nobody knew when events of it came. They are kept.
+type Unknown struct {
+	Meeting string    `json:"meeting"` // Zoom's number
+	Count   int       `json:"count"`   // events that came of it
+	First   time.Time `json:"first"`   // when the first that is remembered was accepted
+	Last    time.Time `json:"last"`    // and the last
+}
+
+// School is the database: rows that its own checks or triggers refused are set aside
+// there, each by itself. RefusedRows answers refused_zoom_rows' object; its errors may
+// be a [Refusal].
+type School interface {
+	RefusedRows(ctx context.Context, most int) (json.RawMessage, error)
+}
+
+// Refusal is what a School's error may say about itself.
+type Refusal interface {
+	error
+	Meaning() string // the cause in plain words and what to do, never personal
+}
+
 // Inbox holds the events. PutBack, Drop and DeadLetter fail with ErrNoLetter;
 // done and settled are called for each event, by many at once.
 type Inbox interface {
@@ -55,14 +76,16 @@ type Inbox interface {
 	PutBack(ctx context.Context, id uint64) error
 	PutAllBack(ctx context.Context, done func(id uint64)) error
 	Drop(ctx context.Context, id uint64) error
+	UnknownMeetings(ctx context.Context) ([]Unknown, error)
 	CountSince(ctx context.Context, since time.Time, want func(body []byte) bool) (Kept, error)
 	Replay(ctx context.Context, since time.Time, want func(body []byte) bool, settled func()) (Kept, error)
 }
 
-// Options are what the room needs. Each field but Token and Pages must be set.
+// Options are what the room needs. Each field but Token, School and Pages must be set.
 type Options struct {
 	Token   zoom.Secret  // what requests must carry; empty: only metrics are served
 	Inbox   Inbox        //
+	School  School       // nil: nobody tells what it refused
 	Metrics http.Handler // of /metrics
 	Pages   Pages        // at / and beneath /board/; nil: none
 	Log     *slog.Logger
@@ -95,6 +118,7 @@ func New(o Options) *Room {
 	r.route("POST /dead/{id}/replay", r.putBack)
 	r.route("POST /dead/replay", r.putAllBack)
 	r.route("DELETE /dead/{id}", r.drop)
+	r.route("GET /unknown", r.unknown)
 	r.route("GET /replay", r.count)
 	r.route("POST /replay", r.replay)
 	if o.Pages != nil {

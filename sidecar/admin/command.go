@@ -51,7 +51,7 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 		defer c.close()
 		return completeLetters(cmd, c, args), cobra.ShellCompDirectiveNoFileComp
 	}
-	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails", Args: cobra.NoArgs, RunE: ask(listDead),
+	list := &cobra.Command{Use: "list", Short: "Show what there is, the oldest first, without names or e-mails; and the rows that the school's database refused", Args: cobra.NoArgs, RunE: ask(listDead),
 		Example: `  sidecar dead list --most 20
   sidecar dead list --json | jq -r '.letters[].reason'`}
 	list.Flags().Int("most", listDefault, "show so many, up to "+strconv.Itoa(listMost))
@@ -87,8 +87,8 @@ keeps events (INBOX_RETENTION). It may serve meanwhile, and fresh events go firs
 The database makes repetition harmless, so when in doubt begin earlier, and when it
 was broken off run it again.
 
-TIME must lie before the backup by as long as events may have waited then: an hour
-covers those whose meeting was not known yet, an outage of the database adds its length.` + environment,
+TIME must lie before the backup by as long as events may have waited then: some
+minutes on an ordinary day; an outage of the database adds its length.` + environment,
 		Example: `  sidecar replay --since 2026-03-02T08:00:00Z --dry-run    how many would it be?
   sidecar replay --since 36h --dry-run --json | jq .events
   sidecar replay --since 36h                               since 36 hours ago
@@ -109,7 +109,7 @@ covers those whose meeting was not known yet, an outage of the database adds its
 		return replaySince(cmd, c, o)
 	}
 	f := replay.Flags()
-	f.StringVar(&o.since, "since", "", "a time such as 2026-03-02T08:00:00Z, or how long ago: 36h")
+	f.StringVar(&o.since, "since", "", "a date or a time, such as 2026-03-02T08:00:00Z, or how long ago: 36h, 7d")
 	f.StringVar(&o.meeting, "meeting", "", "Zoom's number of a meeting; of all, if left out")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only count")
 	f.BoolVar(&o.asJSON, "json", false, "print the count as the sidecar answers it, with --dry-run")

@@ -30,7 +30,7 @@ func listDead(cmd *cobra.Command, c *client, _ []string) error {
 		return fmt.Errorf("--most must be from 1 to %d", listMost)
 	}
 	var page listView
-	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "most": {strconv.Itoa(most)}}
+	query := url.Values{"after": {strconv.FormatUint(after, 10)}, "most": {strconv.Itoa(most)}, "refused": {strconv.Itoa(most)}}
 	if err := c.ask(cmd.Context(), http.MethodGet, "/dead", query, &page); err != nil {
 		return err
 	}
@@ -38,6 +38,7 @@ func listDead(cmd *cobra.Command, c *client, _ []string) error {
 		return terminal.PrintJSON(cmd.OutOrStdout(), page)
 	}
 	printLetters(cmd.OutOrStdout(), page)
+	printRefused(cmd.OutOrStdout(), page)
 	return nil
 }
 
@@ -59,6 +60,25 @@ func printLetters(out io.Writer, page listView) {
 	if page.More {
 		fmt.Fprintf(out, "for more: --after %d\n", page.Letters[len(page.Letters)-1].ID)
 	}
+}
+
+// printRefused shows what the school's database refused, if it did.
+func printRefused(out io.Writer, page listView) {
+	if page.RefusedUntold != "" {
+		fmt.Fprintf(out, "\nwhether the school's database refused rows cannot be told: %s\n", terminal.Harmless(page.RefusedUntold))
+	}
+	if page.Refused == nil {
+		return
+	}
+	fmt.Fprintln(out, "\nRows that the school's database refused, by a check or a trigger of its own (no dead letters: they are tried again every hour, and when something of them changes):")
+	table := tablewriter.NewWriter(out)
+	table.Header("table", "student", "class", "meeting", "date", "should say", "code", "reason", "since", "tried")
+	for _, row := range page.Refused.Rows {
+		_ = table.Append(terminal.Harmless(row.Table), terminal.Harmless(row.Student), terminal.Harmless(row.Class), terminal.Harmless(row.Meeting), terminal.Harmless(row.Date),
+			terminal.Harmless(row.Wanted), terminal.Harmless(row.Code), terminal.Harmless(row.Reason), moment(row.Since), moment(row.TriedAt))
+	}
+	_ = table.Render()
+	fmt.Fprintf(out, "%d of %d refused rows\n", len(page.Refused.Rows), page.Refused.Of)
 }
 
 // eventOf is what to call the event of a dead letter.

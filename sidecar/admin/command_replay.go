@@ -64,15 +64,13 @@ func replaySince(cmd *cobra.Command, c *client, o replayOptions) error {
 	return err
 }
 
-// sinceOf reads a time, or how long ago.
+// sinceOf reads a date, a time, or how long ago.
 func sinceOf(text string, now time.Time) (time.Time, error) {
-	if at, err := time.Parse(time.RFC3339, text); err == nil && at.Before(now) {
-		return at.UTC(), nil
+	since, err := terminal.Past(text, now)
+	if err != nil {
+		return since, fmt.Errorf("--since %w", err)
 	}
-	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
-		return now.Add(-ago).UTC().Truncate(time.Second), nil
-	}
-	return time.Time{}, fmt.Errorf("--since must be a time in the past such as 2026-03-02T08:00:00Z, or how long ago, such as 36h; not %q", text)
+	return since, nil
 }
 
 func printKept(out io.Writer, kept keptView, since time.Time) {

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 const (
 	listMost    = 1000
 	listDefault = 100
+
+	refusedWait = 3 * time.Second // for the database to say what it refused
 )
 
 // letterView is a dead letter as it is told. Body and Raw are for one that was
@@ -39,6 +42,28 @@ type listView struct {
 	Total   int          `json:"total"`
 	Letters []letterView `json:"letters"`
 	More    bool         `json:"more"` // there are some behind the last
+
+	Refused       *refusedView `json:"refused,omitempty"`        // nil: it was not asked for, there is none, or it cannot be told
+	RefusedUntold string       `json:"refused_untold,omitempty"` // why it cannot be told
+}
+
+// refusedView is what the school's database refused: see refused_zoom_rows.
+type refusedView struct {
+	Of   int          `json:"of"`
+	Rows []refusedRow `json:"rows"`
+}
+
+type refusedRow struct {
+	Table   string    `json:"table"`
+	Student string    `json:"student"`
+	Class   string    `json:"class"`
+	Meeting string    `json:"meeting"`
+	Date    string    `json:"date"`
+	Wanted  string    `json:"wanted"` // what it should have said
+	Reason  string    `json:"reason"` // the constraint, or the words of the trigger
+	Code    string    `json:"code"`
+	Since   time.Time `json:"since"`
+	TriedAt time.Time `json:"tried_at"`
 }
 
 func viewOf(l Letter) letterView {
@@ -66,7 +91,14 @@ func (r *Room) list(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
+	refused, err := number(req, "refused", 0)
+	if err != nil {
+		return err
+	}
 	page, err := r.page(ctx, after, int(min(most, listMost)))
+	if err == nil && refused > 0 {
+		page.Refused, page.RefusedUntold = r.refusedRows(ctx, int(min(refused, listMost)))
+	}
 	r.record(ctx, "list dead letters", err, slog.Int(zoom.LogEvents, len(page.Letters)))
 	if err != nil {
 		return err
@@ -89,6 +121,42 @@ func (r *Room) page(ctx context.Context, after uint64, most int) (page listView,
 		page.Letters = append(page.Letters, viewOf(letter))
 	}
 	return page, nil
+}
+
+// refusedRows asks the school for what it refused, or says why it cannot be told.
+func (r *Room) refusedRows(ctx context.Context, most int) (*refusedView, string) {
+	if r.School == nil {
+		return nil, ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, refusedWait)
+	defer cancel()
+	body, err := r.School.RefusedRows(ctx, most)
+	var view refusedView
+	if err == nil {
+		err = json.Unmarshal(body, &view)
+	}
+	if refusal, ok := errors.AsType[Refusal](err); ok {
+		return nil, refusal.Meaning()
+	}
+	switch {
+	case err != nil:
+		return nil, "the database did not answer as it should"
+	case view.Of == 0:
+		return nil, ""
+	}
+	return &view, ""
+}
+
+// unknown tells of which unknown meetings there are events.
+func (r *Room) unknown(w http.ResponseWriter, req *http.Request) error {
+	ctx, cancel := context.WithTimeout(req.Context(), answerWait)
+	defer cancel()
+	all, err := r.Inbox.UnknownMeetings(ctx)
+	r.record(ctx, "list unknown meetings", err)
+	if err != nil {
+		return err
+	}
+	return write(w, http.StatusOK, map[string][]Unknown{"meetings": append([]Unknown{}, all...)})
 }
 
 func (r *Room) show(w http.ResponseWriter, req *http.Request) error {

@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -158,4 +160,83 @@ func TestATerminalObeysNoName(t *testing.T) {
 	out, err := w.sidecar("dead", "show", "1")
 	require.NoError(t, err)
 	require.Contains(t, out, `\u009b2J\u202eevil`)
+}
+
+// database says what it refused, or why it does not.
+type database struct {
+	answer string
+	err    error
+}
+
+func (d database) RefusedRows(_ context.Context, most int) (json.RawMessage, error) {
+	if most != listDefault {
+		return nil, fmt.Errorf("asked for %d", most)
+	}
+	return json.RawMessage(d.answer), d.err
+}
+
+type paused struct{}
+
+func (paused) Error() string   { return "540 at 198.51.100.7" }
+func (paused) Meaning() string { return "the project is paused; resume it in the dashboard" }
+
+func TestRowsThatTheSchoolsDatabaseRefusedAreListedApart(t *testing.T) {
+	const rows = `{"of": 7, "rows": [{"table": "attendance_records", "student": "Pia\u001b[2J Pupil", "class": "7b", "meeting": null, "date": "2026-03-02",
+		"wanted": "present", "reason": "only_on_weekdays", "code": "23514", "since": "2026-03-02T08:45:00+00:00", "tried_at": "2026-03-02T09:45:00+00:00"}]}`
+	for sentence, c := range map[string]struct {
+		school   School
+		says     []string
+		saysNone []string
+	}{
+		"some": {database{answer: rows}, []string{"0 of 0 dead letters", "Rows that the school's database refused", "attendance_records", "Pupil", "7b", "2026-03-02",
+			"present", "23514", "only_on_weekdays", "1 of 7 refused rows"}, []string{"\x1b"}},
+		"none":                            {database{answer: `{"of": 0, "rows": []}`}, []string{"0 of 0 dead letters"}, []string{"refused"}},
+		"nobody tells":                    {nil, []string{"0 of 0 dead letters"}, []string{"refused"}},
+		"the database does not answer":    {database{err: paused{}}, []string{"0 of 0 dead letters", "cannot be told: the project is paused; resume it"}, []string{"198.51"}},
+		"it answers with something else":  {database{answer: `[]`}, []string{"cannot be told: the database did not answer as it should"}, nil},
+		"it fails with what says nothing": {database{err: errors.New("odd, at 198.51.100.7")}, []string{"cannot be told: the database did not answer as it should"}, []string{"198.51"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t, func(o *Options) { o.School = c.school })
+			out, err := w.sidecar("dead", "list")
+			require.NoError(t, err)
+			for _, words := range c.says {
+				require.Contains(t, out, words)
+			}
+			for _, words := range c.saysNone {
+				require.NotContains(t, out, words)
+			}
+			require.NotContains(t, w.log.String(), "Pia", "a log names nobody")
+		})
+	}
+	w := newWorld(t, func(o *Options) { o.School = database{answer: rows} })
+	out, err := w.sidecar("dead", "list", "--json")
+	require.NoError(t, err)
+	var page listView
+	require.NoError(t, json.Unmarshal([]byte(out), &page))
+	require.Equal(t, 7, page.Refused.Of)
+	require.Equal(t, "only_on_weekdays", page.Refused.Rows[0].Reason)
+}
+
+func TestUnknownMeetingsAreToldByNumber(t *testing.T) {
+	w := newWorld(t, nil)
+	status, body := w.ask("GET", "/unknown", "Bearer "+testToken)
+	require.Equal(t, 200, status)
+	require.JSONEq(t, `{"meetings": []}`, body)
+
+	w.set(nil, nil)
+	w.mu.Lock()
+	w.unknown = "81234567890"
+	w.mu.Unlock()
+	w.accept(joined("81234567890", 1), joined("81234567890", 2))
+	status, body = w.ask("GET", "/unknown", "Bearer "+testToken)
+	require.Equal(t, 200, status)
+	var answer struct{ Meetings []Unknown }
+	require.NoError(t, json.Unmarshal([]byte(body), &answer))
+	require.Len(t, answer.Meetings, 1)
+	require.Equal(t, "81234567890", answer.Meetings[0].Meeting)
+	require.Equal(t, 2, answer.Meetings[0].Count)
+	require.True(t, answer.Meetings[0].Last.After(answer.Meetings[0].First))
+	status, _ = w.ask("GET", "/unknown", "")
+	require.Equal(t, 401, status)
 }

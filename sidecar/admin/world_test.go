@@ -37,6 +37,7 @@ type world struct {
 
 	mu      sync.Mutex
 	refuses func(body string) bool
+	unknown string        // the meeting that events are of that are of an unknown one; empty: none are
 	gate    chan struct{} // nil, or what the database waits for
 	held    chan struct{} // gets one for each event that waits there
 	applied chan string
@@ -97,7 +98,7 @@ func (w *world) runDatabase() {
 
 func (w *world) apply(ctx context.Context, d *inbox.Delivery) {
 	w.mu.Lock()
-	refuses, gate := w.refuses, w.gate
+	refuses, gate, unknown := w.refuses, w.gate, w.unknown
 	w.mu.Unlock()
 	if gate != nil {
 		w.held <- struct{}{}
@@ -112,7 +113,11 @@ func (w *world) apply(ctx context.Context, d *inbox.Delivery) {
 		w.applied <- "buried"
 		return
 	}
-	_ = d.Done(ctx)
+	if unknown != "" {
+		_ = d.Unknown(ctx, unknown)
+	} else {
+		_ = d.Done(ctx)
+	}
 	w.applied <- string(d.Body())
 }
 
@@ -247,6 +252,14 @@ func (k keeper) DeadLetters(ctx context.Context, after uint64) iter.Seq2[Letter,
 			}
 		}
 	}
+}
+
+func (k keeper) UnknownMeetings(ctx context.Context) (all []Unknown, err error) {
+	known, err := k.Inbox.UnknownMeetings(ctx)
+	for _, m := range known {
+		all = append(all, Unknown(m))
+	}
+	return all, err
 }
 
 func (k keeper) DeadLetter(ctx context.Context, id uint64) (Letter, error) {

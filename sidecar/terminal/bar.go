@@ -23,11 +23,14 @@ type Bar struct {
 }
 
 // NewBar shows how many of a total of events are done.
-func NewBar(out io.Writer, total int) *Bar {
+func NewBar(out io.Writer, total int) *Bar { return NewBarOf("events", out, total) }
+
+// NewBarOf shows how many of a total of something are done.
+func NewBarOf(what string, out io.Writer, total int) *Bar {
 	b := &Bar{out: out, total: total, next: max(total/10, 1)}
 	if Is(out) {
 		b.drawn = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetWidth(30), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+			progressbar.OptionShowIts(), progressbar.OptionSetItsString(what), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 	}
 	return b
 }

@@ -247,7 +247,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
+    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false));
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end
@@ -717,11 +717,11 @@ language plpgsql stable set search_path = '' as $$
 declare
   heard timestamptz;
   told timestamptz;
+  is_past boolean;
 begin
   if run.told_end is not null or run.forgotten_at is not null then
     return coalesce(run.told_end, run.ended_at);
   end if;
-  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
   if run.instance like 'day %' then
     -- Events without a uuid: the end may have stated a start, and hang on a run of its own.
     select max(own.told_end) into told from zoom.instances own
@@ -731,13 +731,14 @@ begin
       return told;
     end if;
   end if;
-  if exists (
-        select from zoom.instances later
-        where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance))
-      or now() > greatest(run.started_at + zoom.longest(), heard + interval '1 hour') then
-    return heard;
+  is_past := exists (
+    select from zoom.instances later
+    where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance));
+  if not is_past and now() <= run.started_at + zoom.longest() then
+    return null;
   end if;
-  return null;
+  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
+  return case when is_past or now() > heard + interval '1 hour' then heard end;
 end
 $$;
 comment on function zoom.run_end is
@@ -1860,7 +1861,7 @@ comment on function zoom.lock_meetings is
   'others wait for one another and never in a ring. The app''s own rows are not locked.';
 
 create function zoom.keep_facts(
-  inout facts zoom.fact[], out new_runs bigint[], out changed_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+  inout facts zoom.fact[], out told_runs bigint[], out changed_runs bigint[], out new_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1905,10 +1906,11 @@ begin
       told_at = least(run.told_at, excluded.told_at)
     returning run.run_id, run.number, run.instance, run.started_at, run.host_id, run.host_email
   )
-  select array_agg(kept.run_id) filter (where before.run_id is null), array_agg(kept.run_id),
+  select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.run_id is null
+      or (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
     array_agg(kept.run_id) filter (where before.run_id is not null
       and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
-  into new_runs, changed_runs, new_begins
+  into changed_runs, new_runs, new_begins
   from kept join before on before.number = kept.number and before.instance = kept.instance;
 
   -- The facts of a run that was forgotten get no run: nothing is done with them.
@@ -1991,13 +1993,12 @@ begin
     select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
   changed_visits := changed_visits || new_marks;
-  changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
-  new_runs := new_runs || new_begins;
+  told_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
 end
 $$;
 comment on function zoom.keep_facts is
-  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
-  'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
+  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs of which anything '
+  'new is known, those whose times or host are, those of them that are new or began at another moment than was thought, the segments that changed (an empty one for the '
   'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
@@ -2100,7 +2101,8 @@ create type zoom.judgement as (
   is_seen boolean, was_enrolled boolean, is_expected boolean
 );
 comment on type zoom.judgement is
-  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word.';
+  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word; was_enrolled: of who was '
+  'seen; is_expected: of who was not.';
 
 create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
 language plpgsql stable set search_path = '' as $$
@@ -2134,9 +2136,12 @@ begin
       offset 0
     ) app on true
     cross join lateral (
-      select zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) as was_enrolled,
-        lesson.expected_at is not null and zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
-          and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) as is_expected
+      -- (Each is asked only where the rule looks at it.)
+      select case when app.is_settled is not null or seen.is_seen
+          then zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) end as was_enrolled,
+        case when app.is_settled is null and not seen.is_seen and lesson.expected_at is not null
+          then zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
+            and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) end as is_expected
       offset 0
     ) enrolment
   ), judged as (
@@ -2691,6 +2696,22 @@ end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
 
+create function zoom.may_be_settled(student uuid, class uuid, day date) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.lessons lesson
+    join zoom.instances run on run.lesson_id = lesson.lesson_id
+    where lesson.class_id = class and lesson.held_on = day
+      and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+        select from zoom.segments seg
+        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+        where seg.user_id = student and seg.run_id = run.run_id)));
+end
+$$;
+comment on function zoom.may_be_settled is 'Whether a lesson of that day may say something of a student already: it is over, a run of it is, or they left once. Never null.';
+
 create function zoom.due_records(
   sightings zoom.sighting[], visitors zoom.visitor[], lessons zoom.lesson_key[], out due zoom.record_key[], out later zoom.record_key[]
 )
@@ -2719,8 +2740,11 @@ begin
     select record.*, count(*) filter (where not record.is_touched)
       over (partition by record.class_id, record.date order by record.student_id) as n
     from record
-    where not record.is_touched or exists (
-      select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+    where not record.is_touched
+      or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+        and (zoom.may_be_settled(record.student_id, record.class_id, record.date) or exists (
+          select from zoom.verdicts memory
+          where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -2860,10 +2884,10 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;
 
 
@@ -2937,7 +2961,7 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -2970,7 +2994,8 @@ begin
   -- Of whom nothing new was told but that they came or went is known already.
   seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
     || array(select told from unnest(touched) told where told.user_id is not null);
-  weighed := zoom.weigh_runs(runs);
+  weighed := zoom.weigh_runs(array(
+    select distinct told.run_id from unnest(touched) told where told.user_id is null union select unnest(whole_runs)));
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
@@ -2986,7 +3011,14 @@ begin
   end if;
 
   lessons := array(
-    select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
+    select run.lesson_id from zoom.instances run
+    where run.run_id = any (changed_runs || weighed || ended || moved || whole_runs) and run.lesson_id is not null
+    union
+    select run.lesson_id
+    from unnest(touched) told
+    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null
+    where exists (
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and seg.is_staff)
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
@@ -3047,7 +3079,8 @@ begin
 end
 $$;
 comment on function zoom.work_out is
-  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, connections to look '
+  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
+  'their times or who told of them are new, connections to look '
   'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
   'classes are locked.';
 
@@ -3073,17 +3106,17 @@ begin
   kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is null));
   app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
-  if cardinality(kept.changed_runs) > 0 or app.fresh is not null then
+  if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
-    perform zoom.lock_classes(meetings, kept.changed_runs);
-    perform zoom.work_out(kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.lock_classes(meetings, kept.told_runs);
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.changed_runs)
+        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.told_runs)
           or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
         when f.customer_key is null then 'applied'
         when not exists (
@@ -3289,7 +3322,7 @@ begin
     where run.run_id = any (chosen) and lesson.class_id is not null);
   perform zoom.place_runs(chosen);
   perform zoom.lock_classes(meetings, chosen);
-  perform zoom.work_out('{}', array(
+  perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
     '{}', chosen, left_lessons);
 end

@@ -121,7 +121,7 @@ begin
     where run.run_id = any (chosen) and lesson.class_id is not null);
   perform zoom.place_runs(chosen);
   perform zoom.lock_classes(meetings, chosen);
-  perform zoom.work_out('{}', array(
+  perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
     '{}', chosen, left_lessons);
 end
