@@ -16,7 +16,7 @@ import (
 // was answered 200, and makes the records as soon as there is a row, though nothing
 // is told again. So does whoever is enrolled after that.
 func TestARowTypedInLateFindsWhatTheDoorAnswered(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	project := stacktest.NewProject(t)
 	p := schoolWithoutTheMeeting(ctx, t, project)
