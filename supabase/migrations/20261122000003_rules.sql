@@ -3765,8 +3765,9 @@ begin
     'union', (
       select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
       from unnest(stay.counted) piece),
-    'seconds', zoom.seconds(stay.counted),
-    'outlook', zoom.explain_outlook(runs, lessons, person.id, class.id, day));
+    'seconds', zoom.seconds(stay.counted))
+    || case when is_forgotten then '{"outlook": null, "changes": null}' else (
+      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day) own) end;
 
   -- Attendance is for those whom the policy of attendance_records shows it to.
   if not (is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false)) then
@@ -3811,7 +3812,7 @@ comment on function public.explain_attendance is
   'recognised, whether it counted, else why not, and what of lesson time it makes), others (connections that showed their name, '
   'e-mail, registration or key and were not taken for them, and why), remarks (a registration against the e-mail; two names at '
   'once), app (what the app saw and what that was worth), intervals, union and seconds (of lesson time), outlook (whether anything '
-  'more is expected, and what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
+  'more is expected) and changes (what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
   '(zoom.forget removed what was known), meetings (the lessons of the class on that date, the one that decides first), verdict, '
   'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
@@ -3834,10 +3835,10 @@ declare
 begin
   return case
     when lesson.is_planned then 'the meeting was planned for it'
-    when room ->> 'meeting_type' = 'recurring' then 'its own run made it: the meeting recurs'
-    when room ->> 'meeting_type' = 'instant' then 'its own run made it: the meeting is held at once'
-    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it: the meeting was written down later'
-    else 'its own run made it: it came after the planned start, and the lesson that was planned had not been held'
+    when room ->> 'meeting_type' = 'recurring' then 'its own run made it, since the meeting recurs'
+    when room ->> 'meeting_type' = 'instant' then 'its own run made it, since the meeting is held at once'
+    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it, which came before the meeting was written down'
+    else 'its own run made it, which came after the planned start, for which no lesson had been held'
   end;
 end
 $$;
@@ -3847,8 +3848,8 @@ create function zoom.explain_run(run zoom.instances) returns text
 language plpgsql stable set search_path = '' as $$
 begin
   return case
-    when run.no_lesson = 'cancelled' then 'it belongs to no lesson: the meeting had been cancelled when it began'
-    when run.no_lesson is not null then 'it belongs to no lesson: the meeting was not planned for its time'
+    when run.no_lesson = 'cancelled' then 'it belongs to no lesson, since the meeting had been cancelled when it began'
+    when run.no_lesson is not null then 'it belongs to no lesson, since the meeting was not planned for its time'
     when run.lesson_id is null then 'it belongs to no lesson'
     when not run.counts then 'only one person was in it, and in another run of the lesson there were two'
   end;
@@ -3962,24 +3963,26 @@ comment on function zoom.explain_record is
   'Whether a person''s word stands in a record in place of the verdict, and in a sentence how the two came together; null if '
   'there is nothing to say. refused: what the school''s database did not take; its reason is for operators.';
 
-create function zoom.explain_outlook(runs bigint[], lessons bigint[], student uuid, class uuid, day date) returns text
+create function zoom.explain_outlook(
+  runs bigint[], lessons bigint[], student uuid, class uuid, day date, out outlook text, out changes text
+)
 language plpgsql stable set search_path = '' as $$
 begin
-  return case
+  outlook := case
     when exists (select from zoom.due own where own.run_id = any (runs))
         or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
       then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
     when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
       then 'More is expected: Zoom has not told that it ended.'
     when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
-      then 'Zoom never told the end, and the last thing heard stands in its place. Nothing more is expected.'
+      then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
     when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
       then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
     else 'Nothing more is expected.'
-  end
-  || case when lessons = '{}'
-    then ' If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
-    else ' An event that comes late changes it. So does what was lacking then (an address, a registration, an enrolment) once the school writes it; what was wrong then, and is corrected, with sidecar rejudge --as-of now.'
+  end;
+  changes := case when lessons = '{}'
+    then 'If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
+    else 'What would change it: an event that comes late; an address, a registration or an enrolment that was lacking and is written now; or, where they were wrong and are corrected, sidecar rejudge --as-of now.'
   end;
 end
 $$;
@@ -4517,7 +4520,7 @@ from zoom.instances run
 join room on room.id = run.meeting_id
 where run.no_lesson is not null and run.people > 0 and run.forgotten_at is null
 union all
-select 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
+select distinct 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
   (select own.name from public.users own where own.id = told.user_id)
 from recent
 cross join lateral zoom.registered_against(recent.runs) told
