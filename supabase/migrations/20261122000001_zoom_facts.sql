@@ -415,6 +415,8 @@ create table zoom.changes (
   relation text collate "C" not null,
   row_key text collate "C" not null,
   was jsonb not null,
+  version_id bigint,
+  is_gone boolean not null default false,
   again_from xid8
 );
 
@@ -422,7 +424,9 @@ comment on table zoom.changes is 'Changes of the school''s data that may give a 
 comment on column zoom.changes.change_id is 'Generated, in their order.';
 comment on column zoom.changes.relation is 'The table, as in zoom.history; or visits.';
 comment on column zoom.changes.row_key is 'The row, as in zoom.history.';
-comment on column zoom.changes.was is 'What it says now.';
+comment on column zoom.changes.was is 'What it says now; of a row that is gone, what it said.';
+comment on column zoom.changes.version_id is 'The version in zoom.history that began with it, or ended; null for what is not kept there.';
+comment on column zoom.changes.is_gone is 'Whether the row is gone.';
 comment on column zoom.changes.again_from is
   'It was looked at once, and is once more when all transactions of that time are over: one of them may hold an event that the '
   'change concerns. Null before the first look.';

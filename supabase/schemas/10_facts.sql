@@ -171,11 +171,7 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, place.meeting_id, null, f.at, f.approximate, f.body_hash, f.accepted, f.start, f.segment,
-      f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
-      f.user_id)::zoom.fact
-    from unnest(facts) f
-    join (
+    with place as (
       select run.number, run.instance, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
@@ -185,7 +181,18 @@ begin
         group by told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
-    ) place on place.number = f.number and place.instance is not distinct from f.instance
+    )
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+      f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
+      f.host_id, f.host_email, f.user_id)::zoom.fact
+    from unnest(facts) f
+    join place on place.number = f.number and place.instance is not distinct from f.instance
+    -- The same run under another number, in this very call.
+    left join lateral (
+      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
+      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
+      having count(distinct other.meeting_id) = 1
+    ) twin on true
     order by f.n);
 end
 $$;
