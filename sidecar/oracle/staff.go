@@ -1,0 +1,54 @@
+package oracle
+
+import "slices"
+
+// recogniseStaff says which connections of a run are staff, by the school's data when
+// it began. Whoever is staff on one device is so on each.
+func recogniseStaff(t *timeline, r *run) {
+	s := t.asOf(r.begin).School
+	var users []string
+	for _, c := range r.connections {
+		c.isStaff = isStaff(s, c)
+		if c.isStaff {
+			users = appendNew(users, c.userID)
+		}
+	}
+	for _, c := range r.connections {
+		c.isStaff = c.isStaff || slices.Contains(users, c.userID)
+	}
+}
+
+// isStaff: Zoom's host, the row's host, the class's teacher, teachers and admins; never
+// somebody who is enrolled in the class.
+func isStaff(s School, c *connection) bool {
+	if s.enrolled(c.in.class, c.userID) {
+		return false
+	}
+	if isZoomHost(c) {
+		return true
+	}
+	user := s.User(c.userID)
+	if user == nil {
+		return false
+	}
+	row := s.meeting(c.in.meeting)
+	return user.Role == "teacher" || user.Role == "admin" ||
+		row != nil && row.HostID == user.ID || s.teacherOf(c.in.class) == user.ID
+}
+
+// isZoomHost: the connection shows the account or the address of Zoom's host.
+func isZoomHost(c *connection) bool {
+	for _, account := range c.accounts() {
+		if slices.Contains(c.in.hostIDs, account) {
+			return true
+		}
+	}
+	for _, address := range c.emails() {
+		for _, host := range c.in.hostEmails {
+			if foldEmail(address) == foldEmail(host) {
+				return true
+			}
+		}
+	}
+	return false
+}
