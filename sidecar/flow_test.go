@@ -94,7 +94,7 @@ func TestWhatWasAnsweredIsInTheRowsWhateverFails(t *testing.T) {
 
 	want := oracle.ExpectUnchanged(school, facts, oracle.Policy{MinMinutes: 15, Timezone: "UTC"}).Lines()
 	database.await(ctx, t, func() string {
-		got, _, err := readRows(ctx, project.DB(), school)
+		got, _, err := (&orderPlace{project.DB()}).rows(ctx)
 		require.NoError(t, err)
 		return difference(want, got.Lines())
 	})

@@ -90,6 +90,9 @@ func atAdoption(s School) School {
 	return s
 }
 
+// Of is what a change makes of a school.
+func (c Change) Of(s School) School { return c.after(moment{School: s}).School }
+
 // after is the moment that a change makes of the one before.
 func (c Change) after(before moment) moment {
 	m := before

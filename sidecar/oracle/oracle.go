@@ -21,7 +21,7 @@ func Expect(h History, facts []zoom.Fact, now time.Time) Rows {
 		rows.Status[row.ID] = m.status(t, row)
 		rows.Participants = append(rows.Participants, m.participants(t.now())...)
 	}
-	rows.Records = records(h, t.now(), verdicts(t, meetings))
+	rows.Records = records(h, t.now(), verdicts(judged(t, meetings)))
 	return rows
 }
 
@@ -106,15 +106,13 @@ func visitsOf(t *timeline, facts []zoom.Fact) []Visit {
 }
 
 // verdicts are the best verdicts of all lessons, by student, class and date.
-func verdicts(t *timeline, meetings map[string]*held) map[Record]string {
+func verdicts(lessons []Lesson) map[Record]string {
 	best := map[Record]string{}
-	for _, m := range meetings {
-		for _, l := range m.lessons {
-			for _, studentID := range studentsOf(t, l.class) {
-				record := Record{StudentID: studentID, ClassID: l.class, Date: l.date}
-				if verdict := l.verdict(t, m, studentID); rank[verdict] > rank[best[record]] {
-					best[record] = verdict
-				}
+	for _, l := range lessons {
+		for studentID, verdict := range l.Verdicts {
+			record := Record{StudentID: studentID, ClassID: l.ClassID, Date: l.Date}
+			if rank[verdict] > rank[best[record]] {
+				best[record] = verdict
 			}
 		}
 	}
@@ -131,4 +129,38 @@ func studentsOf(t *timeline, classID string) (students []string) {
 		}
 	}
 	return students
+}
+
+// Lesson is what a lesson says of each student who was ever of its class.
+type Lesson struct {
+	MeetingID string
+	ClassID   string // empty for none
+	Date      string
+	Verdicts  map[string]string // by student; without those of whom it says nothing
+}
+
+// Lessons are the lessons that Expect judges, one for each meeting and date: of several
+// on one date the best verdicts.
+func Lessons(h History, facts []zoom.Fact, now time.Time) []Lesson {
+	t := newTimeline(h)
+	return judged(t, hold(t, facts, now))
+}
+
+func judged(t *timeline, meetings map[string]*held) (all []Lesson) {
+	for _, m := range meetings {
+		for _, l := range m.lessons {
+			i := slices.IndexFunc(all, func(known Lesson) bool {
+				return known.MeetingID == m.id && known.ClassID == l.class && known.Date == l.date
+			})
+			if i < 0 {
+				i, all = len(all), append(all, Lesson{m.id, l.class, l.date, map[string]string{}})
+			}
+			for _, studentID := range studentsOf(t, l.class) {
+				if verdict := l.verdict(t, m, studentID); rank[verdict] > rank[all[i].Verdicts[studentID]] {
+					all[i].Verdicts[studentID] = verdict
+				}
+			}
+		}
+	}
+	return all
 }

@@ -25,10 +25,10 @@ func IsBetter(got, want string) bool { return rank[got] > rank[want] || rank[got
 func records(h History, now moment, verdicts map[Record]string) []Record {
 	written := map[Record]Edit{}
 	for _, r := range h.Start.Records {
-		written[unjudged(r)] = Edit{Record: r}
+		written[r.On()] = Edit{Record: r}
 	}
 	for _, edit := range h.Edits {
-		written[unjudged(edit.Record)] = edit
+		written[edit.Record.On()] = edit
 	}
 	status := map[Record]string{}
 	for record, verdict := range verdicts {
@@ -46,8 +46,8 @@ func records(h History, now moment, verdicts map[Record]string) []Record {
 	return rows
 }
 
-// unjudged is a record without its status: whose it is, and of what.
-func unjudged(r Record) Record {
+// On is the record without its status: whose it is, and of what.
+func (r Record) On() Record {
 	r.Status = ""
 	return r
 }
