@@ -94,23 +94,6 @@ comment on function zoom.is_web_address is
 
 -- People --------------------------------------------------------------------------------------------------------------
 
-create table zoom.staff_names (
-  user_id uuid primary key references public.users (id) on delete cascade,
-  name text,
-  noted_at timestamptz not null default now()
-);
-
-comment on table zoom.staff_names is
-  'The names of users who renamed themselves, as staff last wrote them. Who is not here goes by users.name.';
-comment on column zoom.staff_names.user_id is 'The user.';
-comment on column zoom.staff_names.name is
-  'The name that staff last wrote; null for somebody who signed up themselves, and whom a name alone never '
-  'tells.';
-comment on column zoom.staff_names.noted_at is 'When they first wrote another one.';
-
-alter table zoom.staff_names enable row level security;
-grant select on zoom.staff_names to service_role;
-
 create view zoom.named_users with (security_invoker) as
 select own.id, case when noted.user_id is not null then noted.name else own.name end as name
 from public.users own
@@ -233,20 +216,6 @@ comment on function zoom.guard_meeting is
   'Trigger: Zoom''s number is digits that no other meeting has in any spelling, addresses are such as a page may '
   'link to, and a length is one of a meeting (42501).';
 
-create table zoom.unconfirmed (
-  meeting_id uuid primary key references public.zoom_meetings (id) on delete cascade,
-  noted_at timestamptz not null default now()
-);
-
-comment on table zoom.unconfirmed is
-  'Meetings that a user gave a class whose teacher the host was not. They make no attendance until the host '
-  'teaches it, an admin saves the row, or the school''s server writes its class.';
-comment on column zoom.unconfirmed.meeting_id is 'The meeting.';
-comment on column zoom.unconfirmed.noted_at is 'When its class was written.';
-
-alter table zoom.unconfirmed enable row level security;
-grant select on zoom.unconfirmed to service_role;
-
 create function zoom.teaches(person uuid, class uuid) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -254,20 +223,6 @@ begin
 end
 $$;
 comment on function zoom.teaches is 'Whether somebody is the teacher of a class. Never null.';
-
-create function zoom.counted_class(meeting uuid) returns uuid
-language plpgsql stable set search_path = '' as $$
-begin
-  return (
-    select room.class_id from public.zoom_meetings room
-    where room.id = meeting and (
-      not exists (select from zoom.unconfirmed noted where noted.meeting_id = room.id)
-      or zoom.teaches(room.host_id, room.class_id)));
-end
-$$;
-comment on function zoom.counted_class is
-  'The class that a meeting makes attendance for: its own, if its host teaches it, or if an admin or somebody '
-  'outside a user''s session wrote it; else null.';
 
 create function zoom.note_class() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -396,8 +351,8 @@ comment on function zoom.checked_in is
 revoke execute on function
   zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.refuse, zoom.is_web_address, zoom.staff_name,
   zoom.note_name, zoom.forget_user, zoom.guard_user,
-  zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.counted_class, zoom.note_class, zoom.guard_participant,
+  zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.note_class, zoom.guard_participant,
   zoom.guard_registrant, zoom.note_correction, zoom.checked_in
 from public;
 grant execute on function zoom.checked_in to authenticated;
-grant execute on function zoom.staff_name, zoom.teaches, zoom.counted_class to service_role;
+grant execute on function zoom.staff_name, zoom.teaches to service_role;

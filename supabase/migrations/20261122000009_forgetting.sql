@@ -22,31 +22,27 @@ declare
 begin
   -- As apply_zoom_events does: lock the meetings first, in id order.
   meetings := array(
-    select meeting.id from public.zoom_meetings meeting
-    where meeting.id in (
-      select run.meeting_id from zoom.instances run where run.ended_at < before and run.forgotten_at is null)
-    order by meeting.id
-    for no key update);
+    select distinct run.meeting_id from zoom.instances run
+    where run.ended_at < before and run.forgotten_at is null and run.meeting_id is not null);
+  perform zoom.lock_meetings(meetings);
 
-  with latest as (
-    select run.meeting_id, max(run.held_on) as held_on
-    from zoom.instances run
-    where run.meeting_id = any (meetings)
-    group by run.meeting_id
-  ), due as (
+  with due as (
     -- Of a meeting that recurs, the latest lesson stays: the participants show it.
     select run.run_id, run.meeting_id, run.started_at, run.ended_at
     from zoom.instances run
-    join latest on latest.meeting_id = run.meeting_id
-    join public.zoom_meetings meeting on meeting.id = run.meeting_id
-    where run.ended_at < before and run.forgotten_at is null and (run.held_on < latest.held_on or meeting.meeting_type = 'scheduled')
+    join zoom.meetings meeting on meeting.meeting_id = run.meeting_id
+    where meeting.meeting_id = any (meetings) and run.ended_at < before and run.forgotten_at is null
+      and (not zoom.is_shown(run, meeting)
+        or zoom.as_of('zoom_meetings', run.meeting_id::text, now()) ->> 'meeting_type' = 'scheduled')
     order by run.ended_at
     limit most
   ), noted as (
     update zoom.instances run set forgotten_at = now() from due where run.run_id = due.run_id
     returning run.run_id
   ), gone as (
-    delete from zoom.segments seg using due where seg.run_id = due.run_id -- and their marks with them
+    delete from zoom.segments seg using due where seg.run_id = due.run_id
+  ), unmarked as (
+    delete from zoom.marks mark using due where mark.run_id = due.run_id
   ), unvisited as (
     delete from zoom.visits visit using due
     where visit.meeting_id = due.meeting_id and visit.at between due.started_at - zoom.early() and due.ended_at
@@ -79,12 +75,10 @@ begin
     where wanted is not null and lower(btrim(seg.email collate "default")) = wanted);
 
   -- As apply_zoom_events does: lock the meetings first, in id order.
-  perform from public.zoom_meetings meeting
-  where meeting.id in (
-    select seg.meeting_id from unnest(theirs) told
-    join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment)
-  order by meeting.id
-  for no key update;
+  perform zoom.lock_meetings(array(
+    select distinct run.meeting_id from unnest(theirs) told
+    join zoom.instances run on run.run_id = told.run_id
+    where run.meeting_id is not null));
 
   with unnamed as (
     update zoom.marks mark set name = null
@@ -109,7 +103,7 @@ begin
     update zoom.instances run set host_email = null
     where wanted is not null and lower(btrim(run.host_email collate "default")) = wanted
   ), cleared as (
-    update zoom.segments seg set email = null, registrant_id = null, customer_key = null, zoom_user_id = null
+    update zoom.segments seg set email = null, registrant_id = null, participant_id = null, customer_key = null, zoom_user_id = null
     from unnest(theirs) told
     where seg.run_id = told.run_id and seg.segment = told.segment
     returning 1

@@ -332,7 +332,7 @@ declare
 begin
   select own.* into person
   from public.users own
-  where own.id = zoom.user_of_email(look_as_zoom_user.email);
+  where own.id = zoom.user_of_email(look_as_zoom_user.email, now());
   if person.id is null then
     return jsonb_build_object('outcome', 'unknown_user');
   end if;

@@ -23,8 +23,8 @@ func main() {
 	}
 }
 
-// generate writes the migration first: the types, and what the doctor expects,
-// are those of the database that it leads to.
+// generate writes the migrations first: the types, and what the doctor expects,
+// are those of the database that they lead to.
 func generate(ctx context.Context) error {
 	tree, err := stack.OpenTree()
 	if err != nil {
@@ -33,12 +33,14 @@ func generate(ctx context.Context) error {
 	if err := stack.Install(ctx, tree, func(what string) { fmt.Println(what) }); err != nil {
 		return err
 	}
-	migration, sql, err := stack.PoliciesMigration(tree)
-	if err != nil {
-		return err
-	}
-	if err := write(tree, migration, sql); err != nil {
-		return err
+	for _, shipped := range []stack.Shipped{stack.Rules, stack.Policies} {
+		migration, sql, err := shipped.Written(tree)
+		if err != nil {
+			return err
+		}
+		if err := write(tree, migration, sql); err != nil {
+			return err
+		}
 	}
 	return inNewDatabase(ctx, tree, func(url string) error {
 		types, err := stack.Types(ctx, tree, url)

@@ -1,0 +1,3440 @@
+-- What the rows say: the files of supabase/schemas, one rule each, one after another.
+--
+-- Written by ./scripts/generate; change the files, not this. Once a version of it has shipped, make room for the next with
+-- `supabase migration new rules` and run the script again: it writes the newest.
+--
+-- Locks: users, classes, class_students, parent_children, meeting_registrants and zoom_meetings against writes, while each
+-- gets a trigger and is read once.
+
+
+-- supabase/schemas/01_words.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The few words that every rule uses: how a text is compared, how long a time is, and what a call tells the sidecar.
+
+create function zoom.trimmed(told text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return nullif(btrim(regexp_replace(normalize(told, NFKC), '\s+', ' ', 'g')), '');
+end
+$$;
+comment on function zoom.trimmed is 'A name or an address in one spelling: NFKC, blanks joined, none at its ends; null for an empty one.';
+revoke execute on function zoom.trimmed from public;
+grant execute on function zoom.trimmed to service_role;
+
+create function zoom.folded(told text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return lower(zoom.trimmed(told collate "default"));
+end
+$$;
+comment on function zoom.folded is 'As zoom.trimmed, in small letters: what is the same in any case has one folded form.';
+revoke execute on function zoom.folded from public;
+grant execute on function zoom.folded to service_role;
+
+create function zoom.digits(told text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return regexp_replace(told, '[^0-9]', '', 'g');
+end
+$$;
+comment on function zoom.digits is 'The digits of a meeting''s number, however it is spelled. Indexes have the expression itself.';
+revoke execute on function zoom.digits from public;
+grant execute on function zoom.digits to service_role;
+
+create function zoom.longest() returns interval
+language plpgsql immutable set search_path = '' as $$
+begin
+  return interval '30 hours';
+end
+$$;
+comment on function zoom.longest is
+  'The longest that a meeting lasts, by Zoom''s own limit: a stay beyond it is a mistake, and a run whose end was never told is over by then.';
+revoke execute on function zoom.longest from public;
+grant execute on function zoom.longest to service_role;
+
+create function zoom.early() returns interval
+language plpgsql immutable set search_path = '' as $$
+begin
+  return interval '30 minutes';
+end
+$$;
+comment on function zoom.early is 'How long before a run somebody may come through the app for it.';
+revoke execute on function zoom.early from public;
+grant execute on function zoom.early to service_role;
+
+create function zoom.seconds(counted tstzmultirange) returns integer
+language plpgsql immutable set search_path = '' as $$
+begin
+  return (select floor(coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0))::integer from unnest(counted) piece);
+end
+$$;
+comment on function zoom.seconds is 'The length of a union of times, in whole seconds; 0 for null.';
+revoke execute on function zoom.seconds from public;
+grant execute on function zoom.seconds to service_role;
+
+create function zoom.rank(verdict text) returns integer
+language plpgsql immutable set search_path = '' as $$
+begin
+  return array_position(array['nothing', 'absent', 'partial', 'present'], coalesce(verdict, 'nothing'));
+end
+$$;
+comment on function zoom.rank is 'The order of verdicts: nothing (or null) 1, absent 2, partial 3, present 4; null for what only people write.';
+revoke execute on function zoom.rank from public;
+grant execute on function zoom.rank to service_role;
+
+create function zoom.rows_written() returns bigint[]
+language plpgsql volatile set search_path = '' as $$
+begin
+  -- PostgreSQL's own counters (track_counts, on by default): they know of every statement, and of triggers that are not
+  -- ours. One expression, which costs a few microseconds.
+  return array[
+    pg_stat_get_xact_tuples_inserted('public.attendance_records'::regclass)
+      + pg_stat_get_xact_tuples_updated('public.attendance_records'::regclass)
+      + pg_stat_get_xact_tuples_deleted('public.attendance_records'::regclass),
+    pg_stat_get_xact_tuples_inserted('public.zoom_meetings'::regclass)
+      + pg_stat_get_xact_tuples_updated('public.zoom_meetings'::regclass)
+      + pg_stat_get_xact_tuples_deleted('public.zoom_meetings'::regclass),
+    pg_stat_get_xact_tuples_inserted('public.zoom_participants'::regclass)
+      + pg_stat_get_xact_tuples_updated('public.zoom_participants'::regclass)
+      + pg_stat_get_xact_tuples_deleted('public.zoom_participants'::regclass)];
+end
+$$;
+comment on function zoom.rows_written is
+  'How many rows of the published tables (attendance_records, zoom_meetings, zoom_participants) this session has written '
+  'and not yet reported to PostgreSQL''s statistics. It means something only less what it was a moment before in the same '
+  'transaction.';
+revoke execute on function zoom.rows_written from public;
+grant execute on function zoom.rows_written to service_role;
+
+create function zoom.tell(header text, value text) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform set_config('response.headers', (
+    coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb
+    || jsonb_build_object(header, value))::text, true);
+end
+$$;
+comment on function zoom.tell is 'Has PostgREST add a header to its answer. Outside PostgREST nobody hears it.';
+revoke execute on function zoom.tell from public;
+grant execute on function zoom.tell to service_role;
+
+create function zoom.tell_changes(before bigint[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  after bigint[] := zoom.rows_written();
+begin
+  if after <> before then
+    perform zoom.tell('Sidecar-Row-Changes', (
+      select string_agg(told.name || '=' || told.after - told.before, ', ' order by told.name)
+      from unnest(array['attendance_records', 'zoom_meetings', 'zoom_participants'], before, after) told (name, before, after)
+      where told.after > told.before));
+  end if;
+end
+$$;
+comment on function zoom.tell_changes is
+  'Has PostgREST say in the header Sidecar-Row-Changes how many rows of each published table were written since '
+  'zoom.rows_written was before, each of them a message to everybody who watches. Without a change it says nothing; outside '
+  'PostgREST nobody hears it.';
+revoke execute on function zoom.tell_changes from public;
+grant execute on function zoom.tell_changes to service_role;
+
+create index segments_strangers_idx on zoom.segments (zoom.folded(email)) where user_id is null and email is not null;
+
+
+-- supabase/schemas/02_history.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The history of the school's data: for a run counts what was so when it began.
+--
+-- One trigger on each table that decides keeps the values of its deciding columns in zoom.history, from when to when they
+-- stood. zoom.as_of answers for a row, the views for a value. The first value that is known of a row counts since ever,
+-- since nobody noted what it said before; but a number or an address that another row held before counts from when it was
+-- given, and an enrolment, a registration and a parent from when they were written.
+--
+-- The trigger never makes a write of the app fail or wait.
+
+create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return case relation
+    when 'users' then jsonb_build_object(
+      'email', zoom.trimmed(told ->> 'email'),
+      'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
+      'role', told -> 'role',
+      'is_active', coalesce((told ->> 'is_active')::boolean, true))
+    when 'classes' then jsonb_build_object('teacher_id', told -> 'teacher_id')
+    when 'class_students' then jsonb_build_object('class_id', told -> 'class_id', 'student_id', told -> 'student_id')
+    when 'parent_children' then jsonb_build_object('parent_id', told -> 'parent_id', 'student_id', told -> 'student_id')
+    when 'meeting_registrants' then jsonb_build_object(
+      'meeting_id', told -> 'meeting_id', 'user_id', told -> 'user_id',
+      'zoom_registrant_id', zoom.trimmed(told ->> 'zoom_registrant_id'))
+    when 'zoom_meetings' then jsonb_build_object(
+      'zoom_meeting_id', told -> 'zoom_meeting_id',
+      -- A personal room: its row has a number of its own, and events come with that of the room.
+      'personal_number', case when told #>> '{settings,use_pmi}' = 'true' then substring(told ->> 'join_url' from '/j/([0-9]+)') end,
+      'meeting_type', coalesce(told ->> 'meeting_type', 'scheduled'),
+      'start_time', told -> 'start_time', 'duration', told -> 'duration', 'timezone', told -> 'timezone',
+      'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',
+      'is_confirmed', not exists (select from zoom.unconfirmed noted where noted.meeting_id = (told ->> 'id')::uuid),
+      -- A status that the sidecar wrote is no word on whether people cancelled.
+      'is_cancelled', case when before is null or (before ->> 'status') is distinct from (told ->> 'status')
+        then coalesce(told ->> 'status' = 'cancelled', false) else (before ->> 'was_cancelled')::boolean end)
+  end;
+end
+$$;
+comment on function zoom.deciding is
+  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), role and is_active of users; who '
+  'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
+  'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
+
+create function zoom.history_key(relation text, told jsonb) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case relation
+    when 'class_students' then concat_ws(' ', told ->> 'class_id', told ->> 'student_id')
+    when 'parent_children' then concat_ws(' ', told ->> 'parent_id', told ->> 'student_id')
+    else told ->> 'id'
+  end;
+end
+$$;
+comment on function zoom.history_key is 'How zoom.history names a row: by its id; who belongs to whom by both.';
+
+create function zoom.note_version(named text, key text, says jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  standing zoom.history;
+  moment timestamptz := now();
+begin
+  select own.* into standing from zoom.history own
+  where own.row_key = key and own.relation = named and own.until = 'infinity';
+  if says is not distinct from standing.was then
+    return;
+  end if;
+  if standing.since = moment then -- twice in one transaction: only the last is seen by anybody
+    delete from zoom.history own where own.version_id = standing.version_id;
+  elsif standing.version_id is not null then
+    moment := greatest(moment, standing.since + interval '1 microsecond');
+    update zoom.history own set until = moment where own.version_id = standing.version_id;
+  end if;
+  if says is not null then
+    insert into zoom.history (relation, row_key, was, since, is_first)
+    values (named, key, says, moment, not exists (select from zoom.history own where own.row_key = key and own.relation = named));
+    insert into zoom.changes (relation, row_key, was) values (named, key, says);
+  end if;
+end
+$$;
+comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
+
+create function zoom.note_history() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+  told jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  standing jsonb;
+begin
+  if tg_table_name = 'zoom_meetings' and before is not null then
+    standing := jsonb_build_object('status', before -> 'status', 'was_cancelled', (
+      select own.was -> 'is_cancelled' from zoom.history own
+      where own.row_key = before ->> 'id' and own.relation = 'zoom_meetings' and own.until = 'infinity'));
+  end if;
+  if told is null or zoom.history_key(tg_table_name, before) <> zoom.history_key(tg_table_name, told) then
+    perform zoom.note_version(tg_table_name, zoom.history_key(tg_table_name, before), null);
+  end if;
+  if told is not null then
+    perform zoom.note_version(tg_table_name, zoom.history_key(tg_table_name, told), zoom.deciding(tg_table_name, told, standing));
+  end if;
+  return null;
+exception when others then
+  raise warning 'the history of % could not be kept: %', tg_table_name, sqlerrm;
+  return null;
+end
+$$;
+comment on function zoom.note_history is
+  'Trigger: keeps what a table says of the columns that decide (see zoom.deciding). A failure is a warning, and the write goes on.';
+
+revoke execute on function zoom.deciding, zoom.history_key, zoom.note_version, zoom.note_history from public;
+
+-- Named so that it comes after the triggers that note whose word a name and a class are.
+create trigger zz_its_history_is_kept after insert or update or delete on public.users
+for each row execute function zoom.note_history();
+create trigger zz_its_history_is_kept after insert or update or delete on public.classes
+for each row execute function zoom.note_history();
+create trigger zz_its_history_is_kept after insert or update or delete on public.class_students
+for each row execute function zoom.note_history();
+create trigger zz_its_history_is_kept after insert or update or delete on public.parent_children
+for each row execute function zoom.note_history();
+create trigger zz_its_history_is_kept after insert or update or delete on public.meeting_registrants
+for each row execute function zoom.note_history();
+create trigger zz_its_history_is_kept after insert or delete on public.zoom_meetings
+for each row execute function zoom.note_history();
+create trigger zz_its_history_is_kept_too after update on public.zoom_meetings
+for each row when (current_setting('zoom.writes_status', true) is distinct from 'on') execute function zoom.note_history();
+
+-- What is there already counts since ever.
+insert into zoom.history (relation, row_key, was, since, is_first)
+select told.relation, zoom.history_key(told.relation, told.says), zoom.deciding(told.relation, told.says, null), '-infinity', true
+from (
+  select 'users' as relation, to_jsonb(own) as says from public.users own
+  union all select 'classes', to_jsonb(own) from public.classes own
+  union all select 'class_students', to_jsonb(own) from public.class_students own where own.class_id is not null and own.student_id is not null
+  union all select 'parent_children', to_jsonb(own) from public.parent_children own where own.parent_id is not null and own.student_id is not null
+  union all select 'zoom_meetings', to_jsonb(own) from public.zoom_meetings own
+  union all select 'meeting_registrants', to_jsonb(own) from public.meeting_registrants own
+) told;
+
+
+create function zoom.as_of(named text, key text, at timestamptz) returns jsonb
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select own.was from zoom.history own
+    where own.row_key = key and own.relation = named
+    -- The one in force; before the first that is known, the first; after the row was deleted, the last.
+    order by own.until > as_of.at desc, case when own.until > as_of.at then own.since end, own.until desc
+    limit 1);
+end
+$$;
+comment on function zoom.as_of is 'What a row said at a moment, as zoom.deciding has it; null for one that never was.';
+
+create view zoom.held_addresses with (security_invoker) as
+select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) as address,
+  case when own.is_first and not exists (
+      select from zoom.history other
+      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) = lower(btrim(own.was ->> 'email'))
+        and other.row_key <> own.row_key and other.since < own.since)
+    then '-infinity' else own.since end as since,
+  own.until
+from zoom.history own
+where own.relation = 'users';
+
+comment on view zoom.held_addresses is 'Whose an e-mail was, and from when to when.';
+comment on column zoom.held_addresses.user_id is 'The user.';
+comment on column zoom.held_addresses.email is 'The e-mail as it is spelled, trimmed.';
+comment on column zoom.held_addresses.address is 'The same in small letters: by it an index finds the row.';
+comment on column zoom.held_addresses.since is 'From when; -infinity for the first that is known of the user, unless another had it before.';
+comment on column zoom.held_addresses.until is 'Until when.';
+
+create view zoom.held_numbers with (security_invoker) as
+select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') as number,
+  case when own.is_first and not exists (
+      select from zoom.history other
+      where other.relation = 'zoom_meetings'
+        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
+        and other.row_key <> own.row_key and other.since < own.since)
+    then '-infinity' else own.since end as since,
+  own.until
+from zoom.history own
+where own.relation = 'zoom_meetings';
+
+comment on view zoom.held_numbers is 'Which meeting had a number of Zoom''s, and from when to when.';
+comment on column zoom.held_numbers.meeting_id is 'The meeting.';
+comment on column zoom.held_numbers.number is 'The number''s digits: by them an index finds the row.';
+comment on column zoom.held_numbers.since is 'From when; -infinity for the first that is known of the meeting, unless another had the number before.';
+comment on column zoom.held_numbers.until is 'Until when.';
+
+create view zoom.personal_rooms with (security_invoker) as
+select own.row_key::uuid as meeting_id, own.was ->> 'personal_number' as number, (own.was ->> 'host_id')::uuid as host_id,
+  (own.was ->> 'start_time')::timestamptz as starts_at,
+  case when own.is_first then '-infinity' else own.since end as since, own.until
+from zoom.history own
+where own.relation = 'zoom_meetings' and own.was ->> 'personal_number' is not null;
+
+comment on view zoom.personal_rooms is 'Meetings that are held in a host''s personal room, and from when to when.';
+comment on column zoom.personal_rooms.meeting_id is 'The meeting.';
+comment on column zoom.personal_rooms.number is 'The number of the room, from the join_url.';
+comment on column zoom.personal_rooms.host_id is 'The host.';
+comment on column zoom.personal_rooms.starts_at is 'For when it was planned.';
+comment on column zoom.personal_rooms.since is 'From when; -infinity for the first that is known of the meeting.';
+comment on column zoom.personal_rooms.until is 'Until when.';
+
+create view zoom.enrolments with (security_invoker) as
+select (own.was ->> 'class_id')::uuid as class_id, (own.was ->> 'student_id')::uuid as student_id, own.since, own.until
+from zoom.history own
+where own.relation = 'class_students';
+
+comment on view zoom.enrolments is 'Who was enrolled in which class, and from when to when.';
+comment on column zoom.enrolments.class_id is 'The class.';
+comment on column zoom.enrolments.student_id is 'The student.';
+comment on column zoom.enrolments.since is 'From when.';
+comment on column zoom.enrolments.until is 'Until when.';
+
+grant select on zoom.held_addresses, zoom.held_numbers, zoom.personal_rooms, zoom.enrolments to service_role;
+
+create function zoom.enrolled(student uuid, class uuid, at timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.enrolments own
+    where own.student_id = student and own.class_id = class
+      and own.since <= enrolled.at and enrolled.at < own.until);
+end
+$$;
+comment on function zoom.enrolled is 'Whether a student was enrolled in a class at a moment. Never null.';
+
+create function zoom.enrolled_since(student uuid, class uuid, at timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.enrolments own
+    where own.student_id = student and own.class_id = class
+      and own.until > enrolled_since.at);
+end
+$$;
+comment on function zoom.enrolled_since is
+  'Whether a student was enrolled in a class at a moment or came to be later. Unenrolling takes nothing from a run that had begun. Never null.';
+
+revoke execute on function zoom.as_of, zoom.enrolled, zoom.enrolled_since from public;
+grant execute on function zoom.as_of, zoom.enrolled, zoom.enrolled_since to service_role;
+
+
+-- supabase/schemas/03_which_meeting.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Which meeting a run is of: by its number as it was when the run began; else a personal room; else a run that is known.
+
+create function zoom.meeting_at(number text, host_email text, begin timestamptz, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  found uuid[];
+begin
+  found := array(
+    select distinct held.meeting_id from zoom.held_numbers held
+    where held.number = meeting_at.number and held.since <= meeting_at.at and meeting_at.at < held.until);
+  if cardinality(found) > 0 then
+    return case when cardinality(found) = 1 then found[1] end;
+  end if;
+  -- The room of a host: of several meetings in it the one whose host is Zoom's, then the nearest.
+  found := (
+    select array_agg(near.meeting_id)
+    from (
+      select room.meeting_id, rank() over (order by
+        (zoom.folded(zoom.as_of('users', room.host_id::text, meeting_at.at) ->> 'email') = zoom.folded(meeting_at.host_email)) is true desc,
+        abs(extract(epoch from room.starts_at - meeting_at.begin)) nulls last) as place
+      from zoom.personal_rooms room
+      where room.number = meeting_at.number and room.since <= meeting_at.at and meeting_at.at < room.until
+    ) near
+    where near.place = 1);
+  return case when cardinality(found) = 1 then found[1] end;
+end
+$$;
+comment on function zoom.meeting_at is
+  'The meeting that has a number of Zoom''s at a moment, for a run that began then and was hosted by this e-mail: the one row '
+  'with its digits, else the row that is held in the personal room of that number. Null for none, and for a tie.';
+
+create function zoom.meeting_of(number text, instance text, host_email text, begin timestamptz, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  found uuid := zoom.meeting_at(number, host_email, begin, at);
+  moment timestamptz;
+begin
+  if found is not null then
+    return found;
+  end if;
+  -- The same run under another number.
+  select case when count(distinct run.meeting_id) = 1 then (array_agg(run.meeting_id))[1] end into found
+  from zoom.instances run
+  where run.instance = meeting_of.instance and run.number <> meeting_of.number and run.meeting_id is not null;
+  if found is not null then
+    return found;
+  end if;
+  -- What it lacked then is taken from later, the earliest first.
+  for moment in
+    select later.at from (
+      select unnest(array[held.since, held.until]) as at from zoom.held_numbers held where held.number = meeting_of.number
+      union
+      select unnest(array[room.since, room.until]) from zoom.personal_rooms room where room.number = meeting_of.number
+    ) later
+    where later.at > meeting_of.at and later.at < 'infinity'
+    order by later.at
+  loop
+    found := zoom.meeting_at(number, host_email, begin, moment);
+    if found is not null then
+      return found;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+comment on function zoom.meeting_of is
+  'The meeting that a run is of, by the data of a moment (see zoom.meeting_at); else the meeting of the same uuid under another '
+  'number; else the first that came to have its number later. Null for none.';
+
+revoke execute on function zoom.meeting_at, zoom.meeting_of from public;
+grant execute on function zoom.meeting_at, zoom.meeting_of to service_role;
+
+
+-- supabase/schemas/04_which_class.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Which class a run makes attendance for: its meeting's, if the host teaches it or the school confirmed it.
+
+create function zoom.class_at(meeting uuid, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', meeting::text, at);
+begin
+  if room ->> 'class_id' is null then
+    return null;
+  end if;
+  if (room ->> 'is_confirmed')::boolean
+      or room ->> 'host_id' = zoom.as_of('classes', room ->> 'class_id', at) ->> 'teacher_id' then
+    return (room ->> 'class_id')::uuid;
+  end if;
+  return null;
+end
+$$;
+comment on function zoom.class_at is
+  'The class that a meeting counted for at a moment: its own, if its host taught it, or if an admin or somebody outside a '
+  'user''s session had written it; else null.';
+
+create function zoom.class_of(meeting uuid, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  found uuid := zoom.class_at(meeting, at);
+  moment timestamptz;
+begin
+  if found is not null then
+    return found;
+  end if;
+  for moment in
+    select later.since from (
+      select own.since from zoom.history own where own.row_key = meeting::text and own.relation = 'zoom_meetings'
+      union
+      select taught.since
+      from zoom.history own
+      join zoom.history taught on taught.row_key = own.was ->> 'class_id' and taught.relation = 'classes'
+      where own.row_key = meeting::text and own.relation = 'zoom_meetings'
+    ) later
+    where later.since > class_of.at
+    order by later.since
+  loop
+    found := zoom.class_at(meeting, moment);
+    if found is not null then
+      return found;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+comment on function zoom.class_of is
+  'The class that a run of a meeting makes attendance for, by the data of a moment (see zoom.class_at); where it had none then, '
+  'the first that it came to count for later.';
+
+create function zoom.counted_class(meeting uuid) returns uuid
+language plpgsql stable set search_path = '' as $$
+begin
+  return zoom.class_at(meeting, now());
+end
+$$;
+comment on function zoom.counted_class is 'The class that a meeting makes attendance for today: see zoom.class_at.';
+
+revoke execute on function zoom.class_at, zoom.class_of, zoom.counted_class from public;
+grant execute on function zoom.class_at, zoom.class_of, zoom.counted_class to service_role;
+
+
+-- supabase/schemas/05_settings.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The school's settings of attendance, and the calendar: a lesson goes by those that were in force when its first run began.
+
+create function zoom.note_settings(policy jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  given constant zoom.settings := row(now(), coalesce((policy ->> 'min_minutes')::numeric, 15),
+    coalesce(nullif(policy ->> 'timezone', ''), 'UTC'), coalesce(nullif(policy ->> 'app_joins', ''), 'corroborate'),
+    coalesce((policy ->> 'plan_margin_minutes')::numeric, 60) * interval '1 minute');
+  known zoom.settings;
+begin
+  select own.* into known from zoom.settings own order by own.since desc limit 1;
+  if (known.min_minutes, known.timezone, known.app_joins, known.plan_margin)
+      is distinct from (given.min_minutes, given.timezone, given.app_joins, given.plan_margin) then
+    insert into zoom.settings (since, min_minutes, timezone, app_joins, plan_margin)
+    values (given.since, given.min_minutes, given.timezone, given.app_joins, given.plan_margin)
+    on conflict (since) do update set min_minutes = excluded.min_minutes, timezone = excluded.timezone,
+      app_joins = excluded.app_joins, plan_margin = excluded.plan_margin;
+  end if;
+end
+$$;
+comment on function zoom.note_settings is 'Notes the settings that a sidecar gives with a call, if they are others than the last.';
+
+create function zoom.settings_at(at timestamptz) returns zoom.settings
+language plpgsql stable set search_path = '' as $$
+declare
+  found zoom.settings;
+begin
+  select own.* into found from zoom.settings own
+  -- The first that are known count since ever.
+  order by own.since <= settings_at.at desc, case when own.since <= settings_at.at then own.since end desc, own.since
+  limit 1;
+  if found.since is null then
+    return row('-infinity', 15, 'UTC', 'corroborate', interval '60 minutes')::zoom.settings;
+  end if;
+  return found;
+end
+$$;
+comment on function zoom.settings_at is 'The settings at a moment; those that .env.example has, where none were ever given.';
+
+create function zoom.zone_of(named text) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  offset_told text[] := regexp_match(btrim(named), '^(?:utc|gmt) ?([+-])([0-9]{1,2})(?::?([0-5][0-9]))?$', 'i');
+  windows constant jsonb := '{
+    "Singapore Standard Time": "Asia/Singapore", "China Standard Time": "Asia/Shanghai", "Taipei Standard Time": "Asia/Taipei",
+    "Tokyo Standard Time": "Asia/Tokyo", "Korea Standard Time": "Asia/Seoul", "SE Asia Standard Time": "Asia/Bangkok",
+    "India Standard Time": "Asia/Kolkata", "Sri Lanka Standard Time": "Asia/Colombo", "Nepal Standard Time": "Asia/Kathmandu",
+    "Bangladesh Standard Time": "Asia/Dhaka", "Myanmar Standard Time": "Asia/Yangon", "Pakistan Standard Time": "Asia/Karachi",
+    "West Asia Standard Time": "Asia/Tashkent", "Central Asia Standard Time": "Asia/Almaty", "Afghanistan Standard Time": "Asia/Kabul",
+    "Iran Standard Time": "Asia/Tehran", "Arabian Standard Time": "Asia/Dubai", "Arab Standard Time": "Asia/Riyadh",
+    "Arabic Standard Time": "Asia/Baghdad", "Israel Standard Time": "Asia/Jerusalem", "Jordan Standard Time": "Asia/Amman",
+    "Syria Standard Time": "Asia/Damascus", "Middle East Standard Time": "Asia/Beirut", "Turkey Standard Time": "Europe/Istanbul",
+    "W. Australia Standard Time": "Australia/Perth", "AUS Eastern Standard Time": "Australia/Sydney",
+    "E. Australia Standard Time": "Australia/Brisbane", "Cen. Australia Standard Time": "Australia/Adelaide",
+    "AUS Central Standard Time": "Australia/Darwin", "Tasmania Standard Time": "Australia/Hobart",
+    "New Zealand Standard Time": "Pacific/Auckland", "Fiji Standard Time": "Pacific/Fiji", "Tonga Standard Time": "Pacific/Tongatapu",
+    "Hawaiian Standard Time": "Pacific/Honolulu", "West Pacific Standard Time": "Pacific/Port_Moresby",
+    "GMT Standard Time": "Europe/London", "Greenwich Standard Time": "Atlantic/Reykjavik", "W. Europe Standard Time": "Europe/Berlin",
+    "Romance Standard Time": "Europe/Paris", "Central Europe Standard Time": "Europe/Budapest",
+    "Central European Standard Time": "Europe/Warsaw", "GTB Standard Time": "Europe/Bucharest", "FLE Standard Time": "Europe/Kyiv",
+    "E. Europe Standard Time": "Europe/Chisinau", "Russian Standard Time": "Europe/Moscow", "Belarus Standard Time": "Europe/Minsk",
+    "Kaliningrad Standard Time": "Europe/Kaliningrad", "Georgian Standard Time": "Asia/Tbilisi", "Caucasus Standard Time": "Asia/Yerevan",
+    "Azerbaijan Standard Time": "Asia/Baku", "Ekaterinburg Standard Time": "Asia/Yekaterinburg",
+    "N. Central Asia Standard Time": "Asia/Novosibirsk", "North Asia Standard Time": "Asia/Krasnoyarsk",
+    "Vladivostok Standard Time": "Asia/Vladivostok", "Morocco Standard Time": "Africa/Casablanca", "Egypt Standard Time": "Africa/Cairo",
+    "South Africa Standard Time": "Africa/Johannesburg", "E. Africa Standard Time": "Africa/Nairobi",
+    "W. Central Africa Standard Time": "Africa/Lagos", "Namibia Standard Time": "Africa/Windhoek", "Libya Standard Time": "Africa/Tripoli",
+    "Mauritius Standard Time": "Indian/Mauritius", "Azores Standard Time": "Atlantic/Azores", "Cape Verde Standard Time": "Atlantic/Cape_Verde",
+    "Eastern Standard Time": "America/New_York", "US Eastern Standard Time": "America/Indiana/Indianapolis",
+    "Central Standard Time": "America/Chicago", "Mountain Standard Time": "America/Denver", "US Mountain Standard Time": "America/Phoenix",
+    "Pacific Standard Time": "America/Los_Angeles", "Alaskan Standard Time": "America/Anchorage", "Atlantic Standard Time": "America/Halifax",
+    "Newfoundland Standard Time": "America/St_Johns", "Canada Central Standard Time": "America/Regina",
+    "Central America Standard Time": "America/Guatemala", "Central Standard Time (Mexico)": "America/Mexico_City",
+    "SA Pacific Standard Time": "America/Bogota", "SA Western Standard Time": "America/La_Paz", "SA Eastern Standard Time": "America/Cayenne",
+    "Venezuela Standard Time": "America/Caracas", "Paraguay Standard Time": "America/Asuncion", "Pacific SA Standard Time": "America/Santiago",
+    "E. South America Standard Time": "America/Sao_Paulo", "Argentina Standard Time": "America/Argentina/Buenos_Aires",
+    "Montevideo Standard Time": "America/Montevideo", "Coordinated Universal Time": "UTC"}';
+begin
+  if offset_told is not null then
+    -- People count east as plus. In PostgreSQL the bare name has the sign of POSIX, where west is plus.
+    return format('<%s%s>%s%s:%s', offset_told[1], lpad(offset_told[2], 2, '0'),
+      case offset_told[1] when '+' then '-' else '+' end, offset_told[2], coalesce(offset_told[3], '00'));
+  end if;
+  return coalesce(windows ->> btrim(named), nullif(btrim(named), ''));
+end
+$$;
+comment on function zoom.zone_of is
+  'A time zone as PostgreSQL means it: GMT+8 and UTC+8 are eight hours east, as people mean them; Windows'' names are '
+  'translated (Unicode CLDR, windowsZones); any other stays as it is. Null for an empty name.';
+
+create function zoom.is_zone(named text) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  if zoom.zone_of(named) is null then
+    return false;
+  end if;
+  perform now() at time zone zoom.zone_of(named);
+  -- PostgreSQL takes almost anything for a POSIX zone of its own (Mars/Olympus is refused, Berlin is UTC under another name).
+  return zoom.zone_of(named) ~ '^<' or exists (
+    select from pg_catalog.pg_timezone_names known where lower(known.name) = lower(zoom.zone_of(named)))
+    or exists (select from pg_catalog.pg_timezone_abbrevs known where lower(known.abbrev) = lower(zoom.zone_of(named)));
+exception when invalid_parameter_value then
+  return false;
+end
+$$;
+comment on function zoom.is_zone is 'Whether a text is a time zone that is known. Slow: it is asked for lists, not for events. Never null.';
+
+create function zoom.local_date(at timestamptz, timezone text) returns date
+language plpgsql stable set search_path = '' as $$
+begin
+  return (at at time zone coalesce(zoom.zone_of(timezone), 'UTC'))::date;
+exception when invalid_parameter_value then
+  return (at at time zone 'UTC')::date;
+end
+$$;
+comment on function zoom.local_date is
+  'The date of an instant in a time zone (see zoom.zone_of); in UTC where the zone is unknown, for an app may store any text. '
+  'Such zones are listed by public.unmatched_zoom.';
+
+revoke execute on function zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date from public;
+grant execute on function zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date to service_role;
+
+
+-- supabase/schemas/06_which_lesson.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Which lesson a run belongs to.
+--
+-- A one-off meeting has a lesson for each start that it was given. A run belongs to the lesson whose window it touches. A run
+-- that no window takes makes a lesson itself, if the meeting recurs or is held at once; or, of a one-off, if the lesson that
+-- was planned when it began was not held, and it came after that start or before the row was made. Any other run belongs to
+-- none, and is listed, until the meeting is planned for its time.
+
+create function zoom.last_heard(run bigint) returns timestamptz
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select max(mark.at) from zoom.marks mark
+    join zoom.kinds kind on kind.kind = mark.kind and kind.counts is not null
+    where mark.run_id = last_heard.run);
+end
+$$;
+comment on function zoom.last_heard is 'The last instant that Zoom told of a run, by kinds that count; null for none.';
+
+create function zoom.run_end(run zoom.instances) returns timestamptz
+language plpgsql stable set search_path = '' as $$
+declare
+  heard timestamptz;
+  told timestamptz;
+begin
+  if run.told_end is not null or run.forgotten_at is not null then
+    return coalesce(run.told_end, run.ended_at);
+  end if;
+  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
+  if run.instance like 'day %' then
+    -- Events without a uuid: the end may have stated a start, and hang on a run of its own.
+    select max(own.told_end) into told from zoom.instances own
+    where own.number = run.number and own.instance like 'start %' and own.told_end >= run.started_at
+      and 'day ' || (own.started_at at time zone 'UTC')::date = run.instance;
+    if told is not null then
+      return told;
+    end if;
+  end if;
+  if exists (
+        select from zoom.instances later
+        where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance))
+      or now() > greatest(run.started_at + zoom.longest(), heard + interval '1 hour') then
+    return heard;
+  end if;
+  return null;
+end
+$$;
+comment on function zoom.run_end is
+  'When a run was over: as told; else, once a later run of the meeting began, or 30 hours after it began and an hour after it '
+  'was last heard of, at the last thing heard. Null while it runs.';
+
+create function zoom.was_cancelled(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce((zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'is_cancelled')::boolean, false)
+    and not (run.has_staff and run.has_others);
+end
+$$;
+comment on function zoom.was_cancelled is
+  'Whether a run began while people had cancelled its meeting, and counts for nothing: one of the staff and somebody else in it '
+  'would make it count. Never null.';
+
+create function zoom.plans(meeting uuid)
+returns table (starts_at timestamptz, given_at timestamptz, replaced_at timestamptz)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  with version as (
+    select (own.was ->> 'start_time')::timestamptz as start, case when own.is_first then '-infinity' else own.since end as since, own.until,
+      lag(own.was ->> 'start_time') over (order by own.since) is distinct from own.was ->> 'start_time' as is_given
+    from zoom.history own
+    where own.row_key = meeting::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled'
+  )
+  select version.start, max(version.since) filter (where version.is_given), max(version.until)
+  from version
+  where version.start is not null
+  group by version.start;
+end
+$$;
+comment on function zoom.plans is 'The starts that a one-off meeting was given, each with when it was given last, and when another took its place (infinity for the one in force).';
+
+create function zoom.plan_end(meeting uuid, start timestamptz, at timestamptz) returns timestamptz
+language plpgsql stable set search_path = '' as $$
+begin
+  return start + interval '1 minute' * (
+    select coalesce((own.was ->> 'duration')::integer, 60) from zoom.history own
+    where own.row_key = meeting::text and own.relation = 'zoom_meetings' and (own.was ->> 'start_time')::timestamptz = start
+    order by own.since <= plan_end.at desc, case when own.since <= plan_end.at then own.since end desc, own.since
+    limit 1);
+end
+$$;
+comment on function zoom.plan_end is 'The end of the lesson that a meeting was given for a start, by its length at a moment, or at the nearest one at which it had that start.';
+
+create type zoom.place as (
+  run_id bigint, meeting_id uuid, starts_at timestamptz, ends_at timestamptz, is_planned boolean, no_lesson text
+);
+comment on type zoom.place is 'The lesson of a run, by its start and whether that was planned; or why it belongs to none: cancelled, or unplanned.';
+
+create function zoom.planned_place(run zoom.instances) returns zoom.place
+language plpgsql stable set search_path = '' as $$
+declare
+  place zoom.place;
+  margin interval;
+  heard timestamptz;
+begin
+  if zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'meeting_type' <> 'scheduled'
+      and not exists (select from zoom.plans(run.meeting_id)) then
+    return null;
+  end if;
+  margin := (zoom.settings_at(run.as_of)).plan_margin;
+  heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
+  select run.run_id, run.meeting_id, plan.starts_at, finish.at, true, null into place
+  from zoom.plans(run.meeting_id) plan
+  cross join lateral (select zoom.plan_end(run.meeting_id, plan.starts_at, run.as_of) as at) finish
+  where run.as_of < plan.replaced_at and run.started_at <= finish.at + margin and heard >= plan.starts_at - margin
+  order by abs(extract(epoch from run.started_at - plan.starts_at)), plan.given_at desc, plan.starts_at
+  limit 1;
+  return place;
+end
+$$;
+comment on function zoom.planned_place is
+  'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none. A start that '
+  'another took the place of takes only runs that began before that.';
+
+create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    with run as (
+      select own.*, max(own.people) over () as most
+      from unnest(places) place
+      join zoom.instances own on own.run_id = place.run_id
+      where place.is_planned and place.starts_at = start
+    )
+    select coalesce(bool_or(run.has_others) and (bool_or(run.has_staff) or not bool_or(meeting.staff_seen)), false)
+    from run
+    join zoom.meetings meeting on meeting.meeting_id = run.meeting_id
+    where run.people = 2 or run.most < 2);
+end
+$$;
+comment on function zoom.was_held is 'Whether the lesson that was planned for a start was held, by the runs that belong to it: see zoom.is_held.';
+
+create function zoom.places(meeting uuid) returns setof zoom.place
+language plpgsql stable set search_path = '' as $$
+declare
+  run zoom.instances;
+  room jsonb;
+  heard timestamptz;
+  margin interval;
+  start timestamptz;
+  place zoom.place;
+  planned zoom.place[] := '{}';
+  made zoom.place[] := '{}';
+  rest bigint[] := '{}';
+begin
+  for run in
+    select own.* from zoom.instances own
+    where own.meeting_id = meeting
+    order by own.started_at, own.instance
+  loop
+    if run.started_at is null then -- nothing that counts was told of it
+      return next row(run.run_id, meeting, null, null, null, null)::zoom.place;
+      continue;
+    end if;
+    place := zoom.planned_place(run);
+    if zoom.was_cancelled(run) then
+      return next row(run.run_id, meeting, null, null, null, 'cancelled')::zoom.place;
+    elsif place.run_id is not null then
+      planned := planned || place;
+      return next place;
+    else
+      rest := rest || run.run_id;
+    end if;
+  end loop;
+
+  for run in
+    select own.* from zoom.instances own where own.run_id = any (rest) order by own.started_at, own.instance
+  loop
+    room := zoom.as_of('zoom_meetings', meeting::text, run.as_of);
+    margin := (zoom.settings_at(run.as_of)).plan_margin;
+    heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
+    start := (room ->> 'start_time')::timestamptz;
+    select earlier.* into place
+    from unnest(made) earlier
+    where run.started_at <= earlier.ends_at + margin and heard >= earlier.starts_at - margin
+    order by abs(extract(epoch from run.started_at - earlier.starts_at)), earlier.starts_at desc
+    limit 1;
+    if place.run_id is not null then -- a restart
+      return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null)::zoom.place;
+    elsif room ->> 'meeting_type' in ('recurring', 'instant')
+        or (run.started_at >= start or run.started_at < (room ->> 'created_at')::timestamptz) and not zoom.was_held(planned, start) then
+      place := row(run.run_id, meeting, run.started_at,
+        case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
+            then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
+          else run.started_at + interval '1 minute' * (room ->> 'duration')::integer end, false, null)::zoom.place;
+      made := made || place;
+      return next place;
+    else
+      return next row(run.run_id, meeting, null, null, null, 'unplanned')::zoom.place;
+    end if;
+  end loop;
+end
+$$;
+comment on function zoom.places is 'The lesson of each run of a meeting. It decides by what is known of the runs: their times, and who was in them (see zoom.weigh_runs).';
+
+create type zoom.lesson_key as (class_id uuid, date date);
+comment on type zoom.lesson_key is 'A class on a date.';
+
+create function zoom.end_runs(runs bigint[]) returns bigint[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  ended bigint[];
+begin
+  with worked_out as materialized (
+    select own.run_id, own.ended_at as was, zoom.run_end(own) as ended_at
+    from zoom.instances own
+    where own.run_id = any (runs) and own.started_at is not null
+  ), changed as (
+    update zoom.instances run set ended_at = worked_out.ended_at
+    from worked_out
+    where run.run_id = worked_out.run_id and worked_out.ended_at is distinct from worked_out.was
+    returning run.run_id
+  )
+  select array_agg(changed.run_id) into ended from changed;
+  return ended;
+end
+$$;
+comment on function zoom.end_runs is 'Notes when these runs were over; returns those of which that changed.';
+
+create function zoom.assign_lessons(
+  meetings uuid[], out moved_runs bigint[], out changed_lessons bigint[], out left_behind zoom.lesson_key[]
+)
+language plpgsql volatile set search_path = '' as $$
+declare
+  placed zoom.place[] := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
+  emptied zoom.lesson_key[];
+begin
+  -- A lesson is what its first run found.
+  with wanted as (
+    select distinct on (place.meeting_id, place.is_planned, place.starts_at)
+      place.meeting_id, place.is_planned, place.starts_at, place.ends_at, run.as_of, run.class_id
+    from unnest(placed) place
+    join zoom.instances run on run.run_id = place.run_id
+    where place.starts_at is not null
+    order by place.meeting_id, place.is_planned, place.starts_at, run.started_at, run.instance
+  ), valued as (
+    select wanted.*, setting.app_joins, round(60 * setting.min_minutes)::integer as min_seconds,
+      zoom.local_date(wanted.starts_at, case when setting.timezone = 'meeting'
+        then zoom.as_of('zoom_meetings', wanted.meeting_id::text, wanted.as_of) ->> 'timezone' else setting.timezone end) as held_on
+    from wanted
+    cross join lateral zoom.settings_at(wanted.as_of) setting
+  ), before as materialized (
+    select valued.*, own.lesson_id, own.class_id as was_class_id, own.held_on as was_held_on
+    from valued
+    left join zoom.lessons own
+      on own.meeting_id = valued.meeting_id and own.is_planned = valued.is_planned and own.starts_at = valued.starts_at
+    where own.lesson_id is null
+      or (own.ends_at, own.as_of, own.class_id, own.held_on, own.min_seconds, own.app_joins)
+        is distinct from (valued.ends_at, valued.as_of, valued.class_id, valued.held_on, valued.min_seconds, valued.app_joins)
+  ), kept as (
+    insert into zoom.lessons as own (meeting_id, is_planned, starts_at, ends_at, as_of, class_id, held_on, min_seconds, app_joins)
+    select before.meeting_id, before.is_planned, before.starts_at, before.ends_at, before.as_of, before.class_id, before.held_on,
+      before.min_seconds, before.app_joins
+    from before
+    on conflict (meeting_id, is_planned, starts_at) do update set ends_at = excluded.ends_at, as_of = excluded.as_of,
+      class_id = excluded.class_id, held_on = excluded.held_on, min_seconds = excluded.min_seconds, app_joins = excluded.app_joins
+    returning own.lesson_id
+  )
+  select (select array_agg(kept.lesson_id) from kept), (
+    select array_agg(distinct row(before.was_class_id, before.was_held_on)::zoom.lesson_key) from before
+    where before.was_class_id is not null
+      and (before.was_class_id, before.was_held_on) is distinct from (before.class_id, before.held_on))
+  into changed_lessons, left_behind;
+
+  with worked_out as materialized (
+    select run.run_id, run.lesson_id as was, own.lesson_id, place.no_lesson
+    from unnest(placed) place
+    join zoom.instances run on run.run_id = place.run_id
+    left join zoom.lessons own
+      on own.meeting_id = place.meeting_id and own.is_planned = place.is_planned and own.starts_at = place.starts_at
+    where (run.lesson_id, run.no_lesson) is distinct from (own.lesson_id, place.no_lesson)
+  ), moved as (
+    update zoom.instances run set lesson_id = worked_out.lesson_id, no_lesson = worked_out.no_lesson
+    from worked_out
+    where run.run_id = worked_out.run_id
+    returning run.run_id
+  )
+  select (select array_agg(moved.run_id) from moved),
+    changed_lessons || array(select worked_out.lesson_id from worked_out where worked_out.lesson_id is not null
+      union select worked_out.was from worked_out where worked_out.was is not null)
+  into moved_runs, changed_lessons;
+
+  with gone as (
+    delete from zoom.lessons own
+    where own.lesson_id = any (changed_lessons)
+      and not exists (select from zoom.instances run where run.lesson_id = own.lesson_id)
+    returning own.lesson_id, own.class_id, own.held_on
+  )
+  select array_agg(distinct row(gone.class_id, gone.held_on)::zoom.lesson_key) filter (where gone.class_id is not null),
+    array(select lesson.id from unnest(changed_lessons) lesson (id) except select gone.lesson_id from gone)
+  into emptied, changed_lessons
+  from gone;
+  left_behind := left_behind || emptied;
+end
+$$;
+comment on function zoom.assign_lessons is
+  'Gives the runs of these meetings their lessons. Returns the runs that moved, the lessons that are new, changed, or have '
+  'other runs, and the classes and dates that a lesson left.';
+
+revoke execute on function
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.end_runs, zoom.assign_lessons
+from public;
+grant execute on function
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.end_runs, zoom.assign_lessons
+to service_role;
+
+
+-- supabase/schemas/07_who.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Who a connection is, the first that fits: a key we issued for that meeting, the e-mail, the registration, or a name, where
+-- the app saw that student come. A tie is nobody. For a run counts whose it was when it began; where it was nobody's then, the
+-- first whose it came to be later.
+--
+-- A connection is all its segments in one run: what one of them says is said of all.
+
+create function zoom.user_of_email(address text, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  wanted constant text collate "default" := zoom.trimmed(address);
+  found uuid;
+begin
+  -- The exact spelling goes first; else a single user who has it in any case. A tie is nobody.
+  select case
+      when count(distinct held.user_id) filter (where held.email = wanted) = 1
+        then (array_agg(held.user_id) filter (where held.email = wanted))[1]
+      when count(distinct held.user_id) = 1 then (array_agg(held.user_id))[1]
+    end
+  into found
+  from zoom.held_addresses held
+  where held.address = lower(wanted) and held.since <= user_of_email.at and user_of_email.at < held.until;
+  return found;
+end
+$$;
+comment on function zoom.user_of_email is
+  'The user with this e-mail at a moment: the exact spelling (blanks at the ends apart), else the only user who had it in any '
+  'case; null for nobody, and where two had it in other letters.';
+
+create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct (own.was ->> 'user_id')::uuid from zoom.history own
+    where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = meeting::text
+      and own.was ->> 'zoom_registrant_id' = any (ids)
+      and own.since <= registrants_of.at and registrants_of.at < own.until
+      and own.was ->> 'user_id' is not null);
+end
+$$;
+comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
+
+create function zoom.is_parent(person uuid, child uuid, at timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.history own
+    where own.row_key = concat_ws(' ', person, child) and own.relation = 'parent_children'
+      and own.since <= is_parent.at and is_parent.at < own.until);
+end
+$$;
+comment on function zoom.is_parent is 'Whether somebody was the parent of a student at a moment. Never null.';
+
+create function zoom.name_shown(seat_run bigint, seat_key text) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select zoom.folded(mark.name)
+    from zoom.segments seg
+    cross join lateral (
+      select told.at, told.name from zoom.marks told
+      join zoom.kinds kind on kind.kind = told.kind and kind.counts is not null
+      where told.run_id = seg.run_id and told.segment = seg.segment and told.name is not null
+      offset 0
+    ) mark
+    where seg.connection_key = seat_key and seg.run_id = seat_run
+    order by mark.at desc, mark.name desc
+    limit 1);
+end
+$$;
+comment on function zoom.name_shown is 'The name that a connection showed last, folded; null for none.';
+
+create function zoom.came_by_app(visitor uuid, run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  lesson zoom.lessons;
+  margin interval;
+begin
+  select own.* into lesson from zoom.lessons own where own.lesson_id = run.lesson_id;
+  margin := (zoom.settings_at(run.as_of)).plan_margin;
+  return exists (
+    select from zoom.visits visit
+    where visit.meeting_id = run.meeting_id and visit.user_id = visitor and visit.kind in ('joined', 'opened')
+      and (visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
+        or visit.at >= lesson.starts_at - margin and visit.at <= lesson.ends_at + margin));
+end
+$$;
+comment on function zoom.came_by_app is
+  'Whether somebody opened or joined the meeting on its page in the lesson''s window, or from 30 minutes before the run until its end. Never null.';
+
+create function zoom.namesakes(class uuid, shown text, at timestamptz) returns uuid[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct pupil.student_id
+    from zoom.enrolments pupil
+    where pupil.class_id = class and pupil.since <= namesakes.at and namesakes.at < pupil.until
+      and zoom.as_of('users', pupil.student_id::text, namesakes.at) ->> 'name' = shown);
+end
+$$;
+comment on function zoom.namesakes is 'The students who were enrolled in a class at a moment and went by this folded name, as staff wrote it.';
+
+create function zoom.person_by_name(seat_run bigint, seat_key text, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  run zoom.instances;
+  shown text;
+  pupils uuid[];
+begin
+  select own.* into run from zoom.instances own where own.run_id = seat_run;
+  if run.class_id is null or not exists (select from zoom.visits visit where visit.meeting_id = run.meeting_id)
+      or (zoom.settings_at(run.as_of)).app_joins = 'ignore' then
+    return null; -- the first is so in every school that does not use the meeting room
+  end if;
+  shown := zoom.name_shown(seat_run, seat_key);
+  if shown is null then
+    return null;
+  end if;
+  pupils := zoom.namesakes(run.class_id, shown, at);
+  return case when cardinality(pupils) = 1 and zoom.came_by_app(pupils[1], run) then pupils[1] end;
+end
+$$;
+comment on function zoom.person_by_name is
+  'The student whose name a connection last showed, at a moment: the only one of that name who was enrolled in the class, if '
+  'the app saw that one come. Null for nobody. A name alone is nobody.';
+
+create type zoom.connection as (
+  run_id bigint, connection_key text collate "C", meeting_id uuid, keys text[], registrations text[], addresses text[]
+);
+comment on type zoom.connection is 'A connection in a run, and all that it showed.';
+
+create function zoom.person_at(seat zoom.connection, at timestamptz, out user_id uuid, out known_by text)
+language plpgsql stable set search_path = '' as $$
+declare
+  people uuid[];
+  owners uuid[];
+begin
+  if seat.keys is not null then
+    people := array(
+      select distinct key.user_id from zoom.keys key
+      where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id);
+    if cardinality(people) > 0 then
+      user_id := case when cardinality(people) = 1 then people[1] end;
+      known_by := case when cardinality(people) = 1 then 'key' else 'tie' end;
+      return;
+    end if;
+  end if;
+  if cardinality(seat.addresses) = 1 then
+    owners := array_remove(array[zoom.user_of_email(seat.addresses[1], at)], null);
+  elsif seat.addresses is not null then
+    owners := array(
+      select distinct owner.id from unnest(seat.addresses) told (address)
+      cross join lateral zoom.user_of_email(told.address, at) owner (id)
+      where owner.id is not null);
+  end if;
+  if seat.registrations is not null then
+    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
+    -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
+    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
+        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+      user_id := case when cardinality(people) = 1 then people[1] end;
+      known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
+      return;
+    end if;
+  end if;
+  if cardinality(owners) > 0 then
+    user_id := case when cardinality(owners) = 1 then owners[1] end;
+    known_by := case when cardinality(owners) = 1 then 'email' else 'tie' end;
+    return;
+  end if;
+  if seat.keys is null then -- a key says whose it is, or that it is nobody's: a name beside it says nothing
+    user_id := zoom.person_by_name(seat.run_id, seat.connection_key, at);
+    known_by := case when user_id is not null then 'name' end;
+  end if;
+end
+$$;
+comment on function zoom.person_at is
+  'Who a connection was at a moment, and by what: key, registration, email or name; tie for two answers of one kind, which is nobody.';
+
+create function zoom.later_moments(seat zoom.connection, at timestamptz) returns timestamptz[]
+language plpgsql stable set search_path = '' as $$
+declare
+  class uuid;
+begin
+  if exists (select from zoom.visits visit where visit.meeting_id = seat.meeting_id) then
+    class := (select run.class_id from zoom.instances run where run.run_id = seat.run_id);
+  end if;
+  return array(
+    select distinct later.at
+    from (
+      select unnest(array[held.since, held.until]) as at
+      from unnest(seat.addresses) told (address)
+      join zoom.held_addresses held on held.address = zoom.folded(told.address)
+      union all
+      select unnest(array[own.since, own.until]) from zoom.history own
+      where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = seat.meeting_id::text
+        and own.was ->> 'zoom_registrant_id' = any (seat.registrations)
+      union all
+      select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
+      union all
+      select own.since from zoom.enrolments pupil
+      join zoom.history own on own.row_key = pupil.student_id::text and own.relation = 'users'
+      where pupil.class_id = class
+    ) later
+    where later.at > later_moments.at and later.at < 'infinity'
+    order by later.at);
+end
+$$;
+comment on function zoom.later_moments is 'The moments after this one at which the school''s data changed what a connection may be known by.';
+
+create function zoom.person_of(seat zoom.connection, at timestamptz, out user_id uuid, out known_by text)
+language plpgsql stable set search_path = '' as $$
+declare
+  moment timestamptz;
+  told text;
+begin
+  select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at) own;
+  if user_id is not null or known_by = 'tie' and (seat.keys is not null) then
+    return;
+  end if;
+  told := known_by;
+  foreach moment in array zoom.later_moments(seat, at) loop
+    select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, moment) own;
+    if user_id is not null then
+      return;
+    end if;
+  end loop;
+  known_by := told;
+end
+$$;
+comment on function zoom.person_of is
+  'Who a connection is, and by what, by the data of a moment; where it was nobody then, the first that it came to be later.';
+
+create type zoom.sighting as (run_id bigint, connection_key text collate "C", user_id uuid);
+comment on type zoom.sighting is 'A connection in a run, and the user it is or was taken for; null for a guest.';
+
+create function zoom.connections(sightings zoom.sighting[]) returns setof zoom.connection
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select connection.run_id, connection.connection_key, run.meeting_id,
+    array_agg(distinct seg.customer_key::text) filter (where seg.customer_key is not null),
+    array_agg(distinct shown.id::text) filter (where shown.id is not null),
+    array_agg(distinct seg.email::text) filter (where seg.email is not null)
+  from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
+  join zoom.instances run on run.run_id = connection.run_id
+  cross join lateral (
+    select here.* from zoom.segments here
+    where here.connection_key = connection.connection_key and here.run_id = connection.run_id
+    offset 0
+  ) seg
+  -- A registrant's id may also come as the participant's id.
+  cross join lateral (
+    select unnest(case when seg.registrant_id is null and seg.zoom_user_id is null and seg.participant_id is null then array[null::text]
+      else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
+  ) shown
+  group by connection.run_id, connection.connection_key, run.meeting_id;
+end
+$$;
+comment on function zoom.connections is 'These connections, each with all that its segments showed.';
+
+create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  room jsonb;
+begin
+  if person is not null then
+    room := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+  end if;
+  return (run.host_id = any (accounts)
+      or exists (select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
+      or person::text = room ->> 'host_id'
+      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')
+      or person::text = zoom.as_of('classes', run.class_id::text, run.as_of) ->> 'teacher_id') is true
+    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+end
+$$;
+comment on function zoom.is_staff_in is
+  'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
+  'admins; never somebody who is enrolled in the class. Never null.';
+
+create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  sightings zoom.sighting[];
+begin
+  with known as materialized (
+    select seat.run_id, seat.connection_key, person.known_by,
+      (select own.id from public.users own where own.id = person.user_id) as user_id,
+      coalesce(zoom.is_staff_in(run, person.user_id, seat.registrations, seat.addresses), false) as is_staff
+    from zoom.connections(touched) seat
+    join zoom.instances run on run.run_id = seat.run_id
+    cross join lateral zoom.person_of(seat, run.as_of) person
+  ), seen as materialized (
+    select known.run_id, known.connection_key, known.user_id, known.known_by, known.is_staff, seg.segment, seg.user_id as was_user_id,
+      (seg.user_id, seg.known_by, seg.is_staff) is distinct from (known.user_id, known.known_by, known.is_staff) as is_new
+    from known
+    cross join lateral (
+      select here.segment, here.user_id, here.known_by, here.is_staff from zoom.segments here
+      where here.connection_key = known.connection_key and here.run_id = known.run_id
+      offset 0
+    ) seg
+  ), renamed as (
+    update zoom.segments seg set user_id = seen.user_id, known_by = seen.known_by, is_staff = seen.is_staff
+    from seen
+    where seen.is_new and seg.run_id = seen.run_id and seg.segment = seen.segment
+  )
+  -- Both whom it was taken for (if that was shown) and whom it is: the rows of both change.
+  select array_agg(row(either.run_id, either.connection_key, either.user_id)::zoom.sighting)
+  into sightings
+  from (
+    select seen.run_id, seen.connection_key, seen.user_id from seen
+    union
+    select seen.run_id, seen.connection_key, seen.was_user_id from seen
+    where seen.was_user_id is not null or exists (
+      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
+    union
+    -- A connection that all its segments left: whoever has the row of it gives it back.
+    select told.run_id, told.connection_key, null from unnest(touched) told
+    where not exists (select from known where known.run_id = told.run_id and known.connection_key = told.connection_key)
+  ) either;
+  return sightings;
+end
+$$;
+comment on function zoom.recognise is
+  'Looks up who each of these connections is, and notes it on its segments, with by what, and whether that is one of the staff. '
+  'Returns whom each was and whom it is taken for.';
+
+revoke execute on function
+  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+from public;
+grant execute on function
+  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+to service_role;
+
+
+-- supabase/schemas/08_stays.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Which times count: each mark of a person with what ends it, and what it is worth for attendance.
+--
+-- A stay is from a joined to the next mark of its segment, else to the end of the run. For attendance only lesson time counts
+-- (zoom.lessons.counts_from, counts_until), in runs that count (zoom.instances.counts).
+
+create view zoom.stays with (security_invoker) as
+select mark.run_id, mark.segment, mark.at, mark.body_hash, mark.kind, mark.name, mark.approximate, kind.counts,
+  lag(mark.kind) over visit as last_kind,
+  lead(mark.at) over visit as next_at,
+  -- The next mark, else the end of the run; null while they are in.
+  coalesce(lead(mark.at) over visit, case when run.ended_at is not null then greatest(mark.at, run.ended_at) end) as until
+from zoom.marks mark
+join zoom.kinds kind on kind.kind = mark.kind and kind.counts in ('opens', 'closes')
+join zoom.instances run on run.run_id = mark.run_id
+window visit as (partition by mark.run_id, mark.segment order by mark.at, kind.counts desc, mark.body_hash);
+
+comment on view zoom.stays is 'Each coming (opens) and going (closes) of a segment, and what ends it.';
+comment on column zoom.stays.run_id is 'The run.';
+comment on column zoom.stays.segment is 'The segment.';
+comment on column zoom.stays.at is 'When.';
+comment on column zoom.stays.body_hash is 'As in zoom.marks.';
+comment on column zoom.stays.kind is 'As in zoom.marks.';
+comment on column zoom.stays.name is 'The name that was shown.';
+comment on column zoom.stays.approximate is 'As in zoom.marks.';
+comment on column zoom.stays.counts is 'opens or closes: see zoom.kinds.';
+comment on column zoom.stays.last_kind is 'The kind of the mark before it; null for the first.';
+comment on column zoom.stays.next_at is 'When the next mark of the segment was; null for the last.';
+comment on column zoom.stays.until is 'What ends it: the next mark, else the end of the run (no earlier than itself); null while the run goes on.';
+grant select on zoom.stays to service_role;
+
+create type zoom.person as (
+  lesson_id bigint, run_id bigint, user_id uuid, connection_key text collate "C"
+);
+comment on type zoom.person is
+  'Somebody in the runs of a lesson (or in one run that belongs to none): a user, or a guest, who is one connection in one run.';
+
+create type zoom.presence as (
+  segment text collate "C", name text collate "C", email text collate "C", join_time timestamptz, leave_time timestamptz,
+  duration integer, is_in boolean, has_left boolean, is_seen boolean, is_settled boolean, seconds integer
+);
+comment on type zoom.presence is
+  'What Zoom saw of a person: the segment that joined last (Zoom''s user_id; null where it told none), the newest name, the '
+  'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
+  'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
+
+create function zoom.seats(people zoom.person[])
+returns table (n bigint, run_id bigint, segment text, email text, own_name text, counts_from timestamptz, counts_until timestamptz,
+  counts boolean)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
+  select person.n, run.run_id, here.segment::text, here.email::text,
+    (select lower(own.name) from public.users own where own.id = person.user_id), coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+    run.counts
+  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+  cross join lateral (
+    select own.run_id, own.counts, own.lesson_id from zoom.instances own
+    where own.lesson_id = person.lesson_id and person.user_id is not null
+    union all
+    select own.run_id, own.counts, own.lesson_id from zoom.instances own
+    where own.run_id = person.run_id and (person.user_id is null or person.lesson_id is null)
+  ) run
+  left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+  cross join lateral (
+    select own.segment, own.email from zoom.segments own
+    where person.user_id is not null and own.user_id = person.user_id and own.run_id = run.run_id and own.was_in
+    union all
+    select own.segment, own.email from zoom.segments own
+    where person.user_id is null and own.connection_key = person.connection_key and own.run_id = run.run_id
+      and own.user_id is null and own.was_in
+    offset 0
+  ) here;
+end
+$$;
+comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
+
+create function zoom.add_up(people zoom.person[]) returns zoom.presence[]
+language plpgsql stable set search_path = '' as $$
+declare
+  presences zoom.presence[];
+begin
+  with part as (
+    select seat.n, seat.run_id, seat.segment, seat.email, seat.own_name, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
+      stay.counts = 'opens' as is_open, stay.body_hash
+    from zoom.seats(people) seat
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+  ), timed as (
+    select part.*,
+      -- When they went: by a leave, or because the run ended with them in it.
+      case when not part.is_open then part.at when part.next_at is null then part.until end as left_at,
+      -- Longer than any meeting lasts is not believed.
+      case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed,
+      -- What lies in lesson time.
+      part.counts and case when part.is_open
+        then part.at <= part.counts_until and coalesce(part.until, 'infinity') >= part.counts_from
+          and (part.until is null or part.until - part.at <= zoom.longest())
+        else part.at between part.counts_from and part.counts_until end as is_seen
+    from part
+  ), clipped as (
+    select timed.*,
+      case when timed.is_seen and timed.stayed is not null and not isempty(timed.stayed)
+        then timed.stayed * tstzrange(timed.counts_from, timed.counts_until) end as lesson_time
+    from timed
+  ), total as (
+    select clipped.n,
+      -- The segment that joined last; of those that only ever left, the last to do so.
+      (array_agg(clipped.segment order by clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      -- Their own name, if they showed it; else the newest.
+      (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
+        filter (where clipped.name is not null))[1] as name,
+      max(clipped.email) as email,
+      max(clipped.at) filter (where clipped.is_open) as join_time,
+      max(clipped.left_at) as leave_time,
+      -- The union of their times, so two devices and a late leave count once.
+      case when count(clipped.stayed) > 1 then zoom.seconds(range_agg(clipped.stayed))
+        else coalesce(floor(extract(epoch from max(upper(clipped.stayed) - lower(clipped.stayed)))), 0)::integer end as duration,
+      coalesce(bool_or(clipped.is_open and clipped.until is null), false) as is_in,
+      coalesce(bool_or(not clipped.is_open or clipped.until is not null and clipped.next_at is null), false) as has_left,
+      coalesce(bool_or(clipped.is_seen), false) as is_seen,
+      coalesce(bool_or(clipped.is_seen and (not clipped.is_open or clipped.until is not null)), false) as is_settled,
+      case when count(clipped.lesson_time) > 1 then zoom.seconds(range_agg(clipped.lesson_time))
+        else coalesce(floor(extract(epoch from max(upper(clipped.lesson_time) - lower(clipped.lesson_time)))), 0)::integer end as seconds
+    from clipped
+    group by clipped.n
+  )
+  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
+    total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
+    coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
+    )::zoom.presence order by person.n)
+  into presences
+  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+  left join total on total.n = person.n;
+  return presences;
+end
+$$;
+comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
+
+revoke execute on function zoom.seats, zoom.add_up from public;
+grant execute on function zoom.seats, zoom.add_up to service_role;
+
+
+-- supabase/schemas/09_lesson_time.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- When a lesson was: the planned time, widened by the staff's first coming and last leaving; without staff the whole of its
+-- runs. And what follows from who was in it: whether it is over, whether it was held, and whether it makes anybody absent.
+
+create function zoom.weigh_runs(runs bigint[], out changed bigint[], out flipped uuid[])
+language plpgsql volatile set search_path = '' as $$
+begin
+  with worked_out as materialized (
+    select run.run_id, run.people as was_people, run.has_staff as had_staff, run.has_others as had_others,
+      least(2, who.people)::integer as people, coalesce(who.has_staff, false) as has_staff, coalesce(who.has_others, false) as has_others
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id and run.forgotten_at is null
+    cross join lateral (
+      select count(*) as people, bool_or(person.is_staff) as has_staff, bool_or(not person.is_staff) as has_others
+      from (
+        -- A user is one person, however many connections are theirs; a guest is a connection.
+        select bool_or(seg.is_staff) as is_staff
+        from zoom.segments seg
+        where seg.run_id = run.run_id and seg.was_in
+        group by seg.user_id, case when seg.user_id is null then seg.connection_key end
+      ) person
+    ) who
+  ), kept as (
+    update zoom.instances run set people = worked_out.people, has_staff = worked_out.has_staff, has_others = worked_out.has_others
+    from worked_out
+    where run.run_id = worked_out.run_id
+      and (worked_out.people, worked_out.has_staff, worked_out.has_others)
+        is distinct from (worked_out.was_people, worked_out.had_staff, worked_out.had_others)
+    returning run.run_id
+  )
+  select array_agg(kept.run_id) into changed from kept;
+
+  with worked_out as materialized (
+    select meeting.meeting_id, meeting.staff_seen as was, exists (
+      select from zoom.instances run where run.meeting_id = meeting.meeting_id and run.has_staff) as staff_seen
+    from (select distinct run.meeting_id from zoom.instances run where run.run_id = any (changed)) told
+    join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
+  ), kept as (
+    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
+    from worked_out
+    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
+    returning meeting.meeting_id
+  )
+  select array_agg(kept.meeting_id) into flipped from kept;
+end
+$$;
+comment on function zoom.weigh_runs is
+  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed, and '
+  'the meetings in which staff was recognised for the first time, or is not any more.';
+
+create function zoom.weigh_lessons(lessons bigint[]) returns bigint[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  recounted bigint[];
+  changed bigint[];
+begin
+  -- The run that a single person was in does not count, where another had two.
+  with worked_out as materialized (
+    select run.run_id, run.counts as did_count, run.lesson_id is not null and (run.people <> 1 or not exists (
+        select from zoom.instances other where other.lesson_id = run.lesson_id and other.people = 2)) as counts, run.lesson_id
+    from unnest(lessons) told (lesson_id)
+    join zoom.instances run on run.lesson_id = told.lesson_id
+  ), kept as (
+    update zoom.instances run set counts = worked_out.counts
+    from worked_out
+    where run.run_id = worked_out.run_id and worked_out.counts <> worked_out.did_count
+    returning worked_out.lesson_id
+  )
+  select array_agg(distinct kept.lesson_id) into recounted from kept;
+
+  with run_of as materialized (
+    select lesson.lesson_id, lesson.is_planned, lesson.starts_at, lesson.ends_at, lesson.min_seconds, meeting.staff_seen, runs.*, staff.*
+    from unnest(lessons) told (lesson_id)
+    join zoom.lessons lesson on lesson.lesson_id = told.lesson_id
+    join zoom.meetings meeting on meeting.meeting_id = lesson.meeting_id
+    cross join lateral (
+      select bool_and(run.ended_at is not null) as are_over, min(run.started_at) as first_start, max(run.ended_at) as last_end,
+        (array_agg(greatest(run.ended_at, run.told_at) order by run.ended_at desc nulls last, run.started_at desc, run.instance desc))[1] as expected_at,
+        bool_or(run.counts and run.has_others) as has_others, bool_or(run.counts and run.has_staff) as has_staff
+      from zoom.instances run
+      where run.lesson_id = lesson.lesson_id
+    ) runs
+    left join lateral (
+      select min(stay.at) filter (where stay.counts = 'opens') as came,
+        max(case when stay.counts = 'closes' then stay.at when stay.next_at is null then coalesce(stay.until, 'infinity') end) as went
+      from zoom.instances run
+      join zoom.segments seg on seg.run_id = run.run_id and seg.is_staff and seg.was_in
+      cross join lateral (
+        select own.* from zoom.stays own where own.run_id = seg.run_id and own.segment = seg.segment offset 0
+      ) stay
+      where run.lesson_id = lesson.lesson_id and run.counts and run.has_staff
+    ) staff on runs.has_staff
+  ), worked_out as (
+    select run_of.lesson_id,
+      case when run_of.has_staff then least(run_of.starts_at, run_of.came) else '-infinity' end as counts_from,
+      case when run_of.has_staff then greatest(run_of.ends_at, run_of.went) else 'infinity' end as counts_until,
+      coalesce(run_of.has_staff, false) as has_staff,
+      coalesce(run_of.are_over and run_of.last_end >= run_of.starts_at, false) as is_over,
+      coalesce(run_of.has_others and (run_of.has_staff or not run_of.staff_seen), false) as is_held,
+      coalesce(case when run_of.is_planned then run_of.has_staff or not run_of.staff_seen
+        else run_of.has_others and (run_of.has_staff or not run_of.staff_seen)
+          and run_of.last_end - run_of.first_start >= run_of.min_seconds * interval '1 second' end, false) as makes_absent,
+      case when run_of.are_over and run_of.last_end >= run_of.starts_at then run_of.expected_at end as expected_at
+    from run_of
+  ), kept as (
+    update zoom.lessons lesson set counts_from = worked_out.counts_from, counts_until = worked_out.counts_until,
+      has_staff = worked_out.has_staff, is_over = worked_out.is_over, is_held = worked_out.is_held,
+      makes_absent = worked_out.makes_absent, expected_at = worked_out.expected_at
+    from worked_out
+    where lesson.lesson_id = worked_out.lesson_id
+      and (lesson.counts_from, lesson.counts_until, lesson.has_staff, lesson.is_over, lesson.is_held, lesson.makes_absent, lesson.expected_at)
+        is distinct from (worked_out.counts_from, worked_out.counts_until, worked_out.has_staff, worked_out.is_over, worked_out.is_held,
+          worked_out.makes_absent, worked_out.expected_at)
+    returning lesson.lesson_id
+  )
+  select array_agg(kept.lesson_id) into changed from kept;
+  return array(select unnest(recounted) union select unnest(changed));
+end
+$$;
+comment on function zoom.weigh_lessons is
+  'Works out which runs of these lessons count, when their lesson time was, and whether they are over, were held and make '
+  'anybody absent. Returns the lessons of which anything changed, and with it perhaps what they say of everybody.';
+
+revoke execute on function zoom.weigh_runs, zoom.weigh_lessons from public;
+grant execute on function zoom.weigh_runs, zoom.weigh_lessons to service_role;
+
+
+-- supabase/schemas/10_facts.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The facts: what was said, checked, and added to the set. A repeat adds nothing, and then nothing else happens.
+--
+-- An event that lacks what Zoom always sends counts too: without uuid its run is the number and the stated start, else the
+-- number and the UTC day; without user_id its segment is the e-mail, else the name; without any time it happened when its body
+-- was first accepted.
+
+create type zoom.fact as (
+  n integer,
+  kind text collate "C",
+  counts text,
+  number text collate "C",
+  instance text collate "C",
+  meeting_id uuid,
+  run_id bigint,
+  at timestamptz,
+  approximate boolean,
+  body_hash text collate "C",
+  accepted timestamptz,
+  start timestamptz,
+  segment text collate "C",
+  connection text collate "C",
+  zoom_user_id text collate "C",
+  participant_id text collate "C",
+  registrant_id text collate "C",
+  customer_key text collate "C",
+  email text collate "C",
+  name text collate "C",
+  host_id text collate "C",
+  host_email text collate "C",
+  user_id uuid
+);
+comment on type zoom.fact is 'One event as the sidecar sends it; n is its place in the call, from 1. What the app saw has a user_id.';
+
+create type zoom.visit as (run_id bigint, segment text collate "C");
+comment on type zoom.visit is 'The key of one segment.';
+
+create type zoom.visitor as (meeting_id uuid, user_id uuid);
+comment on type zoom.visitor is 'A user whom the app saw at a meeting.';
+
+create function zoom.first_accepted(hashes text[], accepted timestamptz[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  earlier text[];
+  runs bigint[];
+begin
+  with told as (
+    select given.body_hash, min(given.accepted) as accepted_at
+    from unnest(hashes, accepted) given (body_hash, accepted)
+    group by given.body_hash
+  ), before as (
+    select told.*, known.accepted_at as was from told left join zoom.timeless known on known.body_hash = told.body_hash
+  ), kept as (
+    insert into zoom.timeless as known (body_hash, accepted_at)
+    select before.body_hash, before.accepted_at from before order by before.body_hash
+    on conflict (body_hash) do update set accepted_at = excluded.accepted_at where known.accepted_at > excluded.accepted_at
+    returning known.body_hash
+  )
+  select array_agg(kept.body_hash) into earlier
+  from kept join before on before.body_hash = kept.body_hash
+  where before.was is not null;
+  if earlier is null then
+    return;
+  end if;
+  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes.
+  with gone as (
+    delete from zoom.marks mark using zoom.kinds kind
+    where mark.body_hash = any (earlier) and kind.kind = mark.kind
+    returning mark.run_id
+  )
+  select array_agg(distinct gone.run_id) into runs from gone;
+  update zoom.instances run set
+    first_at = heard.first_at, told_end = heard.told_end
+  from (
+    select told.run_id, min(mark.at) filter (where kind.counts is not null) as first_at, max(mark.at) filter (where kind.counts = 'ends') as told_end
+    from unnest(runs) told (run_id)
+    left join zoom.marks mark on mark.run_id = told.run_id
+    left join zoom.kinds kind on kind.kind = mark.kind
+    group by told.run_id
+  ) heard
+  where run.run_id = heard.run_id;
+  insert into zoom.due (run_id) select unnest(runs) on conflict do nothing;
+end
+$$;
+comment on function zoom.first_accepted is 'Keeps when each of these bodies was first accepted. What was kept of a later copy is undone.';
+
+create function zoom.read_events(events jsonb) returns zoom.fact[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  facts zoom.fact[];
+  bad integer;
+begin
+  select array_agg(row(said.n, said.kind, kind.counts, nullif(zoom.digits(said.meeting), ''), nullif(said.instance, ''), null, null,
+      case when said.user_id is null then date_trunc('second', said.at) else said.at end, coalesce(said.approximate, false), '',
+      coalesce(said.accepted, now()), date_trunc('second', said.start), nullif(said.segment, ''), nullif(said.connection, ''),
+      nullif(said.zoom_user_id, ''), nullif(said.participant_id, ''), nullif(said.registrant_id, ''), nullif(said.customer_key, ''),
+      nullif(said.email, ''), nullif(said.name, ''), nullif(said.host_id, ''), nullif(said.host_email, ''), said.user_id
+    )::zoom.fact order by said.n)
+  into facts
+  from rows from (jsonb_to_recordset(events) as (
+    kind text, meeting text, instance text, at timestamptz, approximate boolean, accepted timestamptz,
+    start timestamptz, segment text, connection text, zoom_user_id text, participant_id text, registrant_id text, customer_key text,
+    email text, name text, host_id text, host_email text, "user" uuid
+  )) with ordinality as said (kind, meeting, instance, at, approximate, accepted, start, segment, connection, zoom_user_id,
+    participant_id, registrant_id, customer_key, email, name, host_id, host_email, user_id, n)
+  left join zoom.kinds kind on kind.kind = said.kind;
+
+  if exists (select from unnest(facts) f where f.at is null) then
+    facts := zoom.with_times(facts, events);
+  end if;
+
+  -- What lacks a name of its run, or of its segment, gets one.
+  if exists (
+      select from unnest(facts) f
+      where f.user_id is null and (f.instance is null or f.segment is null and f.kind not in ('started', 'ended'))) then
+    facts := array(
+      select row(f.n, f.kind, f.counts, f.number,
+        coalesce(f.instance, case when f.user_id is null then coalesce('start ' || to_char(f.start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+          'day ' || (f.at at time zone 'UTC')::date) end),
+        null, null, f.at, f.approximate, f.body_hash, f.accepted, f.start,
+        case when f.user_id is null and kind.concerns = 'person' then coalesce(f.segment, 'email ' || zoom.folded(f.email),
+          'name ' || zoom.folded(f.name), 'connection ' || f.connection, 'account ' || coalesce(f.zoom_user_id, f.participant_id, f.registrant_id,
+            f.customer_key)) end,
+        f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
+        f.user_id)::zoom.fact
+      from unnest(facts) f
+      left join zoom.kinds kind on kind.kind = f.kind
+      order by f.n);
+  end if;
+
+  select min(f.n) into bad
+  from unnest(facts) f
+  left join zoom.kinds kind on kind.kind = f.kind
+  where f.number is null or f.at is null or not isfinite(f.at) or kind.kind is null or kind.kind = 'app_opened'
+    or (kind.told_by = 'app') <> (f.user_id is not null)
+    or kind.told_by = 'zoom' and kind.concerns = 'person' and f.segment is null;
+  if bad is not null then
+    raise exception 'event % is not a fact', bad using
+      errcode = 'invalid_parameter_value',
+      hint = 'Zoom''s need a kind that zoom.kinds lists, meeting, and at (or body_hash and accepted); those of a person need something that names it. '
+        'The app''s need kind (app_joined or app_left), meeting, at and user.';
+  end if;
+
+  return facts;
+end
+$$;
+comment on function zoom.read_events is
+  'The events of one call as facts, in order; null for none. Raises 22023 (or 22P02, 22007) for what is not a fact.';
+
+create function zoom.with_times(facts zoom.fact[], events jsonb) returns zoom.fact[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  hashes text[];
+begin
+  select array_agg(nullif(said.event ->> 'body_hash', '') order by said.n) into hashes
+  from jsonb_array_elements(events) with ordinality said (event, n);
+  perform zoom.first_accepted(
+    array(select hashes[f.n] from unnest(facts) f where f.at is null and f.user_id is null and hashes[f.n] is not null order by f.n),
+    array(select f.accepted from unnest(facts) f where f.at is null and f.user_id is null and hashes[f.n] is not null order by f.n));
+  return array(
+    select row(f.n, f.kind, f.counts, f.number, f.instance, null, null, coalesce(f.at, known.accepted_at), f.approximate or known.body_hash is not null,
+      coalesce(known.body_hash, ''), coalesce(known.accepted_at, f.accepted), f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id,
+      f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email, f.user_id)::zoom.fact
+    from unnest(facts) f
+    left join zoom.timeless known on f.at is null and f.user_id is null and known.body_hash = hashes[f.n]
+    order by f.n);
+end
+$$;
+comment on function zoom.with_times is 'The same facts; those without a time have that of the first acceptance of their body.';
+
+create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select row(f.n, f.kind, f.counts, f.number, f.instance, place.meeting_id, null, f.at, f.approximate, f.body_hash, f.accepted, f.start, f.segment,
+      f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
+      f.user_id)::zoom.fact
+    from unnest(facts) f
+    join (
+      select run.number, run.instance, coalesce(known.meeting_id,
+        zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
+      from (
+        select told.number, told.instance, max(told.host_email) as host_email,
+          coalesce(least(min(told.start), min(told.at) filter (where told.counts = 'begins')), min(told.at)) as begin
+        from unnest(facts) told
+        group by told.number, told.instance
+      ) run
+      left join zoom.instances known on known.number = run.number and known.instance = run.instance
+    ) place on place.number = f.number and place.instance is not distinct from f.instance
+    order by f.n);
+end
+$$;
+comment on function zoom.place_facts is 'The same facts, each with the meeting of the school it is of; null for an unknown one.';
+
+create function zoom.lock_meetings(meetings uuid[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into zoom.meetings (meeting_id)
+  select told.id from (select distinct given.id from unnest(meetings) given (id) where given.id is not null) told
+  where not exists (select from zoom.meetings own where own.meeting_id = told.id)
+  order by told.id
+  on conflict do nothing;
+  perform from zoom.meetings own where own.meeting_id = any (meetings) order by own.meeting_id for update;
+end
+$$;
+comment on function zoom.lock_meetings is
+  'Locks these meetings, in the order of their ids: any number of callers may run; those who share none run side by side, the '
+  'others wait for one another and never in a ring. The app''s own rows are not locked.';
+
+create function zoom.keep_facts(
+  inout facts zoom.fact[], out new_runs bigint[], out changed_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+)
+language plpgsql volatile set search_path = '' as $$
+declare
+  old_keys zoom.sighting[];
+  new_marks zoom.visit[];
+  new_begins bigint[];
+begin
+  -- Runs: the least start and the greatest end of all that is ever said.
+  with told as (
+    select f.meeting_id, f.number, f.instance,
+      least(min(f.start), min(f.at) filter (where f.counts = 'begins')) as stated_start,
+      min(f.at) filter (where f.counts is not null) as first_at,
+      max(f.at) filter (where f.counts = 'ends') as told_end,
+      max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at
+    from unnest(facts) f
+    group by f.meeting_id, f.number, f.instance
+  ), before as (
+    select told.*, run.run_id, run.started_at as was_started_at, run.stated_start as was_stated_start, run.first_at as was_first_at,
+      run.told_end as was_told_end, run.host_id as was_host_id, run.host_email as was_host_email, run.told_at as was_told_at,
+      run.forgotten_at is not null as is_forgotten
+    from told left join zoom.instances run on run.number = told.number and run.instance = told.instance
+  ), kept as (
+    insert into zoom.instances as run (meeting_id, number, instance, stated_start, first_at, told_end, host_id, host_email, told_at)
+    select before.meeting_id, before.number, before.instance, before.stated_start, before.first_at, before.told_end, before.host_id,
+      before.host_email, before.told_at
+    from before
+    where not before.is_forgotten and (
+      before.run_id is null
+      or before.stated_start < coalesce(before.was_stated_start, 'infinity')
+      or before.first_at < coalesce(before.was_first_at, 'infinity')
+      or before.told_end > coalesce(before.was_told_end, '-infinity')
+      or before.host_id > coalesce(before.was_host_id, '')
+      or before.host_email > coalesce(before.was_host_email, '')
+      or before.told_at < before.was_told_at)
+    on conflict (number, instance) do update set
+      meeting_id = coalesce(run.meeting_id, excluded.meeting_id),
+      stated_start = least(run.stated_start, excluded.stated_start),
+      first_at = least(run.first_at, excluded.first_at),
+      told_end = greatest(run.told_end, excluded.told_end),
+      host_id = greatest(run.host_id, excluded.host_id),
+      host_email = greatest(run.host_email, excluded.host_email),
+      told_at = least(run.told_at, excluded.told_at)
+    returning run.run_id, run.number, run.instance, run.started_at, run.host_id, run.host_email
+  )
+  select array_agg(kept.run_id) filter (where before.run_id is null), array_agg(kept.run_id),
+    array_agg(kept.run_id) filter (where before.run_id is not null
+      and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
+  into new_runs, changed_runs, new_begins
+  from kept join before on before.number = kept.number and before.instance = kept.instance;
+
+  -- The facts of a run that was forgotten get no run: nothing is done with them.
+  facts := array(
+    select row(f.n, f.kind, f.counts, f.number, f.instance, f.meeting_id, case when run.forgotten_at is null then run.run_id end, f.at,
+      f.approximate, f.body_hash, f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id,
+      f.customer_key, f.email, f.name, f.host_id, f.host_email, null)::zoom.fact
+    from unnest(facts) f
+    join zoom.instances run on run.number = f.number and run.instance = f.instance);
+
+  -- Segments: the greatest of each id ever said (there is but one, in practice). Only those of which
+  -- something new is told are touched: a conflict alone would lock and write the row.
+  with told as (
+    select f.run_id, f.segment, max(f.connection) as connection, max(f.zoom_user_id) as zoom_user_id, max(f.participant_id) as participant_id,
+      max(f.registrant_id) as registrant_id, max(f.customer_key) as customer_key, max(f.email) as email, bool_or(f.counts is not null) as was_in
+    from unnest(facts) f
+    where f.segment is not null and f.run_id is not null
+    group by f.run_id, f.segment
+  ), news as materialized (
+    select told.*, seg.connection_key as was_key, seg.run_id is null as is_new,
+      told.connection > coalesce(seg.connection, '') as has_connection
+    from told left join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment
+    where seg.run_id is null
+      or told.connection > coalesce(seg.connection, '')
+      or told.zoom_user_id > coalesce(seg.zoom_user_id, '')
+      or told.participant_id > coalesce(seg.participant_id, '')
+      or told.registrant_id > coalesce(seg.registrant_id, '')
+      or told.customer_key > coalesce(seg.customer_key, '')
+      or told.email > coalesce(seg.email, '')
+      or told.was_in and not seg.was_in
+  ), kept as (
+    insert into zoom.segments as seg
+      (run_id, segment, connection, zoom_user_id, participant_id, registrant_id, customer_key, email, was_in)
+    select news.run_id, news.segment, news.connection, news.zoom_user_id, news.participant_id, news.registrant_id, news.customer_key,
+      news.email, news.was_in
+    from news
+    on conflict (run_id, segment) do update set
+      connection = greatest(seg.connection, excluded.connection),
+      zoom_user_id = greatest(seg.zoom_user_id, excluded.zoom_user_id),
+      participant_id = greatest(seg.participant_id, excluded.participant_id),
+      registrant_id = greatest(seg.registrant_id, excluded.registrant_id),
+      customer_key = greatest(seg.customer_key, excluded.customer_key),
+      email = greatest(seg.email, excluded.email),
+      was_in = seg.was_in or excluded.was_in
+    returning seg.run_id, seg.segment
+  )
+  select
+    (select array_agg(row(kept.run_id, kept.segment)::zoom.visit) from kept),
+    (select array_agg(row(news.run_id, news.was_key, null)::zoom.sighting) from news where news.has_connection and not news.is_new)
+  into changed_visits, old_keys;
+
+  -- Marks: a set. What is heard of one later clears the flag, if it has the exact time, or brings the name.
+  with kept as (
+    insert into zoom.marks as mark (run_id, segment, at, kind, body_hash, approximate, name)
+    select f.run_id, coalesce(f.segment, ''), f.at, f.kind, f.body_hash, bool_and(f.approximate), max(f.name)
+    from unnest(facts) f
+    where f.run_id is not null
+    group by f.run_id, f.segment, f.at, f.kind, f.body_hash
+    on conflict (run_id, segment, at, kind, body_hash) do update set
+      approximate = mark.approximate and excluded.approximate, name = greatest(mark.name, excluded.name)
+    where mark.approximate and not excluded.approximate or excluded.name > coalesce(mark.name, '')
+    returning mark.run_id, mark.segment
+  )
+  select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
+  changed_visits := changed_visits || new_marks;
+
+  -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
+  -- everybody in a run that began at another moment than was thought.
+  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting)
+  into touched
+  from (
+    select seg.run_id, seg.connection_key
+    from unnest(changed_visits) news
+    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    union all
+    select seg.run_id, seg.connection_key from zoom.segments seg where seg.run_id = any (new_begins)
+  ) seg;
+  changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
+  new_runs := new_runs || new_begins;
+end
+$$;
+comment on function zoom.keep_facts is
+  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
+  'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
+  'run itself), and the connections touched; null for none.';
+
+create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select count(*) from zoom.visits visit
+    where visit.user_id = person
+      and visit.at >= date_trunc('minute', visits_in_minute.at) and visit.at < date_trunc('minute', visits_in_minute.at) + interval '1 minute');
+end
+$$;
+comment on function zoom.visits_in_minute is 'How often somebody opened, joined or left meetings on their pages within the minute of an instant.';
+
+create function zoom.keep_visits(facts zoom.fact[], out fresh integer[], out visitors zoom.visitor[])
+language plpgsql volatile set search_path = '' as $$
+begin
+  with told as (
+    select f.n, f.meeting_id, f.user_id, f.at, substr(f.kind, 5) as kind from unnest(facts) f
+  ), kept as (
+    insert into zoom.visits (meeting_id, user_id, at, kind)
+    select distinct told.meeting_id, told.user_id, told.at, told.kind from told
+    -- Nobody comes and goes more often than this; whoever sends more fills no table.
+    where zoom.visits_in_minute(told.user_id, told.at) < 20
+    on conflict do nothing
+    returning meeting_id, user_id, at, kind
+  )
+  select array_agg(told.n), array_agg(distinct row(told.meeting_id, told.user_id)::zoom.visitor)
+  into fresh, visitors
+  from kept
+  join told on (told.meeting_id, told.user_id, told.at, told.kind) = (kept.meeting_id, kept.user_id, kept.at, kept.kind);
+end
+$$;
+comment on function zoom.keep_visits is
+  'Adds what the app saw to the set of visits. Returns the places of the facts that were new, and whose they are; null for none.';
+
+revoke execute on function
+  zoom.first_accepted, zoom.read_events, zoom.with_times, zoom.place_facts, zoom.lock_meetings, zoom.keep_facts, zoom.visits_in_minute,
+  zoom.keep_visits
+from public;
+grant execute on function
+  zoom.first_accepted, zoom.read_events, zoom.with_times, zoom.place_facts, zoom.lock_meetings, zoom.keep_facts, zoom.visits_in_minute,
+  zoom.keep_visits
+to service_role;
+
+
+-- supabase/schemas/11_verdict.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The verdict on a student: present, partial or absent, in the best of the lessons of a class on a date.
+
+create type zoom.record_key as (student_id uuid, class_id uuid, date date);
+comment on type zoom.record_key is 'An attendance record: a student in a class on a date.';
+
+create function zoom.app_stay(student uuid, lesson zoom.lessons, out seconds integer, out is_settled boolean)
+language plpgsql stable set search_path = '' as $$
+begin
+  select coalesce(zoom.seconds(range_agg(tstzrange(span.came, span.went)) filter (where span.went is not null)), 0), bool_or(span.went is not null)
+  into seconds, is_settled
+  from (
+    -- From a join on the page to what it said next, clipped to the run and to lesson time.
+    select greatest(visit.at, run.started_at, lesson.counts_from) as came, least(next.at, run.ended_at, nullif(lesson.counts_until, 'infinity')) as went
+    from zoom.instances run
+    join zoom.visits visit
+      on visit.meeting_id = run.meeting_id and visit.user_id = student and visit.kind = 'joined'
+      and visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
+    left join lateral (
+      select later.at from zoom.visits later
+      where later.meeting_id = visit.meeting_id and later.user_id = visit.user_id and (later.at, later.kind) > (visit.at, visit.kind)
+        and later.kind <> 'opened'
+      order by later.at, later.kind
+      limit 1
+    ) next on true
+    where run.lesson_id = lesson.lesson_id and run.counts
+  ) span
+  where span.went is null or span.went > span.came;
+end
+$$;
+comment on function zoom.app_stay is
+  'How long the app says that a student was in a lesson: seconds, and whether any of it is over; is_settled is null if the app '
+  'saw nothing.';
+
+create function zoom.verdict_of(
+  is_seen boolean, is_settled boolean, seconds integer, was_enrolled boolean, is_expected boolean, lesson zoom.lessons
+) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when is_seen and was_enrolled and (is_settled or lesson.is_over) then
+      case when seconds >= lesson.min_seconds then 'present' else 'partial' end
+    when not is_seen and is_expected and lesson.is_over and lesson.makes_absent then 'absent'
+  end;
+end
+$$;
+comment on function zoom.verdict_of is
+  'The rule: present and partial once they have left, or the lesson is over, of those who were enrolled when it began or later; '
+  'absent once it is over, of those who were expected (enrolled and active at zoom.lessons.expected_at). Null for none yet.';
+
+create type zoom.judgement as (
+  student_id uuid, class_id uuid, date date, lesson_id bigint, place integer, verdict text, seconds integer, of_app boolean, is_in boolean,
+  is_seen boolean, was_enrolled boolean, is_expected boolean
+);
+comment on type zoom.judgement is
+  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word.';
+
+create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
+language plpgsql stable set search_path = '' as $$
+declare
+  people zoom.person[];
+  presences zoom.presence[];
+begin
+  people := array(
+    select row(lesson.lesson_id, null, told.student_id, null)::zoom.person
+    from unnest(due) with ordinality told (student_id, class_id, date, n)
+    cross join lateral (
+      select own.lesson_id, own.starts_at from zoom.lessons own where own.class_id = told.class_id and own.held_on = told.date offset 0
+    ) lesson
+    order by told.n, lesson.starts_at, lesson.lesson_id);
+  if cardinality(people) = 0 then
+    return;
+  end if;
+  presences := zoom.add_up(people);
+  return query
+  with weighed as (
+    select seen.n, seen.user_id as student_id, lesson.class_id, lesson.held_on, lesson.lesson_id, app.is_settled is not null as of_app,
+      coalesce(app.seconds, seen.seconds) as seconds, seen.is_in, app.is_settled is not null or seen.is_seen as is_seen,
+      coalesce(app.is_settled, seen.is_settled) as is_settled, enrolment.was_enrolled, enrolment.is_expected, lesson as held
+    from unnest(people, presences) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
+      leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
+    join zoom.lessons lesson on lesson.lesson_id = seen.lesson_id
+    -- Where Zoom saw nothing of them, and the school takes the app's word.
+    left join lateral (
+      select own.* from zoom.app_stay(seen.user_id, lesson) own
+      where lesson.app_joins = 'count' and seen.join_time is null and seen.leave_time is null and not seen.is_in
+      offset 0
+    ) app on true
+    cross join lateral (
+      select zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) as was_enrolled,
+        lesson.expected_at is not null and zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
+          and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) as is_expected
+      offset 0
+    ) enrolment
+  ), judged as (
+    select weighed.*, zoom.verdict_of(weighed.is_seen, weighed.is_settled, weighed.seconds, weighed.was_enrolled, weighed.is_expected, weighed.held)
+      as verdict
+    from weighed
+  )
+  select judged.student_id, judged.class_id, judged.held_on, judged.lesson_id,
+    (row_number() over (partition by judged.student_id, judged.class_id, judged.held_on
+      order by zoom.rank(judged.verdict) desc, judged.is_in desc, judged.is_seen desc, judged.seconds desc, judged.n))::integer,
+    judged.verdict, judged.seconds, judged.of_app, judged.is_in, judged.is_seen, judged.was_enrolled, judged.is_expected
+  from judged;
+end
+$$;
+comment on function zoom.judge is 'What each lesson of these classes and dates says of these students, the one that decides first: see zoom.verdict_of.';
+
+create function zoom.weighed(theirs text, said text, verdict text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when said is null then verdict
+    when theirs in ('late', 'excused') or zoom.rank(verdict) <= zoom.rank(said) then theirs
+    when zoom.rank(verdict) > zoom.rank(theirs) then verdict
+    else theirs
+  end;
+end
+$$;
+comment on function zoom.weighed is
+  'What a record should say: the verdict; or, where somebody else wrote theirs (null: removed it) when we had said this, theirs, '
+  'until the verdict exceeds what we had said: then it is raised. late and excused are never touched.';
+
+revoke execute on function zoom.app_stay, zoom.verdict_of, zoom.judge, zoom.weighed from public;
+grant execute on function zoom.app_stay, zoom.verdict_of, zoom.judge, zoom.weighed to service_role;
+
+
+-- supabase/schemas/12_refusals.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- A row that the school's database refuses is set aside by itself: all others are written, and the facts are kept.
+
+create function zoom.is_refusal(code text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  -- Not what another try, or an operator, mends for all rows alike: lost connections, conflicts, lack of room or of rights,
+  -- limits, a stop, read only, a fault of the server.
+  return code <> '42501' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
+end
+$$;
+comment on function zoom.is_refusal is 'Whether an SQLSTATE says that the school''s own check or trigger refuses a row.';
+
+create function zoom.refused_key(named text, told jsonb) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case named when 'attendance_records' then concat_ws(' ', told ->> 'student_id', told ->> 'class_id', told ->> 'date')
+    else concat_ws(' ', told ->> 'meeting_id', coalesce(told ->> 'user_id', told ->> 'connection_key')) end;
+end
+$$;
+comment on function zoom.refused_key is 'How zoom.refused names a row.';
+
+create function zoom.write_singly(named text, writer text, changes anyarray) returns integer
+language plpgsql volatile set search_path = '' as $$
+declare
+  told jsonb;
+  key text;
+  code text;
+  reason text;
+  constraint_told text;
+  refused integer := 0;
+begin
+  for i in 1 .. coalesce(cardinality(changes), 0) loop
+    told := to_jsonb(changes[i]);
+    key := zoom.refused_key(named, told);
+    begin
+      execute format('select zoom.%I($1)', writer) using changes[i:i];
+      delete from zoom.refused own where own.relation = named and own.row_key = key;
+    exception when others then
+      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name;
+      if not zoom.is_refusal(code) then
+        raise;
+      end if;
+      refused := refused + 1;
+      insert into zoom.refused as own (relation, row_key, meeting_id, student_id, class_id, date, wanted, code, reason)
+      values (named, key, (told ->> 'meeting_id')::uuid, coalesce(told ->> 'student_id', told ->> 'user_id')::uuid, (told ->> 'class_id')::uuid,
+        (told ->> 'date')::date, coalesce(told ->> 'status', told #>> '{says,status}'), code, coalesce(nullif(constraint_told, ''), reason))
+      on conflict (relation, row_key) do update set wanted = excluded.wanted, code = excluded.code, reason = excluded.reason, tried_at = now();
+    end;
+  end loop;
+  return refused;
+end
+$$;
+comment on function zoom.write_singly is
+  'Writes these changes of a table one by one, by the function that writes many. Those that the school''s database refuses are '
+  'set aside in zoom.refused. Returns how many.';
+
+create function zoom.write(named text, writer text, changes anyarray) returns integer
+language plpgsql volatile set search_path = '' as $$
+begin
+  if coalesce(cardinality(changes), 0) = 0 then
+    return 0;
+  end if;
+  begin
+    execute format('select zoom.%I($1)', writer) using changes;
+  exception when others then
+    if not zoom.is_refusal(sqlstate) then
+      raise;
+    end if;
+    return zoom.write_singly(named, writer, changes);
+  end;
+  delete from zoom.refused own
+  where own.relation = named
+    and own.row_key in (select zoom.refused_key(named, to_jsonb(told)) from unnest(changes) told);
+  return 0;
+end
+$$;
+comment on function zoom.write is
+  'Writes these changes of a table at once; where the school''s database refuses one of them, one by one. Returns how many it refused.';
+
+revoke execute on function zoom.is_refusal, zoom.refused_key, zoom.write_singly, zoom.write from public;
+grant execute on function zoom.is_refusal, zoom.refused_key, zoom.write_singly, zoom.write to service_role;
+
+
+-- supabase/schemas/13_participants.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Who takes part, in public.zoom_participants: one row for a meeting and user, guests one for a connection.
+--
+-- The rows show the lesson that the meeting's newest run belongs to, or that run alone. People who were seen in earlier ones
+-- only go back to invited. Zoom's facts outrank what the app's own page wrote into the same row.
+
+create function zoom.show_latest(meetings uuid[]) returns uuid[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  turned uuid[];
+begin
+  with worked_out as materialized (
+    select meeting.meeting_id, meeting.shown_run as was_run, meeting.shown_lesson as was_lesson, newest.run_id, newest.lesson_id
+    from unnest(meetings) told (id)
+    join zoom.meetings meeting on meeting.meeting_id = told.id
+    left join lateral (
+      select run.run_id, run.lesson_id from zoom.instances run
+      where run.meeting_id = meeting.meeting_id and run.started_at is not null
+      order by run.started_at desc, run.instance desc
+      limit 1
+    ) newest on true
+  ), kept as (
+    update zoom.meetings meeting set shown_run = worked_out.run_id, shown_lesson = worked_out.lesson_id
+    from worked_out
+    where meeting.meeting_id = worked_out.meeting_id
+      and (worked_out.was_run, worked_out.was_lesson) is distinct from (worked_out.run_id, worked_out.lesson_id)
+    returning worked_out.meeting_id,
+      worked_out.was_lesson is null or worked_out.lesson_id is null or worked_out.was_lesson <> worked_out.lesson_id as is_another
+  )
+  select array_agg(kept.meeting_id) filter (where kept.is_another) into turned from kept;
+  return turned;
+end
+$$;
+comment on function zoom.show_latest is 'Notes which runs the participants of these meetings show; returns the meetings in which these are others now.';
+
+create function zoom.is_shown(run zoom.instances, meeting zoom.meetings) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return run.run_id = meeting.shown_run or coalesce(run.lesson_id = meeting.shown_lesson, false);
+end
+$$;
+comment on function zoom.is_shown is 'Whether the participants of a meeting show this run.';
+
+create function zoom.app_word(meeting uuid, visitor uuid) returns zoom.said
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select row(null, person.name, person.email, latest.join_time, case latest.kind when 'left' then latest.at end, null, latest.kind)::zoom.said
+    from public.users person
+    cross join lateral (
+      select visit.at, visit.kind, (
+          select max(came.at) from zoom.visits came
+          where came.meeting_id = meeting and came.user_id = visitor and came.kind = 'joined'
+        ) as join_time
+      from zoom.visits visit
+      where visit.meeting_id = meeting and visit.user_id = visitor and visit.kind <> 'opened'
+      order by visit.at desc, visit.kind desc
+      limit 1
+    ) latest
+    where person.id = visitor);
+end
+$$;
+comment on function zoom.app_word is 'What the app''s page would have written of a visitor: their latest visit. Null for none.';
+
+create function zoom.show_visitors(visitors zoom.visitor[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  -- The app's row says what its page would have written. Where Zoom's facts are shown instead, it is remembered.
+  with word as (
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours,
+      zoom.app_word(visitor.meeting_id, visitor.user_id) as says
+    from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
+    join public.zoom_meetings room on room.id = visitor.meeting_id
+    left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
+    left join zoom.rows memory on memory.row_id = shown.id
+  ), remembered as (
+    update zoom.rows memory set was = word.says
+    from word
+    where memory.row_id = word.row_id and word.is_ours and (word.says).status is not null
+  ), forgotten as (
+    delete from zoom.rows memory using word
+    where memory.row_id = word.row_id and not word.is_ours
+  ), updated as (
+    update public.zoom_participants shown set
+      name = (word.says).name, email = (word.says).email, join_time = (word.says).join_time, leave_time = (word.says).leave_time,
+      duration = null, zoom_participant_id = null, status = (word.says).status
+    from word
+    where shown.id = word.row_id and not word.is_ours and (word.says).status is not null
+      and (shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.zoom_participant_id, shown.status)
+        is distinct from ((word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, null, null, (word.says).status)
+  )
+  insert into public.zoom_participants as shown (meeting_id, user_id, name, email, join_time, leave_time, status)
+  select word.meeting_id, word.user_id, (word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, (word.says).status
+  from word
+  where word.row_id is null and (word.says).status is not null
+  -- The app's page wrote it a moment ago.
+  on conflict (meeting_id, user_id) do update set
+    join_time = excluded.join_time, leave_time = excluded.leave_time, status = excluded.status;
+end
+$$;
+comment on function zoom.show_visitors is 'Brings the rows of these visitors to what the app said of them last.';
+
+create type zoom.row_change as (
+  fate text, row_id uuid, meeting_id uuid, user_id uuid, run_id bigint, connection_key text collate "C", is_known boolean, was zoom.said, says zoom.said
+);
+comment on type zoom.row_change is
+  'What is to be done with a row of public.zoom_participants: insert, update, keep (it says so already) or delete. is_known: '
+  'the row shows what Zoom saw; was: what the app had said in it.';
+
+create function zoom.participants_wanted(sightings zoom.sighting[], visitors zoom.visitor[]) returns zoom.row_change[]
+language plpgsql stable set search_path = '' as $$
+declare
+  rooms uuid[];
+  people zoom.person[];
+  wanted zoom.row_change[];
+begin
+  -- A user is one person in all runs that are shown; a guest is one connection.
+  select array_agg(told.meeting_id order by told.meeting_id, told.user_id, told.run_id, told.connection_key),
+    array_agg(row(case when told.user_id is not null then meeting.shown_lesson end,
+      case when told.user_id is null then told.run_id when meeting.shown_lesson is null then meeting.shown_run end,
+      told.user_id, told.connection_key)::zoom.person order by told.meeting_id, told.user_id, told.run_id, told.connection_key)
+  into rooms, people
+  from (
+    select run.meeting_id, seen.user_id, case when seen.user_id is null then seen.run_id end as run_id,
+      case when seen.user_id is null then seen.connection_key end as connection_key
+    from unnest(sightings) seen
+    join zoom.instances run on run.run_id = seen.run_id
+    union
+    select visitor.meeting_id, visitor.user_id, null, null from unnest(visitors) visitor
+  ) told
+  join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
+  join public.zoom_meetings room on room.id = told.meeting_id; -- a deleted meeting has no rows
+
+  with known as (
+    select seen.*, rooms[seen.n] as meeting_id, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
+      -- Zoom told us of them in what is shown, or be it in an earlier run.
+      place.is_here, place.has_marks, own as shown,
+      -- Or the app did, and its row is what there is to show.
+      not place.is_here and exists (
+        select from zoom.visits visit
+        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= (
+          select min(run.started_at) - zoom.early() from zoom.instances run
+          where run.meeting_id = rooms[seen.n] and (run.lesson_id = meeting.shown_lesson or run.run_id = meeting.shown_run))
+      ) as is_in_app,
+      memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
+      place.has_marks or exists (
+        select from zoom.segments seg
+        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
+        where seg.user_id = seen.user_id and seg.was_in) as is_known,
+      -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
+      memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
+      case
+        when memory.row_id is not null and (memory.closed_at is null or own.leave_time = memory.closed_at) then memory.was
+        when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, coalesce(own.status, 'invited'))::zoom.said
+      end as was
+    from unnest(people, zoom.add_up(people)) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
+      leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
+    join zoom.meetings meeting on meeting.meeting_id = rooms[seen.n]
+    left join zoom.instances of_guest on seen.user_id is null and of_guest.run_id = seen.run_id
+    cross join lateral (
+      select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting)) as is_here
+      from (select seen.join_time is not null or seen.leave_time is not null as has_marks) here
+    ) place
+    left join public.zoom_participants own on own.meeting_id = rooms[seen.n] and own.user_id = seen.user_id
+    left join zoom.rows memory on memory.row_id = own.id
+    left join zoom.rows guest on guest.run_id = seen.run_id and guest.connection_key = seen.connection_key and seen.user_id is null
+    left join lateral (
+      -- A guest who turned out to be this user leaves them the row.
+      select former.row_id
+      from zoom.segments seg
+      join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
+      join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
+      where own.id is null and seg.user_id = seen.user_id
+      order by former.row_id
+      limit 1
+    ) heir on true
+  ), want as (
+    -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
+    select known.*,
+      case when known.is_known and not known.is_in_app then row(
+        known.segment, coalesce(known.name, person.name), coalesce(known.email, person.email),
+        case when known.is_here then known.join_time end,
+        case when known.is_here then known.leave_time end,
+        case when known.is_here and known.has_left then known.duration end,
+        case when not known.is_here then 'invited' when known.is_in then 'joined' else 'left' end
+      )::zoom.said else known.was end as says,
+      (known.is_known or known.is_ours and (known.was).status is not null)
+        and not (known.is_in_app and known.is_closed) as is_wanted -- closed, it says all that the app does
+    from known
+    left join public.users person on person.id = known.user_id
+  ), decided as (
+    select want.*, case
+        when want.is_wanted and want.row_id is null then 'insert'
+        when want.is_wanted then 'update'
+        -- Nobody's row any more: we made it, and whoever it stood for was never there.
+        when want.row_id is not null and want.is_ours and (want.was).status is null and not want.is_known then 'delete'
+      end as fate
+    from want
+  )
+  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id, decided.run_id,
+    case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
+  into wanted
+  from decided
+  where decided.fate is not null
+    -- A row that one person leaves and another takes is not deleted.
+    and (decided.fate <> 'delete' or not exists (select from decided heir where heir.fate in ('insert', 'update') and heir.row_id = decided.row_id));
+  return wanted;
+end
+$$;
+comment on function zoom.participants_wanted is 'What the rows of these people in public.zoom_participants should say, by what Zoom''s facts say of the runs that are shown.';
+
+create function zoom.write_participants(changes zoom.row_change[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  was_overtaken boolean;
+begin
+  with want as (
+    select told.* from unnest(changes) told
+  ), inserted as (
+    insert into public.zoom_participants
+      (id, meeting_id, user_id, zoom_participant_id, name, email, join_time, leave_time, duration, status)
+    select want.row_id, want.meeting_id, want.user_id, (want.says).*
+    from want
+    where want.fate = 'insert'
+    on conflict (meeting_id, user_id) do nothing
+    returning id
+  ), updated as (
+    update public.zoom_participants shown set
+      user_id = want.user_id, zoom_participant_id = (want.says).zoom_participant_id, name = (want.says).name, email = (want.says).email,
+      join_time = (want.says).join_time, leave_time = (want.says).leave_time, duration = (want.says).duration, status = (want.says).status
+    from want
+    where want.fate = 'update' and shown.id = want.row_id
+      and (shown.user_id, shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)
+        is distinct from (want.user_id, (want.says).zoom_participant_id, (want.says).name, (want.says).email, (want.says).join_time,
+          (want.says).leave_time, (want.says).duration, (want.says).status)
+  ), deleted as (
+    delete from public.zoom_participants shown using want
+    where want.fate = 'delete' and shown.id = want.row_id
+  )
+  select (select count(*) from inserted) < (select count(*) from want where want.fate = 'insert') into was_overtaken;
+
+  if was_overtaken then
+    raise exception 'the app inserted a participant at the same moment' using
+      errcode = 'serialization_failure', hint = 'Nothing was written. Call again.';
+  end if;
+
+  -- Remember which rows are ours, what the app's said, and which guest a row stands for.
+  delete from zoom.rows memory using unnest(changes) told
+  where memory.row_id = told.row_id and told.fate = 'update' and not told.is_known;
+  insert into zoom.rows as memory (row_id, was, run_id, connection_key, closed_at)
+  select told.row_id, told.was, told.run_id, told.connection_key, null
+  from unnest(changes) told
+  where told.is_known and told.fate in ('insert', 'update')
+    and not exists (
+      select from zoom.rows known
+      where known.row_id = told.row_id and (known.was, known.run_id, known.connection_key, known.closed_at)
+        is not distinct from (told.was, told.run_id, told.connection_key, null))
+  on conflict (row_id) do update set
+    was = excluded.was, run_id = excluded.run_id, connection_key = excluded.connection_key, closed_at = null;
+end
+$$;
+comment on function zoom.write_participants is 'Writes these changes of public.zoom_participants, and remembers them. Raises 40001 if the app inserted one of the rows meanwhile.';
+
+create function zoom.close_app_joins(meetings uuid[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  with left_open as (
+    -- Joined, says the app, or we closed it; and Zoom saw nothing of them in what is shown.
+    select shown.id, shown.meeting_id, shown.join_time,
+      case when is_closed then memory.was
+        else row(shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)::zoom.said
+      end as was, (
+        select min(run.ended_at) from zoom.instances run
+        where run.meeting_id = shown.meeting_id and run.ended_at >= coalesce(shown.join_time, '-infinity')
+      ) as ended_at
+    from unnest(meetings) told (id)
+    join zoom.meetings meeting on meeting.meeting_id = told.id
+    join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited'
+    left join zoom.rows memory on memory.row_id = shown.id
+    cross join lateral (select shown.status = 'left' and memory.closed_at is not null and shown.leave_time = memory.closed_at) note (is_closed)
+    where shown.user_id is not null and (shown.status = 'joined' or is_closed)
+      and not exists (
+        select from zoom.segments seg
+        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = shown.meeting_id
+        where seg.user_id = shown.user_id and seg.was_in
+          and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson))
+  ), closed as (
+    update public.zoom_participants shown set status = 'left', leave_time = left_open.ended_at,
+      duration = extract(epoch from left_open.ended_at - left_open.join_time)::integer
+    from left_open
+    where shown.id = left_open.id and left_open.ended_at is not null
+      and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
+    returning shown.id, left_open.was, shown.leave_time
+  )
+  insert into zoom.rows as memory (row_id, was, closed_at)
+  select closed.id, closed.was, closed.leave_time from closed
+  on conflict (row_id) do update set was = excluded.was, closed_at = excluded.closed_at;
+end
+$$;
+comment on function zoom.close_app_joins is
+  'Closes rows that only the app left at joined, at the first end of a run after that join, with their duration. Zoom never saw '
+  'these people in that lesson: their time is no evidence.';
+
+revoke execute on function
+  zoom.show_latest, zoom.is_shown, zoom.app_word, zoom.show_visitors, zoom.participants_wanted, zoom.write_participants, zoom.close_app_joins
+from public;
+grant execute on function
+  zoom.show_latest, zoom.is_shown, zoom.app_word, zoom.show_visitors, zoom.participants_wanted, zoom.write_participants, zoom.close_app_joins
+to service_role;
+
+
+-- supabase/schemas/14_meetings.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- What a meeting's status is, in public.zoom_meetings: its newest run decides, unless people cancelled it.
+
+create type zoom.status_change as (meeting_id uuid, status text);
+comment on type zoom.status_change is 'The status that a meeting should have.';
+
+create function zoom.status_of(meeting uuid) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  newest zoom.instances;
+  cancelled_since timestamptz;
+begin
+  select run.* into newest from zoom.instances run
+  where run.meeting_id = meeting and run.started_at is not null
+  order by run.started_at desc, run.instance desc
+  limit 1;
+  if newest.run_id is null then
+    return null;
+  end if;
+  -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
+  select min(own.since) into cancelled_since
+  from zoom.history own
+  where own.row_key = meeting::text and own.relation = 'zoom_meetings' and (own.was ->> 'is_cancelled')::boolean
+    and own.since >= coalesce((
+      select max(other.until) from zoom.history other
+      where other.row_key = meeting::text and other.relation = 'zoom_meetings' and not (other.was ->> 'is_cancelled')::boolean), '-infinity');
+  if cancelled_since is not null and not exists (
+      select from zoom.instances run
+      where run.meeting_id = meeting and run.lesson_id is not null and run.as_of >= cancelled_since) then
+    return 'cancelled';
+  end if;
+  return case when newest.ended_at is null then 'started' else 'ended' end;
+end
+$$;
+comment on function zoom.status_of is
+  'The status that a meeting has by its newest run: ended if that is over, else started; cancelled while people cancelled it and '
+  'no later run counts. Null for a meeting without a run.';
+
+create function zoom.statuses_wanted(meetings uuid[]) returns zoom.status_change[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select row(room.id, wanted.status)::zoom.status_change
+    from public.zoom_meetings room
+    cross join lateral zoom.status_of(room.id) wanted (status)
+    where room.id = any (meetings) and wanted.status is distinct from room.status and wanted.status is not null
+    order by room.id);
+end
+$$;
+comment on function zoom.statuses_wanted is 'Which of these meetings should have another status.';
+
+create function zoom.write_statuses(changes zoom.status_change[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  -- Ours is no word of people on whether it was cancelled: see zoom.deciding.
+  perform set_config('zoom.writes_status', 'on', true);
+  update public.zoom_meetings room set status = told.status, updated_at = now()
+  from unnest(changes) told
+  where room.id = told.meeting_id;
+  perform set_config('zoom.writes_status', '', true);
+end
+$$;
+comment on function zoom.write_statuses is 'Sets the status of these meetings.';
+
+revoke execute on function zoom.status_of, zoom.statuses_wanted, zoom.write_statuses from public;
+grant execute on function zoom.status_of, zoom.statuses_wanted, zoom.write_statuses to service_role;
+
+
+-- supabase/schemas/15_records.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The attendance, in public.attendance_records: the verdict, and what people wrote against what we had said then.
+
+create function zoom.part_size() returns integer
+language plpgsql immutable set search_path = '' as $$
+begin
+  return 300;
+end
+$$;
+comment on function zoom.part_size is 'How many records of one lesson a transaction writes when it ends. Realtime takes a transaction as a whole, and has 15 seconds for it: changes times listening pages stay below 150,000.';
+
+create function zoom.everybody_of(lessons zoom.lesson_key[]) returns zoom.record_key[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select row(told.student_id, told.class_id, told.date)::zoom.record_key
+    from (
+      -- Whoever was enrolled at some time, and whoever we said something of.
+      select pupil.student_id, lesson.class_id, lesson.date
+      from unnest(lessons) lesson
+      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      union
+      select memory.student_id, lesson.class_id, lesson.date
+      from unnest(lessons) lesson
+      join zoom.verdicts memory on memory.class_id = lesson.class_id and memory.date = lesson.date
+    ) told
+    where exists (select from public.users person where person.id = told.student_id)
+      and exists (select from public.classes class where class.id = told.class_id));
+end
+$$;
+comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
+
+create function zoom.due_records(
+  sightings zoom.sighting[], visitors zoom.visitor[], lessons zoom.lesson_key[], out due zoom.record_key[], out later zoom.record_key[]
+)
+language plpgsql stable set search_path = '' as $$
+begin
+  -- Whose verdict may have changed: the students touched, and whole classes whose lesson changed.
+  with told as (
+    select seen.user_id as student_id, lesson.class_id, lesson.held_on as date, true as is_touched
+    from unnest(sightings) seen
+    join zoom.instances run on run.run_id = seen.run_id
+    join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+    where seen.user_id is not null and lesson.class_id is not null
+    union all
+    select visitor.user_id, lesson.class_id, lesson.held_on, true
+    from unnest(visitors) visitor
+    join zoom.lessons lesson on lesson.meeting_id = visitor.meeting_id
+    where lesson.class_id is not null and lesson.app_joins = 'count'
+    union all
+    select everybody.student_id, everybody.class_id, everybody.date, false
+    from unnest(zoom.everybody_of(lessons)) everybody
+  ), record as (
+    select told.student_id, told.class_id, told.date, bool_or(told.is_touched) as is_touched
+    from told
+    group by told.student_id, told.class_id, told.date
+  ), numbered as (
+    select record.*, count(*) filter (where not record.is_touched)
+      over (partition by record.class_id, record.date order by record.student_id) as n
+    from record
+    where not record.is_touched or exists (
+      select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+  )
+  select
+    array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
+      filter (where numbered.is_touched or numbered.n <= zoom.part_size()),
+    array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
+      filter (where not numbered.is_touched and numbered.n > zoom.part_size())
+  into due, later
+  from numbered;
+end
+$$;
+comment on function zoom.due_records is
+  'The records that may have to say something else: of the students touched, and of everybody in these lessons. Of a large '
+  'lesson those beyond one part (see zoom.part_size) are for later.';
+
+create type zoom.record_change as (
+  student_id uuid, class_id uuid, date date, record_id uuid, status text, current text, verdict text, theirs text, said text
+);
+comment on type zoom.record_change is
+  'What a record should say (status; null: nothing) in place of what it says (current), and what is to be remembered of it.';
+
+create function zoom.records_wanted(due zoom.record_key[]) returns zoom.record_change[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    with judged as materialized (
+      select told.student_id, told.class_id, told.date, best.verdict
+      from unnest(due) told
+      left join (
+        select own.* from zoom.judge(due) own where own.place = 1
+      ) best on best.student_id = told.student_id and best.class_id = told.class_id and best.date = told.date
+    ), remembered as (
+      select judged.*, record.id as record_id, record.status as current, memory.student_id is not null as is_remembered,
+        memory.verdict as was, memory.theirs, memory.said, zoom.weighed(memory.theirs, memory.said, memory.verdict) as ours
+      from judged
+      left join public.attendance_records record
+        on record.student_id = judged.student_id and record.class_id = judged.class_id and record.date = judged.date
+      left join zoom.verdicts memory
+        on memory.student_id = judged.student_id and memory.class_id = judged.class_id and memory.date = judged.date
+      -- Nothing new from Zoom: leave what people wrote meanwhile.
+      where judged.verdict is distinct from memory.verdict
+    ), weighed as (
+      -- What we find that we did not leave there is somebody else's word: against what we had said until then.
+      select remembered.*,
+        case when remembered.current is distinct from remembered.ours then remembered.current else remembered.theirs end as their_word,
+        case when remembered.current is distinct from remembered.ours then coalesce(remembered.was, 'nothing') else remembered.said end as our_word
+      from remembered
+    )
+    select row(weighed.student_id, weighed.class_id, weighed.date, weighed.record_id,
+      zoom.weighed(weighed.their_word, weighed.our_word, weighed.verdict), weighed.current, weighed.verdict, weighed.their_word,
+      weighed.our_word)::zoom.record_change
+    from weighed
+    order by weighed.class_id, weighed.date, weighed.student_id);
+end
+$$;
+comment on function zoom.records_wanted is 'Which of these records should say something else, or are to be remembered otherwise.';
+
+create function zoom.write_records(changes zoom.record_change[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  with want as (
+    select told.* from unnest(changes) told
+  ), remembered as (
+    insert into zoom.verdicts as memory (student_id, class_id, date, verdict, theirs, said)
+    select want.student_id, want.class_id, want.date, want.verdict, want.theirs, want.said from want
+    on conflict (student_id, class_id, date) do update set verdict = excluded.verdict, theirs = excluded.theirs, said = excluded.said
+  ), updated as (
+    update public.attendance_records record set status = want.status
+    from want
+    where record.id = want.record_id and want.status is distinct from want.current and want.status is not null
+  ), deleted as (
+    -- Only a record of our own can come to say nothing.
+    delete from public.attendance_records record
+    using want
+    where record.id = want.record_id and want.status is null
+  )
+  insert into public.attendance_records as record (student_id, class_id, date, status)
+  select want.student_id, want.class_id, want.date, want.status
+  from want
+  where want.record_id is null and want.status is not null
+  -- Somebody inserted it a moment ago: theirs is only raised.
+  on conflict (student_id, class_id, date) do update set status = zoom.weighed(record.status, 'nothing', excluded.status)
+  where record.status is distinct from zoom.weighed(record.status, 'nothing', excluded.status);
+end
+$$;
+comment on function zoom.write_records is 'Writes these changes of public.attendance_records, and remembers them.';
+
+create function zoom.record_attendance(due zoom.record_key[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  changes zoom.record_change[];
+begin
+  -- Of a lesson that was forgotten in part nothing can be said any more.
+  due := array(
+    select row(told.*)::zoom.record_key from unnest(due) told
+    where not exists (
+      select from zoom.lessons lesson
+      join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
+      where lesson.class_id = told.class_id and lesson.held_on = told.date));
+
+  -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
+  perform from unnest(due) told
+  join public.attendance_records record
+    on record.student_id = told.student_id and record.class_id = told.class_id and record.date = told.date
+  order by record.id
+  for update of record;
+
+  changes := zoom.records_wanted(due);
+  perform zoom.write('attendance_records', 'write_records', changes);
+  -- What was refused once, and is not wanted any more.
+  delete from zoom.refused own
+  using unnest(due) told
+  where own.relation = 'attendance_records' and own.row_key = zoom.refused_key('attendance_records', to_jsonb(told))
+    and not exists (
+      select from unnest(changes) want
+      where (want.student_id, want.class_id, want.date) = (told.student_id, told.class_id, told.date));
+end
+$$;
+comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
+
+revoke execute on function
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+from public;
+grant execute on function
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+to service_role;
+
+
+-- supabase/schemas/16_apply.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The only function that writes what Zoom said, and what the app saw: an event takes effect once, whatever the order, the
+-- repetition and the batch it comes in.
+--
+--   read_events, place_facts     what was said, checked; which meeting of the school it is of
+--   keep_facts, keep_visits      added to the set of facts; a repeat adds nothing, and then nothing else happens
+--   work_out                     the rows, of whatever that concerns:
+--     end_runs                     when the runs were over
+--     recognise, weigh_runs        who was in them
+--     assign_lessons               which lesson each run belongs to
+--     weigh_lessons                when the lesson was, whether it is over and makes anybody absent
+--     participants_wanted, ...     public.zoom_participants
+--     statuses_wanted, ...         public.zoom_meetings
+--     due_records, record_attendance   public.attendance_records, by judge
+--
+-- Every step works on sets and writes only what differs. The steps hand each other arrays, not temporary tables, whose
+-- making costs more than a batch. A batch locks its meetings and then their classes, each in id order, so any number of
+-- callers may run: those who share neither run side by side, the others wait for one another and never in a ring.
+--
+-- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
+-- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
+-- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
+-- keeps the plan of a function that has settings of its own, and language sql does not.
+
+create function zoom.place_runs(runs bigint[]) returns bigint[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  moved bigint[];
+begin
+  with worked_out as materialized (
+    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, place.meeting_id, zoom.class_of(place.meeting_id, run.as_of) as class_id
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id and run.as_of is not null and run.forgotten_at is null
+    cross join lateral (select zoom.meeting_of(run.number, run.instance, run.host_email, run.started_at, run.as_of) as meeting_id) place
+  ), kept as (
+    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id
+    from worked_out
+    where run.run_id = worked_out.run_id
+      and (worked_out.was_meeting, worked_out.was_class) is distinct from (worked_out.meeting_id, worked_out.class_id)
+      and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
+    returning run.run_id
+  )
+  select array_agg(kept.run_id) into moved from kept;
+  return moved;
+end
+$$;
+comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, and for which class; returns those of which that changed. The meetings are locked.';
+
+create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform from public.classes class
+  where class.id in (
+    select run.class_id from zoom.instances run where run.run_id = any (runs)
+    union
+    select lesson.class_id from zoom.lessons lesson where lesson.meeting_id = any (meetings))
+  order by class.id
+  for no key update;
+end
+$$;
+comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
+
+create function zoom.work_out(
+  runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  meetings uuid[];
+  ended bigint[];
+  weighed bigint[];
+  flipped uuid[];
+  moved bigint[] := '{}';
+  turned uuid[];
+  lessons bigint[];
+  keys zoom.lesson_key[];
+  seen zoom.sighting[];
+  changes zoom.row_change[];
+  given_back uuid[];
+  assigned record;
+  records record;
+begin
+  runs := array(select unnest(runs) union select seen_in.run_id from unnest(touched) seen_in union select unnest(whole_runs));
+  meetings := array(
+    select run.meeting_id from zoom.instances run where run.run_id = any (runs) and run.meeting_id is not null
+    union
+    select visitor.meeting_id from unnest(visitors) visitor);
+
+  -- A run may end one that was open before it.
+  ended := zoom.end_runs(array(
+    select unnest(runs)
+    union
+    select running.run_id from zoom.instances running
+    where running.meeting_id = any (meetings) and running.told_end is null and running.forgotten_at is null));
+
+  seen := zoom.recognise(touched);
+  select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
+
+  select own.* into assigned from zoom.assign_lessons(array(
+    select distinct run.meeting_id from zoom.instances run
+    where run.meeting_id is not null and (
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null
+      or run.meeting_id = any (flipped)))) own;
+  moved := assigned.moved_runs;
+  if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
+    -- In another lesson's window others came by the app.
+    seen := seen || zoom.recognise(array(
+      select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg
+      where seg.run_id = any (moved) and (seg.user_id is null or seg.known_by = 'name')));
+    perform zoom.weigh_runs(moved);
+  end if;
+
+  lessons := array(
+    select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
+    union
+    select unnest(assigned.changed_lessons)
+    union
+    select lesson.lesson_id from zoom.lessons lesson where lesson.meeting_id = any (flipped));
+  lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
+
+  turned := zoom.show_latest(meetings);
+  -- Look at the connections touched, and at everyone in a run that ended, moved, or is shown now.
+  seen := seen || array(
+    select distinct row(seg.run_id, seg.connection_key, seg.user_id)::zoom.sighting
+    from (
+      select unnest(ended || moved || whole_runs) as run_id
+      union
+      select run.run_id
+      from unnest(turned) told (id)
+      join zoom.meetings meeting on meeting.meeting_id = told.id
+      join zoom.instances run on run.meeting_id = told.id and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson)
+    ) run
+    join zoom.segments seg on seg.run_id = run.run_id);
+
+  perform zoom.show_visitors(visitors);
+  -- Where other runs are shown now, those shown before go back to invited.
+  changes := zoom.participants_wanted(seen || array(
+      select row(memory.run_id, memory.connection_key, null)::zoom.sighting
+      from unnest(turned) told (id)
+      join public.zoom_participants shown on shown.meeting_id = told.id and shown.user_id is null
+      join zoom.rows memory on memory.row_id = shown.id
+      where memory.run_id is not null),
+    visitors || array(
+      select row(shown.meeting_id, shown.user_id)::zoom.visitor
+      from unnest(turned) told (id)
+      join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited' and shown.user_id is not null));
+  perform zoom.write('zoom_participants', 'write_participants', changes);
+
+  given_back := array(
+    select run.meeting_id from zoom.instances run where run.run_id = any (ended)
+    union
+    select visitor.meeting_id from unnest(visitors) visitor
+    union
+    select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
+    union
+    select unnest(turned));
+  perform zoom.close_app_joins(given_back);
+
+  perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
+
+  keys := left_lessons || assigned.left_behind || array(
+    select distinct row(lesson.class_id, lesson.held_on)::zoom.lesson_key
+    from zoom.lessons lesson
+    where lesson.class_id is not null and lesson.lesson_id = any (lessons || array(
+      select run.lesson_id from zoom.instances run where run.run_id = any (ended || moved || whole_runs))));
+  records := zoom.due_records(seen, visitors, keys);
+  perform zoom.record_attendance(records.due);
+  if records.later is not null then
+    insert into zoom.unfinished (student_id, class_id, date)
+    select told.student_id, told.class_id, told.date from unnest(records.later) told
+    on conflict do nothing;
+    perform zoom.tell('Sidecar-Unfinished', 'true'); -- so that the sidecar calls catch_up_zoom
+  end if;
+end
+$$;
+comment on function zoom.work_out is
+  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, connections to look '
+  'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
+  'classes are locked.';
+
+create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
+language plpgsql volatile security invoker
+set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
+as $$
+declare
+  written bigint[] := zoom.rows_written();
+  facts zoom.fact[] := zoom.read_events(events);
+  kept record;
+  app record;
+  meetings uuid[];
+  moved bigint[];
+begin
+  perform zoom.note_settings(policy);
+  facts := zoom.place_facts(facts);
+  meetings := array(select distinct f.meeting_id from unnest(facts) f where f.meeting_id is not null);
+  perform zoom.lock_meetings(meetings);
+
+  kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is null));
+  app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
+
+  if cardinality(kept.changed_runs) > 0 or app.fresh is not null then
+    moved := zoom.place_runs(kept.new_runs);
+    perform zoom.lock_classes(meetings, kept.changed_runs);
+    perform zoom.work_out(kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.tell_changes(written);
+  end if;
+
+  return (
+    select coalesce(jsonb_agg(case
+        when f.meeting_id is null then 'unknown_meeting'
+        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.changed_runs)
+          or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
+        when f.customer_key is null then 'applied'
+        when not exists (
+          select from zoom.keys key where key.customer_key = f.customer_key and key.meeting_id = f.meeting_id) then 'unknown_key'
+        when exists (
+          select from zoom.shared_keys shared
+          where shared.customer_key = f.customer_key and shared.run_id = f.run_id and shared.segment = f.segment) then 'shared_key'
+        else 'applied'
+      end order by f.n), '[]')
+    from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null or f.user_id is not null)) f);
+end
+$$;
+comment on function public.apply_zoom_events is
+  'Adds Zoom''s events, and what the app saw, to the facts and brings the public rows to what the facts say, in one transaction. '
+  'events: an array of objects. Zoom''s have kind (see zoom.kinds), meeting, at, and optionally instance, segment, approximate, '
+  'start, accepted (when the door took it), connection, zoom_user_id, participant_id, registrant_id, customer_key, email, name, '
+  'host_id, host_email; an event without any time has body_hash and accepted in place of at; the app''s have kind (app_joined, '
+  'app_left), meeting, at, user. policy: min_minutes (default 15), timezone (IANA name, default UTC, or "meeting"), app_joins '
+  '(corroborate, the default: a name counts for a student who joined through the app; count: the app''s word does where Zoom saw '
+  'nothing; ignore) and plan_margin_minutes (default 60). Returns one outcome per event, in order: applied, duplicate, '
+  'unknown_meeting; or applied with a customer_key that is none of ours for that meeting (unknown_key) or that another Zoom user '
+  'shows at the same time (shared_key). Raises 22xxx for bad input, 40001 and 40P01 when it should be called again.';
+revoke execute on function public.apply_zoom_events from public, anon, authenticated;
+grant execute on function public.apply_zoom_events to service_role;
+
+create function zoom.guests_near(visitors zoom.visitor[]) returns zoom.sighting[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting
+    from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
+    join zoom.instances run on run.meeting_id = visitor.meeting_id and run.forgotten_at is null
+    cross join lateral (
+      select here.* from zoom.segments here
+      where here.run_id = run.run_id and (here.user_id is null or here.known_by = 'name')
+      offset 0
+    ) seg
+    where zoom.came_by_app(visitor.user_id, run));
+end
+$$;
+comment on function zoom.guests_near is 'The connections that may be these visitors by their names (see zoom.person_by_name), in the runs they came for.';
+
+create view zoom.shared_keys with (security_invoker) as
+with shown as not materialized (
+  select key.customer_key, key.meeting_id, key.user_id, seg.run_id, seg.segment, seg.connection_key, seg.zoom_user_id,
+    stay.came, stay.went, stay.name
+  from zoom.keys key
+  join zoom.segments seg on seg.customer_key = key.customer_key
+  join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = key.meeting_id
+  cross join lateral (
+    select min(own.at) as came, coalesce(max(own.at) filter (where own.counts = 'closes'), run.ended_at, 'infinity') as went,
+      lower(btrim((array_agg(own.name order by own.at desc, own.name desc) filter (where own.name is not null))[1] collate "default")) as name
+    from zoom.stays own where own.run_id = seg.run_id and own.segment = seg.segment
+  ) stay
+)
+select one.customer_key, one.meeting_id, one.user_id, one.run_id, one.segment, one.zoom_user_id,
+  other.segment as other_segment, other.zoom_user_id as other_zoom_user_id
+from shown one
+join shown other on other.customer_key = one.customer_key and other.meeting_id = one.meeting_id and other.run_id = one.run_id
+where one.connection_key <> other.connection_key and one.came < other.went and other.came < one.went
+  -- Two accounts; or, of guests, two names. Two devices of one person show neither.
+  and (other.zoom_user_id <> one.zoom_user_id or other.name <> one.name);
+
+comment on view zoom.shared_keys is
+  'Keys that two Zoom users, or guests of two names, showed at the same time: somebody passed theirs on. Both count as the user whose key it is; look whom to ask.';
+comment on column zoom.shared_keys.customer_key is 'The key.';
+comment on column zoom.shared_keys.meeting_id is 'The meeting it was issued for.';
+comment on column zoom.shared_keys.user_id is 'Whose it is.';
+comment on column zoom.shared_keys.run_id is 'The run.';
+comment on column zoom.shared_keys.segment is 'The segment of one of the two.';
+comment on column zoom.shared_keys.zoom_user_id is 'Who that was, for Zoom; null for a guest.';
+comment on column zoom.shared_keys.other_segment is 'The segment of the other.';
+comment on column zoom.shared_keys.other_zoom_user_id is 'Who the other was; null for a guest.';
+grant select on zoom.shared_keys to service_role;
+
+revoke execute on function zoom.place_runs, zoom.lock_classes, zoom.work_out, zoom.guests_near from public;
+grant execute on function zoom.place_runs, zoom.lock_classes, zoom.work_out, zoom.guests_near to service_role;
+
+
+-- supabase/schemas/17_catch_up.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- What a lesson lacked, and now has: a change of the school's data, the clock, and a row that was refused make runs due, and
+-- public.catch_up_zoom judges them anew, in small transactions of their own.
+
+create function zoom.note_visit() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into zoom.changes (relation, row_key, was)
+  values ('visits', new.user_id::text, jsonb_build_object('meeting_id', new.meeting_id, 'user_id', new.user_id));
+  return null;
+end
+$$;
+comment on function zoom.note_visit is 'Trigger: somebody who opened the page may be the guest of their name.';
+
+create trigger who_opened_the_page_may_be_a_guest after insert on zoom.visits
+for each row when (new.kind = 'opened') execute function zoom.note_visit();
+
+create function zoom.runs_concerned(change zoom.changes) returns bigint[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return case change.relation
+    when 'users' then array(
+      -- Who shows this address and is nobody; and where a student of this name came by the app.
+      select seg.run_id from zoom.segments seg
+      where seg.user_id is null and seg.email is not null and zoom.folded(seg.email) = lower(change.was ->> 'email')
+      union
+      select seg.run_id
+      from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid) came
+      join zoom.instances run on run.meeting_id = came.meeting_id and run.forgotten_at is null
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null)
+    when 'class_students' then array(
+      select run.run_id
+      from zoom.segments seg
+      join zoom.instances run on run.run_id = seg.run_id
+      join zoom.lessons lesson on lesson.lesson_id = run.lesson_id and lesson.class_id = (change.was ->> 'class_id')::uuid
+      where seg.user_id = (change.was ->> 'student_id')::uuid
+      union
+      select run.run_id
+      from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = (change.was ->> 'student_id')::uuid) came
+      join zoom.instances run on run.meeting_id = came.meeting_id and run.class_id = (change.was ->> 'class_id')::uuid)
+    when 'classes' then array(
+      select run.run_id
+      from (
+        select distinct own.row_key from zoom.history own
+        where own.relation = 'zoom_meetings' and own.was ->> 'class_id' = change.row_key
+      ) taught
+      join zoom.instances run on run.meeting_id = taught.row_key::uuid and run.class_id is null)
+    when 'zoom_meetings' then array(
+      select run.run_id from zoom.instances run
+      where run.meeting_id = change.row_key::uuid and (run.class_id is null or run.lesson_id is null)
+      union
+      -- A plan that it was given takes what no other took; one run of it looks at all of them.
+      select newest.run_id from (
+        select run.run_id from zoom.instances run
+        where run.meeting_id = change.row_key::uuid and run.started_at is not null
+        order by run.started_at desc, run.instance desc limit 1) newest
+      union
+      select run.run_id from zoom.instances run
+      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number'))
+    when 'meeting_registrants' then array(
+      select seg.run_id
+      from zoom.instances run
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null
+        and change.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
+      where run.meeting_id = (change.was ->> 'meeting_id')::uuid)
+    when 'visits' then array(
+      select run.run_id from zoom.instances run
+      where run.meeting_id = (change.was ->> 'meeting_id')::uuid and run.forgotten_at is null
+        and zoom.came_by_app((change.was ->> 'user_id')::uuid, run)
+        and exists (select from zoom.segments seg where seg.run_id = run.run_id and seg.user_id is null))
+    else '{}'
+  end;
+end
+$$;
+comment on function zoom.runs_concerned is 'The runs that a change of the school''s data may give what they lacked; no others.';
+
+create function zoom.look_at_changes(most integer) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  change zoom.changes;
+begin
+  for change in
+    select own.* from zoom.changes own
+    where own.again_from is null or own.again_from <= pg_snapshot_xmin(pg_current_snapshot())
+    order by own.change_id
+    limit most
+    for update skip locked
+  loop
+    insert into zoom.due (run_id)
+    select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
+    order by told.run_id
+    on conflict do nothing;
+    if change.again_from is null then
+      -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
+      update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
+    else
+      delete from zoom.changes own where own.change_id = change.change_id;
+    end if;
+  end loop;
+end
+$$;
+comment on function zoom.look_at_changes is 'Notes the runs that the next changes concern, at most so many changes.';
+
+create function zoom.judge_runs(chosen bigint[]) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  meetings uuid[];
+  left_lessons zoom.lesson_key[];
+begin
+  -- Those they are of, and those they may come to be of.
+  meetings := array(
+    select run.meeting_id from zoom.instances run where run.run_id = any (chosen) and run.meeting_id is not null
+    union
+    select found.meeting_id from zoom.instances run
+    cross join lateral (select zoom.meeting_of(run.number, run.instance, run.host_email, run.started_at, run.as_of) as meeting_id) found
+    where run.run_id = any (chosen) and run.as_of is not null and found.meeting_id is not null);
+  perform zoom.lock_meetings(meetings);
+  left_lessons := array(
+    select distinct row(lesson.class_id, lesson.held_on)::zoom.lesson_key
+    from zoom.instances run
+    join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+    where run.run_id = any (chosen) and lesson.class_id is not null);
+  perform zoom.place_runs(chosen);
+  perform zoom.lock_classes(meetings, chosen);
+  perform zoom.work_out('{}', array(
+      select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
+    '{}', chosen, left_lessons);
+end
+$$;
+comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';
+
+create function zoom.finish_lessons() returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  first zoom.unfinished;
+  due zoom.record_key[];
+begin
+  select later.* into first from zoom.unfinished later order by later.class_id, later.date, later.student_id limit 1;
+  if first.class_id is null then
+    return;
+  end if;
+  -- Locked as apply_zoom_events locks it: nobody else writes this class's records meanwhile.
+  perform from public.classes class where class.id = first.class_id for no key update;
+  with taken as (
+    delete from zoom.unfinished later
+    using (
+      select own.class_id, own.date, own.student_id from zoom.unfinished own
+      where own.class_id = first.class_id
+      order by own.date, own.student_id
+      limit zoom.part_size()
+    ) part
+    where (later.class_id, later.date, later.student_id) = (part.class_id, part.date, part.student_id)
+    returning later.student_id, later.class_id, later.date
+  )
+  select array_agg(row(taken.student_id, taken.class_id, taken.date)::zoom.record_key) into due from taken;
+  perform zoom.record_attendance(due);
+end
+$$;
+comment on function zoom.finish_lessons is 'Writes the next part of the attendance that large lessons left for later.';
+
+create function zoom.try_refused() returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  tried zoom.refused[];
+begin
+  tried := array(
+    select own from zoom.refused own where own.tried_at < now() - interval '1 hour'
+    order by own.tried_at
+    limit zoom.part_size()
+    for update skip locked);
+  if cardinality(tried) = 0 then
+    return;
+  end if;
+  update zoom.refused own set tried_at = now()
+  from unnest(tried) told where own.relation = told.relation and own.row_key = told.row_key;
+  insert into zoom.unfinished (student_id, class_id, date)
+  select told.student_id, told.class_id, told.date from unnest(tried) told where told.relation = 'attendance_records'
+  on conflict do nothing;
+  -- Of a participant, or a status: the run that is shown.
+  insert into zoom.due (run_id)
+  select distinct run.run_id
+  from unnest(tried) told
+  join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
+  join zoom.instances run on run.meeting_id = meeting.meeting_id and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson)
+  where told.relation <> 'attendance_records'
+  on conflict do nothing;
+  delete from zoom.refused own
+  where own.relation <> 'attendance_records' and own.meeting_id is not null
+    and not exists (select from public.zoom_meetings room where room.id = own.meeting_id);
+end
+$$;
+comment on function zoom.try_refused is 'Has rows that were refused an hour ago tried again.';
+
+create function zoom.note_silent_runs() returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  insert into zoom.due (run_id)
+  select run.run_id from zoom.instances run
+  where run.ended_at is null and run.started_at < now() - zoom.longest() and run.forgotten_at is null and run.meeting_id is not null
+    and zoom.run_end(run) is not null
+  order by run.run_id
+  limit 100
+  on conflict do nothing;
+end
+$$;
+comment on function zoom.note_silent_runs is 'Has runs judged whose end was never told, once they are over by the clock.';
+
+create function public.catch_up_zoom(since timestamptz default null, most integer default 20) returns jsonb
+language plpgsql volatile security invoker
+set search_path = '' set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
+as $$
+declare
+  written bigint[] := zoom.rows_written();
+  moment constant timestamptz := now();
+  taken bigint[];
+  next_one bigint;
+  failed jsonb := '[]';
+  code text;
+begin
+  perform zoom.look_at_changes(500);
+  perform zoom.note_silent_runs();
+  perform zoom.try_refused();
+  -- Those of one meeting together, so that one that fails is not all of them.
+  select own.run_id into next_one from zoom.due own
+  where own.not_before <= moment order by own.is_chosen, own.run_id limit 1 for update skip locked;
+  if next_one is not null then
+    taken := array(
+      select own.run_id from zoom.due own
+      join zoom.instances run on run.run_id = own.run_id
+      where run.meeting_id is not distinct from (select first.meeting_id from zoom.instances first where first.run_id = next_one)
+      order by own.run_id
+      limit greatest(most, 1)
+      for update of own skip locked);
+    begin
+      perform zoom.judge_runs(taken);
+      delete from zoom.due own where own.run_id = any (taken);
+    exception when query_canceled or others then
+      -- Trouble of one meeting is its own: it is put off, and the others go on.
+      get stacked diagnostics code = returned_sqlstate;
+      if left(code, 2) in ('08', '25', '40', '53', '58') or code in ('57P01', '57P02', '57P03') then
+        raise;
+      end if;
+      update zoom.due own set failures = own.failures + 1,
+        not_before = moment + least(interval '10 seconds' * 2 ^ least(own.failures, 10), interval '1 hour')
+      where own.run_id = any (taken);
+      failed := (
+        select jsonb_agg(distinct jsonb_build_object('meeting', run.number, 'code', code))
+        from zoom.instances run where run.run_id = any (taken));
+    end;
+  else
+    perform zoom.finish_lessons();
+  end if;
+  perform zoom.tell_changes(written);
+  return jsonb_build_object(
+    'left', (select count(*) from zoom.due own where own.not_before <= moment) + (select count(*) from zoom.unfinished)
+      + (select count(*) from zoom.changes own where own.again_from is null),
+    'numbers', case when since is null then '[]' else (
+      -- A transaction may have noted a number some time ago, and ended just now.
+      select coalesce(jsonb_agg(distinct told.number), '[]')
+      from (
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+      ) told
+      where told.number <> '')
+    end,
+    'until', moment, 'failed', failed);
+end
+$$;
+comment on function public.catch_up_zoom is
+  'Judges anew what the school''s changes, the clock and refused rows make due, and writes what large lessons left: the runs of '
+  'one meeting, at most so many (most), or one part of a large lesson. Returns left (how much is still due: call again at once '
+  'when it is more than 0), numbers (Zoom''s numbers of meetings that were made, or given another number, after since, '
+  'as digits; some of a minute before are told again) until (the next since) and failed (meetings, by number, that '
+  'could not be judged and are put off, with the SQLSTATE). Raises 40001 and 40P01 when it should be called again.';
+revoke execute on function public.catch_up_zoom from public, anon, authenticated;
+grant execute on function public.catch_up_zoom to service_role;
+
+create function public.rejudge_zoom(chosen jsonb) returns jsonb
+language plpgsql volatile security invoker set search_path = '' as $$
+declare
+  classes uuid[];
+  runs bigint[];
+  lessons bigint;
+begin
+  if nullif(chosen ->> 'class', '') is not null then
+    classes := array(
+      select own.id from public.classes own
+      where own.id::text = chosen ->> 'class' or zoom.folded(own.name) = zoom.folded(chosen ->> 'class')
+      order by own.id);
+    if cardinality(classes) <> 1 then
+      return jsonb_build_object('outcome', case when cardinality(classes) = 0 then 'unknown_class' else 'ambiguous_class' end,
+        'lessons', 0, 'runs', 0, 'classes', (
+          select coalesce(jsonb_agg(jsonb_build_object('id', own.id, 'name', own.name) order by own.id), '[]')
+          from public.classes own where own.id = any (classes)));
+    end if;
+  end if;
+  if nullif(chosen ->> 'meeting', '') is not null and not exists (
+      select from zoom.held_numbers held where held.number = zoom.digits(chosen ->> 'meeting')
+      union all select from zoom.instances run where run.number = zoom.digits(chosen ->> 'meeting')) then
+    return jsonb_build_object('outcome', 'unknown_meeting', 'lessons', 0, 'runs', 0);
+  end if;
+  select array_agg(run.run_id), count(distinct coalesce(run.lesson_id, -run.run_id)) into runs, lessons
+  from zoom.instances run
+  left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+  where run.forgotten_at is null and run.started_at is not null
+    and (nullif(chosen ->> 'meeting', '') is null or run.number = zoom.digits(chosen ->> 'meeting')
+      or run.meeting_id in (select held.meeting_id from zoom.held_numbers held where held.number = zoom.digits(chosen ->> 'meeting')))
+    and (classes is null or coalesce(lesson.class_id, run.class_id) = classes[1]
+      or run.meeting_id in (select room.id from public.zoom_meetings room where room.class_id = classes[1]))
+    and (nullif(chosen ->> 'date', '') is null
+      or coalesce(lesson.held_on, (run.started_at at time zone 'UTC')::date) = (chosen ->> 'date')::date)
+    and (nullif(chosen ->> 'since', '') is null or run.started_at >= (chosen ->> 'since')::timestamptz);
+  if not coalesce((chosen ->> 'dry_run')::boolean, false) then
+    update zoom.instances run set judged_as_of = case when (chosen ->> 'as_of_now')::boolean then now() end
+    where run.run_id = any (runs)
+      and (coalesce((chosen ->> 'as_of_now')::boolean, false) or run.judged_as_of is not null);
+    insert into zoom.due as own (run_id, is_chosen)
+    select told.run_id, true from unnest(runs) told (run_id) order by told.run_id
+    on conflict (run_id) do update set is_chosen = true;
+  end if;
+  return jsonb_build_object('outcome', 'ok', 'lessons', lessons, 'runs', coalesce(cardinality(runs), 0));
+end
+$$;
+comment on function public.rejudge_zoom is
+  'Has lessons judged anew by catch_up_zoom: those that meet all that chosen names: meeting (Zoom''s number), class (name or id), '
+  'date, since (a time); by the data of today if as_of_now is true, else of when their runs began; dry_run only counts. Returns '
+  'outcome (ok, unknown_meeting, unknown_class, ambiguous_class with classes), lessons and runs.';
+
+create function public.rejudge_left() returns jsonb
+language plpgsql stable security invoker set search_path = '' as $$
+begin
+  return jsonb_build_object('left', (select count(*) from zoom.due own where own.is_chosen));
+end
+$$;
+comment on function public.rejudge_left is 'How many runs that somebody chose are still to be judged anew: left.';
+
+create function public.refused_zoom_rows(most integer default 50) returns jsonb
+language plpgsql stable security invoker set search_path = '' set timezone = 'UTC' as $$
+begin
+  return jsonb_build_object('of', (select count(*) from zoom.refused), 'rows', coalesce((
+    select jsonb_agg(jsonb_build_object('table', told.relation, 'student', person.name, 'class', class.name, 'meeting', room.zoom_meeting_id,
+      'date', told.date, 'wanted', told.wanted, 'reason', told.reason, 'code', told.code, 'since', told.since, 'tried_at', told.tried_at)
+      order by told.since desc, told.row_key)
+    from (select own.* from zoom.refused own order by own.since desc, own.row_key limit greatest(most, 0)) told
+    left join public.users person on person.id = told.student_id
+    left join public.classes class on class.id = told.class_id
+    left join public.zoom_meetings room on room.id = told.meeting_id), '[]'));
+end
+$$;
+comment on function public.refused_zoom_rows is
+  'Rows that the school''s database refused, the newest first: of (how many), rows (table, student, class, meeting, date, wanted, '
+  'reason, code, since, tried_at). They are tried again when something of them changes, and once an hour.';
+
+revoke execute on function public.rejudge_zoom, public.rejudge_left, public.refused_zoom_rows from public, anon, authenticated;
+grant execute on function public.rejudge_zoom, public.rejudge_left, public.refused_zoom_rows to service_role;
+
+revoke execute on function
+  zoom.note_visit, zoom.runs_concerned, zoom.look_at_changes, zoom.judge_runs, zoom.finish_lessons, zoom.try_refused, zoom.note_silent_runs
+from public;
+grant execute on function
+  zoom.runs_concerned, zoom.look_at_changes, zoom.judge_runs, zoom.finish_lessons, zoom.try_refused, zoom.note_silent_runs
+to service_role;
+
+
+notify pgrst, 'reload schema';

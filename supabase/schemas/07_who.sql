@@ -1,0 +1,335 @@
+-- Who a connection is, the first that fits: a key we issued for that meeting, the e-mail, the registration, or a name, where
+-- the app saw that student come. A tie is nobody. For a run counts whose it was when it began; where it was nobody's then, the
+-- first whose it came to be later.
+--
+-- A connection is all its segments in one run: what one of them says is said of all.
+
+create function zoom.user_of_email(address text, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  wanted constant text collate "default" := zoom.trimmed(address);
+  found uuid;
+begin
+  -- The exact spelling goes first; else a single user who has it in any case. A tie is nobody.
+  select case
+      when count(distinct held.user_id) filter (where held.email = wanted) = 1
+        then (array_agg(held.user_id) filter (where held.email = wanted))[1]
+      when count(distinct held.user_id) = 1 then (array_agg(held.user_id))[1]
+    end
+  into found
+  from zoom.held_addresses held
+  where held.address = lower(wanted) and held.since <= user_of_email.at and user_of_email.at < held.until;
+  return found;
+end
+$$;
+comment on function zoom.user_of_email is
+  'The user with this e-mail at a moment: the exact spelling (blanks at the ends apart), else the only user who had it in any '
+  'case; null for nobody, and where two had it in other letters.';
+
+create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct (own.was ->> 'user_id')::uuid from zoom.history own
+    where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = meeting::text
+      and own.was ->> 'zoom_registrant_id' = any (ids)
+      and own.since <= registrants_of.at and registrants_of.at < own.until
+      and own.was ->> 'user_id' is not null);
+end
+$$;
+comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
+
+create function zoom.is_parent(person uuid, child uuid, at timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.history own
+    where own.row_key = concat_ws(' ', person, child) and own.relation = 'parent_children'
+      and own.since <= is_parent.at and is_parent.at < own.until);
+end
+$$;
+comment on function zoom.is_parent is 'Whether somebody was the parent of a student at a moment. Never null.';
+
+create function zoom.name_shown(seat_run bigint, seat_key text) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select zoom.folded(mark.name)
+    from zoom.segments seg
+    cross join lateral (
+      select told.at, told.name from zoom.marks told
+      join zoom.kinds kind on kind.kind = told.kind and kind.counts is not null
+      where told.run_id = seg.run_id and told.segment = seg.segment and told.name is not null
+      offset 0
+    ) mark
+    where seg.connection_key = seat_key and seg.run_id = seat_run
+    order by mark.at desc, mark.name desc
+    limit 1);
+end
+$$;
+comment on function zoom.name_shown is 'The name that a connection showed last, folded; null for none.';
+
+create function zoom.came_by_app(visitor uuid, run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  lesson zoom.lessons;
+  margin interval;
+begin
+  select own.* into lesson from zoom.lessons own where own.lesson_id = run.lesson_id;
+  margin := (zoom.settings_at(run.as_of)).plan_margin;
+  return exists (
+    select from zoom.visits visit
+    where visit.meeting_id = run.meeting_id and visit.user_id = visitor and visit.kind in ('joined', 'opened')
+      and (visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
+        or visit.at >= lesson.starts_at - margin and visit.at <= lesson.ends_at + margin));
+end
+$$;
+comment on function zoom.came_by_app is
+  'Whether somebody opened or joined the meeting on its page in the lesson''s window, or from 30 minutes before the run until its end. Never null.';
+
+create function zoom.namesakes(class uuid, shown text, at timestamptz) returns uuid[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct pupil.student_id
+    from zoom.enrolments pupil
+    where pupil.class_id = class and pupil.since <= namesakes.at and namesakes.at < pupil.until
+      and zoom.as_of('users', pupil.student_id::text, namesakes.at) ->> 'name' = shown);
+end
+$$;
+comment on function zoom.namesakes is 'The students who were enrolled in a class at a moment and went by this folded name, as staff wrote it.';
+
+create function zoom.person_by_name(seat_run bigint, seat_key text, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  run zoom.instances;
+  shown text;
+  pupils uuid[];
+begin
+  select own.* into run from zoom.instances own where own.run_id = seat_run;
+  if run.class_id is null or not exists (select from zoom.visits visit where visit.meeting_id = run.meeting_id)
+      or (zoom.settings_at(run.as_of)).app_joins = 'ignore' then
+    return null; -- the first is so in every school that does not use the meeting room
+  end if;
+  shown := zoom.name_shown(seat_run, seat_key);
+  if shown is null then
+    return null;
+  end if;
+  pupils := zoom.namesakes(run.class_id, shown, at);
+  return case when cardinality(pupils) = 1 and zoom.came_by_app(pupils[1], run) then pupils[1] end;
+end
+$$;
+comment on function zoom.person_by_name is
+  'The student whose name a connection last showed, at a moment: the only one of that name who was enrolled in the class, if '
+  'the app saw that one come. Null for nobody. A name alone is nobody.';
+
+create type zoom.connection as (
+  run_id bigint, connection_key text collate "C", meeting_id uuid, keys text[], registrations text[], addresses text[]
+);
+comment on type zoom.connection is 'A connection in a run, and all that it showed.';
+
+create function zoom.person_at(seat zoom.connection, at timestamptz, out user_id uuid, out known_by text)
+language plpgsql stable set search_path = '' as $$
+declare
+  people uuid[];
+  owners uuid[];
+begin
+  if seat.keys is not null then
+    people := array(
+      select distinct key.user_id from zoom.keys key
+      where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id);
+    if cardinality(people) > 0 then
+      user_id := case when cardinality(people) = 1 then people[1] end;
+      known_by := case when cardinality(people) = 1 then 'key' else 'tie' end;
+      return;
+    end if;
+  end if;
+  if cardinality(seat.addresses) = 1 then
+    owners := array_remove(array[zoom.user_of_email(seat.addresses[1], at)], null);
+  elsif seat.addresses is not null then
+    owners := array(
+      select distinct owner.id from unnest(seat.addresses) told (address)
+      cross join lateral zoom.user_of_email(told.address, at) owner (id)
+      where owner.id is not null);
+  end if;
+  if seat.registrations is not null then
+    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
+    -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
+    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
+        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+      user_id := case when cardinality(people) = 1 then people[1] end;
+      known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
+      return;
+    end if;
+  end if;
+  if cardinality(owners) > 0 then
+    user_id := case when cardinality(owners) = 1 then owners[1] end;
+    known_by := case when cardinality(owners) = 1 then 'email' else 'tie' end;
+    return;
+  end if;
+  if seat.keys is null then -- a key says whose it is, or that it is nobody's: a name beside it says nothing
+    user_id := zoom.person_by_name(seat.run_id, seat.connection_key, at);
+    known_by := case when user_id is not null then 'name' end;
+  end if;
+end
+$$;
+comment on function zoom.person_at is
+  'Who a connection was at a moment, and by what: key, registration, email or name; tie for two answers of one kind, which is nobody.';
+
+create function zoom.later_moments(seat zoom.connection, at timestamptz) returns timestamptz[]
+language plpgsql stable set search_path = '' as $$
+declare
+  class uuid;
+begin
+  if exists (select from zoom.visits visit where visit.meeting_id = seat.meeting_id) then
+    class := (select run.class_id from zoom.instances run where run.run_id = seat.run_id);
+  end if;
+  return array(
+    select distinct later.at
+    from (
+      select unnest(array[held.since, held.until]) as at
+      from unnest(seat.addresses) told (address)
+      join zoom.held_addresses held on held.address = zoom.folded(told.address)
+      union all
+      select unnest(array[own.since, own.until]) from zoom.history own
+      where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = seat.meeting_id::text
+        and own.was ->> 'zoom_registrant_id' = any (seat.registrations)
+      union all
+      select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
+      union all
+      select own.since from zoom.enrolments pupil
+      join zoom.history own on own.row_key = pupil.student_id::text and own.relation = 'users'
+      where pupil.class_id = class
+    ) later
+    where later.at > later_moments.at and later.at < 'infinity'
+    order by later.at);
+end
+$$;
+comment on function zoom.later_moments is 'The moments after this one at which the school''s data changed what a connection may be known by.';
+
+create function zoom.person_of(seat zoom.connection, at timestamptz, out user_id uuid, out known_by text)
+language plpgsql stable set search_path = '' as $$
+declare
+  moment timestamptz;
+  told text;
+begin
+  select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at) own;
+  if user_id is not null or known_by = 'tie' and (seat.keys is not null) then
+    return;
+  end if;
+  told := known_by;
+  foreach moment in array zoom.later_moments(seat, at) loop
+    select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, moment) own;
+    if user_id is not null then
+      return;
+    end if;
+  end loop;
+  known_by := told;
+end
+$$;
+comment on function zoom.person_of is
+  'Who a connection is, and by what, by the data of a moment; where it was nobody then, the first that it came to be later.';
+
+create type zoom.sighting as (run_id bigint, connection_key text collate "C", user_id uuid);
+comment on type zoom.sighting is 'A connection in a run, and the user it is or was taken for; null for a guest.';
+
+create function zoom.connections(sightings zoom.sighting[]) returns setof zoom.connection
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select connection.run_id, connection.connection_key, run.meeting_id,
+    array_agg(distinct seg.customer_key::text) filter (where seg.customer_key is not null),
+    array_agg(distinct shown.id::text) filter (where shown.id is not null),
+    array_agg(distinct seg.email::text) filter (where seg.email is not null)
+  from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
+  join zoom.instances run on run.run_id = connection.run_id
+  cross join lateral (
+    select here.* from zoom.segments here
+    where here.connection_key = connection.connection_key and here.run_id = connection.run_id
+    offset 0
+  ) seg
+  -- A registrant's id may also come as the participant's id.
+  cross join lateral (
+    select unnest(case when seg.registrant_id is null and seg.zoom_user_id is null and seg.participant_id is null then array[null::text]
+      else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
+  ) shown
+  group by connection.run_id, connection.connection_key, run.meeting_id;
+end
+$$;
+comment on function zoom.connections is 'These connections, each with all that its segments showed.';
+
+create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  room jsonb;
+begin
+  if person is not null then
+    room := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+  end if;
+  return (run.host_id = any (accounts)
+      or exists (select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
+      or person::text = room ->> 'host_id'
+      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')
+      or person::text = zoom.as_of('classes', run.class_id::text, run.as_of) ->> 'teacher_id') is true
+    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+end
+$$;
+comment on function zoom.is_staff_in is
+  'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
+  'admins; never somebody who is enrolled in the class. Never null.';
+
+create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
+language plpgsql volatile set search_path = '' as $$
+declare
+  sightings zoom.sighting[];
+begin
+  with known as materialized (
+    select seat.run_id, seat.connection_key, person.known_by,
+      (select own.id from public.users own where own.id = person.user_id) as user_id,
+      coalesce(zoom.is_staff_in(run, person.user_id, seat.registrations, seat.addresses), false) as is_staff
+    from zoom.connections(touched) seat
+    join zoom.instances run on run.run_id = seat.run_id
+    cross join lateral zoom.person_of(seat, run.as_of) person
+  ), seen as materialized (
+    select known.run_id, known.connection_key, known.user_id, known.known_by, known.is_staff, seg.segment, seg.user_id as was_user_id,
+      (seg.user_id, seg.known_by, seg.is_staff) is distinct from (known.user_id, known.known_by, known.is_staff) as is_new
+    from known
+    cross join lateral (
+      select here.segment, here.user_id, here.known_by, here.is_staff from zoom.segments here
+      where here.connection_key = known.connection_key and here.run_id = known.run_id
+      offset 0
+    ) seg
+  ), renamed as (
+    update zoom.segments seg set user_id = seen.user_id, known_by = seen.known_by, is_staff = seen.is_staff
+    from seen
+    where seen.is_new and seg.run_id = seen.run_id and seg.segment = seen.segment
+  )
+  -- Both whom it was taken for (if that was shown) and whom it is: the rows of both change.
+  select array_agg(row(either.run_id, either.connection_key, either.user_id)::zoom.sighting)
+  into sightings
+  from (
+    select seen.run_id, seen.connection_key, seen.user_id from seen
+    union
+    select seen.run_id, seen.connection_key, seen.was_user_id from seen
+    where seen.was_user_id is not null or exists (
+      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
+    union
+    -- A connection that all its segments left: whoever has the row of it gives it back.
+    select told.run_id, told.connection_key, null from unnest(touched) told
+    where not exists (select from known where known.run_id = told.run_id and known.connection_key = told.connection_key)
+  ) either;
+  return sightings;
+end
+$$;
+comment on function zoom.recognise is
+  'Looks up who each of these connections is, and notes it on its segments, with by what, and whether that is one of the staff. '
+  'Returns whom each was and whom it is taken for.';
+
+revoke execute on function
+  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+from public;
+grant execute on function
+  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+to service_role;

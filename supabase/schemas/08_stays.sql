@@ -1,0 +1,142 @@
+-- Which times count: each mark of a person with what ends it, and what it is worth for attendance.
+--
+-- A stay is from a joined to the next mark of its segment, else to the end of the run. For attendance only lesson time counts
+-- (zoom.lessons.counts_from, counts_until), in runs that count (zoom.instances.counts).
+
+create view zoom.stays with (security_invoker) as
+select mark.run_id, mark.segment, mark.at, mark.body_hash, mark.kind, mark.name, mark.approximate, kind.counts,
+  lag(mark.kind) over visit as last_kind,
+  lead(mark.at) over visit as next_at,
+  -- The next mark, else the end of the run; null while they are in.
+  coalesce(lead(mark.at) over visit, case when run.ended_at is not null then greatest(mark.at, run.ended_at) end) as until
+from zoom.marks mark
+join zoom.kinds kind on kind.kind = mark.kind and kind.counts in ('opens', 'closes')
+join zoom.instances run on run.run_id = mark.run_id
+window visit as (partition by mark.run_id, mark.segment order by mark.at, kind.counts desc, mark.body_hash);
+
+comment on view zoom.stays is 'Each coming (opens) and going (closes) of a segment, and what ends it.';
+comment on column zoom.stays.run_id is 'The run.';
+comment on column zoom.stays.segment is 'The segment.';
+comment on column zoom.stays.at is 'When.';
+comment on column zoom.stays.body_hash is 'As in zoom.marks.';
+comment on column zoom.stays.kind is 'As in zoom.marks.';
+comment on column zoom.stays.name is 'The name that was shown.';
+comment on column zoom.stays.approximate is 'As in zoom.marks.';
+comment on column zoom.stays.counts is 'opens or closes: see zoom.kinds.';
+comment on column zoom.stays.last_kind is 'The kind of the mark before it; null for the first.';
+comment on column zoom.stays.next_at is 'When the next mark of the segment was; null for the last.';
+comment on column zoom.stays.until is 'What ends it: the next mark, else the end of the run (no earlier than itself); null while the run goes on.';
+grant select on zoom.stays to service_role;
+
+create type zoom.person as (
+  lesson_id bigint, run_id bigint, user_id uuid, connection_key text collate "C"
+);
+comment on type zoom.person is
+  'Somebody in the runs of a lesson (or in one run that belongs to none): a user, or a guest, who is one connection in one run.';
+
+create type zoom.presence as (
+  segment text collate "C", name text collate "C", email text collate "C", join_time timestamptz, leave_time timestamptz,
+  duration integer, is_in boolean, has_left boolean, is_seen boolean, is_settled boolean, seconds integer
+);
+comment on type zoom.presence is
+  'What Zoom saw of a person: the segment that joined last (Zoom''s user_id; null where it told none), the newest name, the '
+  'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
+  'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
+
+create function zoom.seats(people zoom.person[])
+returns table (n bigint, run_id bigint, segment text, email text, own_name text, counts_from timestamptz, counts_until timestamptz,
+  counts boolean)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
+  select person.n, run.run_id, here.segment::text, here.email::text,
+    (select lower(own.name) from public.users own where own.id = person.user_id), coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+    run.counts
+  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+  cross join lateral (
+    select own.run_id, own.counts, own.lesson_id from zoom.instances own
+    where own.lesson_id = person.lesson_id and person.user_id is not null
+    union all
+    select own.run_id, own.counts, own.lesson_id from zoom.instances own
+    where own.run_id = person.run_id and (person.user_id is null or person.lesson_id is null)
+  ) run
+  left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+  cross join lateral (
+    select own.segment, own.email from zoom.segments own
+    where person.user_id is not null and own.user_id = person.user_id and own.run_id = run.run_id and own.was_in
+    union all
+    select own.segment, own.email from zoom.segments own
+    where person.user_id is null and own.connection_key = person.connection_key and own.run_id = run.run_id
+      and own.user_id is null and own.was_in
+    offset 0
+  ) here;
+end
+$$;
+comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
+
+create function zoom.add_up(people zoom.person[]) returns zoom.presence[]
+language plpgsql stable set search_path = '' as $$
+declare
+  presences zoom.presence[];
+begin
+  with part as (
+    select seat.n, seat.run_id, seat.segment, seat.email, seat.own_name, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
+      stay.counts = 'opens' as is_open, stay.body_hash
+    from zoom.seats(people) seat
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+  ), timed as (
+    select part.*,
+      -- When they went: by a leave, or because the run ended with them in it.
+      case when not part.is_open then part.at when part.next_at is null then part.until end as left_at,
+      -- Longer than any meeting lasts is not believed.
+      case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed,
+      -- What lies in lesson time.
+      part.counts and case when part.is_open
+        then part.at <= part.counts_until and coalesce(part.until, 'infinity') >= part.counts_from
+          and (part.until is null or part.until - part.at <= zoom.longest())
+        else part.at between part.counts_from and part.counts_until end as is_seen
+    from part
+  ), clipped as (
+    select timed.*,
+      case when timed.is_seen and timed.stayed is not null and not isempty(timed.stayed)
+        then timed.stayed * tstzrange(timed.counts_from, timed.counts_until) end as lesson_time
+    from timed
+  ), total as (
+    select clipped.n,
+      -- The segment that joined last; of those that only ever left, the last to do so.
+      (array_agg(clipped.segment order by clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      -- Their own name, if they showed it; else the newest.
+      (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
+        filter (where clipped.name is not null))[1] as name,
+      max(clipped.email) as email,
+      max(clipped.at) filter (where clipped.is_open) as join_time,
+      max(clipped.left_at) as leave_time,
+      -- The union of their times, so two devices and a late leave count once.
+      case when count(clipped.stayed) > 1 then zoom.seconds(range_agg(clipped.stayed))
+        else coalesce(floor(extract(epoch from max(upper(clipped.stayed) - lower(clipped.stayed)))), 0)::integer end as duration,
+      coalesce(bool_or(clipped.is_open and clipped.until is null), false) as is_in,
+      coalesce(bool_or(not clipped.is_open or clipped.until is not null and clipped.next_at is null), false) as has_left,
+      coalesce(bool_or(clipped.is_seen), false) as is_seen,
+      coalesce(bool_or(clipped.is_seen and (not clipped.is_open or clipped.until is not null)), false) as is_settled,
+      case when count(clipped.lesson_time) > 1 then zoom.seconds(range_agg(clipped.lesson_time))
+        else coalesce(floor(extract(epoch from max(upper(clipped.lesson_time) - lower(clipped.lesson_time)))), 0)::integer end as seconds
+    from clipped
+    group by clipped.n
+  )
+  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
+    total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
+    coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
+    )::zoom.presence order by person.n)
+  into presences
+  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+  left join total on total.n = person.n;
+  return presences;
+end
+$$;
+comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
+
+revoke execute on function zoom.seats, zoom.add_up from public;
+grant execute on function zoom.seats, zoom.add_up to service_role;
