@@ -29,12 +29,13 @@ var arrows = map[string]struct {
 	"sidecar/admin":    {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
 	"sidecar/board":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/watch":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
+	"sidecar/rejudge":  {[]string{"sidecar/zoom", "sidecar/terminal"}, "rooms do not know each other: main wires them"},
 	"sidecar/traces":   {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
 	"sidecar/oracle":   {[]string{"sidecar/zoom"}, "it is the independent model: it must not depend on what it judges"},
 	"sidecar/simulate": {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/oracle"}, "a tool outside the path of an event, and it must not depend on what it checks"},
 	"sidecar/explain":  {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project to ask"},
 	"sidecar/doctor":   {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project and the store to look at"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/board", "sidecar/watch", "sidecar/traces", "sidecar/simulate", "sidecar/explain", "sidecar/doctor", "sidecar/terminal"},
+	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/rejudge", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/board", "sidecar/watch", "sidecar/traces", "sidecar/simulate", "sidecar/explain", "sidecar/doctor", "sidecar/terminal"},
 		"the local stack is never in the production binary"},
 }
 

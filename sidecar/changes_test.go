@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -87,7 +88,7 @@ func TestEveryRowThatChangesIsCounted(t *testing.T) {
 		l.history.Changes = nil
 		require.NoError(t, place.begin(ctx, l))
 		before, beforeBySidecar := counted(), countedBySidecar(t, reg)
-		policy := supabase.Policy{MinMinutes: l.history.Settings.MinMinutes, Timezone: l.history.Settings.Timezone, AppJoins: l.history.Settings.AppJoins}
+		policy := supabase.Policy{MinMinutes: l.history.Settings.MinMinutes, Timezone: l.history.Settings.Timezone, AppJoins: l.history.Settings.AppJoins, PlanMarginMinutes: l.history.Settings.PlanMarginMinutes}
 		for _, batch := range shuffled(rand.New(rand.NewPCG(seed, 4)), len(l.facts), 0) {
 			_, err := c.Apply(ctx, l.some(batch.facts), policy)
 			require.NoError(t, err)
@@ -120,7 +121,7 @@ func TestWhatIsNotWrittenIsNotCounted(t *testing.T) {
 	meetingOfMarks(ctx, t, project)
 	poisonous(ctx, t, project)
 	reg := prometheus.NewRegistry()
-	joined, err := zoom.Decode(marked(zoom.EventParticipantJoined, "81234567890", markName+" poison"))
+	joined, err := zoom.Decode(marked(zoom.EventParticipantJoined, "81234567890", markName+" poison"), time.Time{})
 	require.NoError(t, err)
 	_, err = client(t, project.URL, project.SecretKey, reg).Apply(ctx, []zoom.Fact{joined}, supabase.Policy{Timezone: "UTC"})
 	require.Error(t, err)

@@ -102,6 +102,10 @@ type Config struct {
 	// AttendanceMinMinutes is how long a student must have been there to be
 	// present.
 	AttendanceMinMinutes int `env:"ATTENDANCE_MIN_MINUTES" envDefault:"15"`
+	// AttendancePlanMargin is how long before its planned start and after its
+	// planned end a lesson's meeting may run and still be that lesson; in whole
+	// minutes.
+	AttendancePlanMargin time.Duration `env:"ATTENDANCE_PLAN_MARGIN" envDefault:"60m"`
 	// AttendanceTimezone is the zone that decides on which date a lesson was:
 	// an IANA name, or "meeting" for each meeting's own.
 	AttendanceTimezone string `env:"ATTENDANCE_TIMEZONE" envDefault:"UTC"`
@@ -172,6 +176,7 @@ func readConfig(environ []string) (Config, error) {
 func parseConfig(environ []string) (c Config, faults []string) {
 	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
 	faults = append(parseFaults(err), c.takeSecrets()...)
+	faults = append(faults, c.spoiltSecrets()...)
 	named := strings.Join(faults, "\n")
 	for _, fault := range c.faults() {
 		// What could not be read has no value to judge.
@@ -242,7 +247,8 @@ func (c Config) faults() (faults []string) {
 	check(c.NATSReplicas >= 1 && c.NATSReplicas <= 5, "NATS_REPLICAS is not from 1 to 5")
 	check(c.SignatureWindow >= time.Minute && c.SignatureWindow <= 24*time.Hour, "SIGNATURE_WINDOW is not from 1m to 24h")
 	check(c.AttendanceMinMinutes >= 0 && c.AttendanceMinMinutes <= maxMinutes, "ATTENDANCE_MIN_MINUTES is not from 0 to 1800")
-	check(isZone(c.AttendanceTimezone), `ATTENDANCE_TIMEZONE is not a zone such as Europe/Berlin, nor "meeting"`)
+	check(isPlanMargin(c.AttendancePlanMargin), "ATTENDANCE_PLAN_MARGIN is not from 0 to 12h, in whole minutes")
+	check(isZone(c.AttendanceTimezone), zoneFault(c.AttendanceTimezone))
 	check(slices.Contains([]string{"corroborate", "count", "ignore"}, c.AttendanceAppJoins), "ATTENDANCE_APP_JOINS is not corroborate, count or ignore")
 	check(c.ShutdownTimeout >= time.Second && c.ShutdownTimeout <= time.Hour, "SHUTDOWN_TIMEOUT is not from 1s to 1h")
 	check(c.LogFormat == "json" || c.LogFormat == "text", "LOG_FORMAT is not json or text")
@@ -320,9 +326,36 @@ func isAlertSecret(s string) bool {
 	return err == nil && len(key) >= minAlertSecret
 }
 
+// maxPlanMargin bounds ATTENDANCE_PLAN_MARGIN: beyond it the lessons of one day
+// would run into those of the next.
+const maxPlanMargin = 12 * time.Hour
+
+func isPlanMargin(d time.Duration) bool {
+	return d >= 0 && d <= maxPlanMargin && d%time.Minute == 0
+}
+
 func isZone(name string) bool {
 	_, err := time.LoadLocation(name)
 	return name == "meeting" || name != "" && name != "Local" && err == nil
+}
+
+// offsetShape is how people write an offset from UTC. PostgreSQL takes it for a POSIX
+// zone, in which plus is west: its GMT+8 is in the Pacific.
+var offsetShape = regexp.MustCompile(`^(?i:GMT|UTC|UT|Z)?([+-])0?([0-9]{1,2})(?::?([0-9]{2}))?$`)
+
+// zoneFault says what to write in the place of a name that is no zone.
+func zoneFault(name string) string {
+	m := offsetShape.FindStringSubmatch(strings.ReplaceAll(name, " ", ""))
+	if m == nil {
+		return `ATTENDANCE_TIMEZONE is not a zone such as Europe/Berlin, nor "meeting"`
+	}
+	const posix = "ATTENDANCE_TIMEZONE is not a zone but an offset, which PostgreSQL reads the other way round; write the zone of a place, such as Asia/Singapore"
+	sign := map[string]string{"+": "-", "-": "+"}[m[1]]
+	etc := "Etc/GMT" + sign + m[2]
+	if _, err := time.LoadLocation(etc); err != nil || strings.Trim(m[3], "0") != "" {
+		return posix
+	}
+	return posix + ", or " + etc
 }
 
 var domainShape = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"reflect"
@@ -56,6 +57,10 @@ func TestConfigRefuses(t *testing.T) {
 		"a proxy by name":                         {"TRUSTED_PROXIES=10.0.0.0/8,proxy.test", "TRUSTED_PROXIES"},
 		"negative minutes":                        {"ATTENDANCE_MIN_MINUTES=-1", "ATTENDANCE_MIN_MINUTES"},
 		"more minutes than a meeting can have":    {"ATTENDANCE_MIN_MINUTES=1801", "ATTENDANCE_MIN_MINUTES"},
+		"a margin of less than a minute":          {"ATTENDANCE_PLAN_MARGIN=90s", "ATTENDANCE_PLAN_MARGIN"},
+		"a margin into the next day":              {"ATTENDANCE_PLAN_MARGIN=12h1m", "ATTENDANCE_PLAN_MARGIN"},
+		"a negative margin":                       {"ATTENDANCE_PLAN_MARGIN=-1m", "ATTENDANCE_PLAN_MARGIN"},
+		"a margin without a unit":                 {"ATTENDANCE_PLAN_MARGIN=60", "ATTENDANCE_PLAN_MARGIN"},
 		"the zone of the machine, whatever it is": {"ATTENDANCE_TIMEZONE=Local", "ATTENDANCE_TIMEZONE"},
 		"an inbox too small for a school":         {"INBOX_MAX_BYTES=1024", "INBOX_MAX_BYTES"},
 		"no retention":                            {"INBOX_RETENTION=0s", "INBOX_RETENTION"},
@@ -89,6 +94,38 @@ func TestConfigRefuses(t *testing.T) {
 			require.NotContains(t, err.Error(), "invented", "a value that may be secret")
 		})
 	}
+}
+
+func TestTheMarginAroundAPlannedTimeGoesToTheDatabaseInMinutes(t *testing.T) {
+	for set, minutes := range map[string]int{"LOG_LEVEL=info": 60, "ATTENDANCE_PLAN_MARGIN=0": 0, "ATTENDANCE_PLAN_MARGIN=12h": 720, "ATTENDANCE_PLAN_MARGIN=1h30m": 90} {
+		c, err := readConfig(append(enough[:len(enough):len(enough)], set))
+		require.NoError(t, err, set)
+		sent, err := json.Marshal(c.policy())
+		require.NoError(t, err)
+		require.Contains(t, string(sent), fmt.Sprintf(`"plan_margin_minutes":%d}`, minutes), set)
+	}
+}
+
+// PostgreSQL takes these for POSIX zones: its GMT+8 is in the Pacific.
+func TestAnOffsetIsNoZoneAndItIsSaidWhatToWrite(t *testing.T) {
+	for set, write := range map[string]string{
+		"GMT+8": "Asia/Singapore, or Etc/GMT-8", "UTC+8": "Etc/GMT-8", "utc+08:00": "Etc/GMT-8", "GMT+0800": "Etc/GMT-8", "+8": "Etc/GMT-8",
+		"UTC-3": "Etc/GMT+3", "GMT-10": "Etc/GMT+10", "UTC +8": "Etc/GMT-8",
+		"UTC+5:30": "the zone of a place", "GMT+20": "the zone of a place",
+	} {
+		_, err := readConfig(append(enough[:len(enough):len(enough)], "ATTENDANCE_TIMEZONE="+set))
+		require.ErrorContains(t, err, "ATTENDANCE_TIMEZONE is not a zone but an offset", set)
+		require.ErrorContains(t, err, write, set)
+		if write == "the zone of a place" {
+			require.NotContains(t, err.Error(), "Etc/", set)
+		}
+	}
+	for _, zone := range []string{"Etc/GMT-8", "Asia/Singapore", "UTC", "GMT", "EST5EDT", "meeting"} {
+		_, err := readConfig(append(enough[:len(enough):len(enough)], "ATTENDANCE_TIMEZONE="+zone))
+		require.NoError(t, err, zone)
+	}
+	_, err := readConfig(append(enough[:len(enough):len(enough)], "ATTENDANCE_TIMEZONE=Singapore Standard Time"))
+	require.ErrorContains(t, err, "ATTENDANCE_TIMEZONE is not a zone such as")
 }
 
 func TestAlertsAreSignedAndNobodyListens(t *testing.T) {

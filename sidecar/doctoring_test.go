@@ -141,6 +141,10 @@ func TestWhatIsBrokenInAProjectIsNamedAndItsRemedyHeals(t *testing.T) {
 		{"an older check of attendance is back", `
 			alter table public.attendance_records drop constraint attendance_records_status_check;
 			alter table public.attendance_records add constraint older check (status in ('present', 'absent', 'late', 'excused'))`, "attendance", "the check older of public.attendance_records.status refuses partial"},
+		{"a check of attendance that knows two statuses", `alter table public.attendance_records add constraint narrow check (status in ('present', 'absent'))`, "attendance",
+			"the check narrow of public.attendance_records.status refuses partial, late, excused"},
+		{"a second function of a name", `create function public.apply_zoom_events(events json, policy jsonb default '{}') returns jsonb language sql as 'select null::jsonb'`, "functions",
+			"public.apply_zoom_events(json,jsonb) has the name of the sidecar's public.apply_zoom_events(jsonb,jsonb)"},
 		{"a trigger changes what we write", `
 			create function public.meddle() returns trigger language plpgsql as $$ begin new.status := 'late'; return new; end $$;
 			create trigger meddling before insert on public.attendance_records for each row execute function public.meddle()`, "round trip", "the attendance late"},
@@ -169,6 +173,18 @@ func TestWhatIsBrokenInAProjectIsNamedAndItsRemedyHeals(t *testing.T) {
 			return // the rest would meet what it left
 		}
 	}
+}
+
+func TestADatabaseThatIsReadOnlyIsNamed(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	_, err := p.DB().Exec(t.Context(), `
+		create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'cannot execute INSERT in a read-only transaction' using errcode = '25006'; end $$;
+		create trigger refusing before insert on public.users for each row execute function public.refuse()`)
+	require.NoError(t, err)
+	found := ill(t, examined(t, settingsOf(t, p), doctor.Question{}), doctor.Failed, "round trip")
+	require.Contains(t, found.Faults[0].Reason, "the database is read-only (25006)")
+	require.Contains(t, found.Faults[0].Remedy, "read replica")
 }
 
 var (

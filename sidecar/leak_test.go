@@ -232,7 +232,7 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 		"signed with the older secret":          {marked(zoom.EventParticipantLeft, "81234567890", markName), []func(http.Header, []byte){signedBy(markOldSecret, 0)}, 200},
 		"of a meeting nobody knows":             {marked(zoom.EventParticipantJoined, "89999999999", markName), []func(http.Header, []byte){good}, 200},
 		"a name that the database cannot take":  {poison, []func(http.Header, []byte){good}, 200},
-		"undecodable":                           {bytes.Replace(joined, []byte(`"uuid"`), []byte(`"uu"`), 1), []func(http.Header, []byte){good}, 200},
+		"undecodable":                           {bytes.Replace(joined, []byte(`"participant"`), []byte(`"somebody"`), 1), []func(http.Header, []byte){good}, 200},
 		"not used":                              {marked("meeting.sharing_started", "81234567890", markName), []func(http.Header, []byte){good}, 200},
 		"unsigned":                              {joined, nil, 401},
 		"signed by another":                     {joined, []func(http.Header, []byte){signedBy("mark-other", 0)}, 401},

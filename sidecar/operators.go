@@ -13,6 +13,7 @@ import (
 	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/explain"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/watch"
 )
 
@@ -79,6 +80,16 @@ func noLetter(err error) error {
 		return admin.ErrNoLetter
 	}
 	return err
+}
+
+// heldBy gives the watch the meetings that are held up.
+func heldBy(all func() []relay.Held) func() []watch.Held {
+	return func() (held []watch.Held) {
+		for _, h := range all() {
+			held = append(held, watch.Held{Meeting: h.Meeting, Since: h.Since, Cause: h.Cause, Meaning: h.Meaning})
+		}
+		return held
+	}
 }
 
 // marksOf gives the board what the watch finds wrong.

@@ -27,7 +27,7 @@ func TestOperatorsAskTheRunningSidecar(t *testing.T) {
 	require.ErrorContains(t, err, "exit status 1", "it does not run yet")
 
 	p.start(ctx, t)
-	p.deliver(ctx, t, []byte(`{"event":"meeting.ended","payload":{"object":{"id":"81234567890"}}}`)) // of no instance: never applied
+	p.deliver(ctx, t, []byte(`{"event":"meeting.participant_left","payload":{"object":{"id":"81234567890"}}}`)) // of nobody: never applied
 	require.Eventually(t, func() bool {
 		out, err := p.operate(ctx, "dead", "list")
 		return err == nil && strings.Contains(out, "1 of 1")

@@ -7,15 +7,21 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"zoom-attendance/sidecar/zoom"
 )
+
+// howQuotes says where the quotes around a secret come from.
+const howQuotes = "an env file kept what was around it, as docker's --env-file does; write the secret alone"
 
 // maxSecretFile is the longest file of secrets, in bytes: more is another file.
 const maxSecretFile = 64 << 10
@@ -97,7 +103,40 @@ func readSecrets(path string) ([]zoom.Secret, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%s holds no secret", path)
 	}
+	if slices.ContainsFunc(list, isSpoilt) {
+		return nil, fmt.Errorf("%s has a quote, or a character that cannot be seen, in a secret: write the secrets alone, one to a line", path)
+	}
 	return list, nil
+}
+
+// isSpoilt says whether a secret holds what none is made with: a quote, a blank or
+// a character that cannot be seen, such as the byte order mark of an editor.
+func isSpoilt(secret zoom.Secret) bool {
+	return strings.ContainsFunc(string(secret), func(r rune) bool {
+		return strings.ContainsRune("\"'`", r) || unicode.IsSpace(r) || unicode.In(r, unicode.Pi, unicode.Pf, unicode.Cc, unicode.Cf)
+	})
+}
+
+// spoiltSecrets names the settings whose secret has quotes or blanks in it. With
+// them it is another secret than the one that was meant, and every event and every
+// call would be refused.
+func (c Config) spoiltSecrets() (faults []string) {
+	values := reflect.ValueOf(c)
+	for _, field := range reflect.VisibleFields(values.Type()) {
+		var list []zoom.Secret
+		switch value := values.FieldByIndex(field.Index).Interface().(type) {
+		case []zoom.Secret:
+			list = value
+		case zoom.Secret:
+			list = []zoom.Secret{value}
+		}
+		switch name := field.Tag.Get("env"); {
+		case name == "OTEL_EXPORTER_OTLP_HEADERS": // not a secret but a list with secrets in it, checked with the traces
+		case slices.ContainsFunc(list, isSpoilt):
+			faults = append(faults, name+" has quotes or blanks in it: "+howQuotes)
+		}
+	}
+	return faults
 }
 
 // takeSecrets reads ZOOM_WEBHOOK_SECRET_FILE into the settings, if it is set,

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,6 +21,7 @@ import (
 	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/supabase"
@@ -63,6 +65,8 @@ func serve(ctx context.Context, c Config) (err error) {
 	school := destination{project, c.policy(), stop}
 	carrier := relay.New(kept, school, relay.Options{AskFirst: true, Tracer: tracer, Log: log, Metrics: metrics})
 
+	again := rejudge.New(rejudge.Options{Project: project, Inbox: kept, Wake: project.Unfinished(), Log: log, Metrics: metrics})
+
 	salt := cmp.Or(c.IPHashSalt, zoom.Secret(rand.Text())) // one for both rooms: one client, one hash
 	door, err := hook.New(hook.Options{
 		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: kept, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
@@ -82,7 +86,7 @@ func serve(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	lookout, err := watch.New(watch.Options{
-		Project: project, Counts: metrics, Window: c.SignatureWindow,
+		Project: project, Counts: metrics, Held: heldBy(carrier.Held), Window: c.SignatureWindow,
 		AlertURL: c.AlertURL, AlertSecret: c.AlertSecret, Version: version(), Log: log, Metrics: metrics,
 	})
 	if err != nil {
@@ -118,7 +122,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	group.Go(func() error { return carrier.Run(working) })
 	group.Go(func() error { return secrets.run(working) })
 	group.Go(func() error { return lookout.Run(working) })
-	group.Go(func() error { return project.FinishLessons(working) })
+	group.Go(func() error { return again.Run(working) })
 	group.Go(func() error { return pages.Run(working) })
 	group.Go(func() error {
 		<-ctx.Done()
@@ -157,7 +161,10 @@ func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outco
 
 // policy is what the school decides about attendance.
 func (c Config) policy() supabase.Policy {
-	return supabase.Policy{MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone, AppJoins: c.AttendanceAppJoins}
+	return supabase.Policy{
+		MinMinutes: c.AttendanceMinMinutes, Timezone: c.AttendanceTimezone, AppJoins: c.AttendanceAppJoins,
+		PlanMarginMinutes: new(int(c.AttendancePlanMargin / time.Minute)),
+	}
 }
 
 // newMetrics is a registry with what every Go process tells of itself.

@@ -38,6 +38,8 @@ func TestAStartThatIsRefusedSaysWhy(t *testing.T) {
 	}{
 		"settings that are missing or wrong, all at once": {
 			[]string{"ZOOM_WEBHOOK_SECRET=", "SUPABASE_URL=school", "PORT=door"}, 2, []string{"ZOOM_WEBHOOK_SECRET", "SUPABASE_URL", "PORT"}},
+		"a secret in the quotes of an env file": {
+			[]string{`ZOOM_WEBHOOK_SECRET="invented-secret"`, `SUPABASE_SECRET_KEY='sb_secret_invented'`}, 2, []string{"ZOOM_WEBHOOK_SECRET has quotes", "SUPABASE_SECRET_KEY has quotes"}},
 		"a port in use": {
 			[]string{"PORT=" + fmt.Sprint(inUse.Addr().(*net.TCPAddr).Port)}, 1, []string{"listen on 127.0.0.1:", "address already in use"}},
 		"an inbox that another process has locked": {

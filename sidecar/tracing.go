@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -33,10 +34,13 @@ func (c Config) traceFaults() (faults []string) {
 		from = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	}
 	check(from, traces.CheckEndpoint(c.tracesTo()))
-	_, err := traces.Headers(string(c.OTLPHeaders))
-	check("OTEL_EXPORTER_OTLP_HEADERS", err)
+	if _, err := traces.Headers(string(c.OTLPHeaders)); err != nil {
+		check("OTEL_EXPORTER_OTLP_HEADERS", err)
+	} else if strings.HasPrefix(string(c.OTLPHeaders), "'") {
+		faults = append(faults, "OTEL_EXPORTER_OTLP_HEADERS begins with a quote: "+howQuotes)
+	}
 	check("OTEL_EXPORTER_OTLP_PROTOCOL", traces.CheckProtocol(c.OTLPProtocol))
-	_, err = traces.Sampler(c.TracesSampler, "")
+	_, err := traces.Sampler(c.TracesSampler, "")
 	check("OTEL_TRACES_SAMPLER", err)
 	_, err = traces.Sampler("", c.TracesSamplerArg)
 	check("OTEL_TRACES_SAMPLER_ARG", err)

@@ -518,12 +518,16 @@ export type Database = {
       apply_zoom_events: { Args: { events: Json; policy?: Json }; Returns: Json };
       catch_up_zoom: { Args: { most?: number; since?: string }; Returns: Json };
       enter_zoom_meeting: { Args: { email_domain?: string; meeting: string }; Returns: Json };
+      explain_attendance: { Args: { date?: string; meeting: string; policy?: Json; student: string }; Returns: Json };
       inspect_zoom_project: { Args: Record<PropertyKey, never>; Returns: Json };
+      lesson_timeline: { Args: { date: string; meeting: string; policy?: Json }; Returns: Json };
       look_as_zoom_user: { Args: { email: string }; Returns: Json };
+      recent_lessons: { Args: { most?: number }; Returns: Json };
       refused_zoom_rows: { Args: { most?: number }; Returns: Json };
       rehearse_zoom_lesson: { Args: { policy?: Json }; Returns: Json };
       rejudge_left: { Args: Record<PropertyKey, never>; Returns: Json };
       rejudge_zoom: { Args: { chosen: Json }; Returns: Json };
+      unmatched_zoom: { Args: { most?: number }; Returns: Json };
       watch_zoom: { Args: { saw?: Json }; Returns: Json };
       zoom_meeting_admission: { Args: { email_domain?: string; meeting: string }; Returns: Json };
       zoom_meeting_people: { Args: { meeting: string }; Returns: Json };

@@ -49,7 +49,7 @@ func viewOf(l Letter) letterView {
 	if envelope, err := zoom.Open(l.Body); err == nil && envelope.Used() {
 		v.Event, v.Meeting = envelope.Event, envelope.MeetingID
 	}
-	if fact, err := zoom.Decode(l.Body); err == nil {
+	if fact, err := zoom.Decode(l.Body, l.AcceptedAt); err == nil {
 		v.Kind = string(fact.Kind)
 	}
 	return v

@@ -11,11 +11,11 @@ import (
 func TestDeadLettersAreListedWithoutAnythingPersonalAndShownWithAll(t *testing.T) {
 	w := newWorld(t, nil)
 	w.set(everything, nil)
-	w.accept(joined("81234567890", 1), `{"event":"meeting.ended","payload":{"object":{"id":81234567891}}}`, private)
+	w.accept(joined("81234567890", 1), `{"event":"meeting.participant_left","payload":{"object":{"id":81234567891}}}`, private)
 
 	out, err := w.sidecar("dead", "list")
 	require.NoError(t, err)
-	for _, words := range []string{"meeting.participant_joined", "81234567890", "meeting.ended (incomplete)", "81234567891", "(unknown)", "refused by the database", "3 of 3"} {
+	for _, words := range []string{"meeting.participant_joined", "81234567890", "meeting.participant_left (incomplete)", "81234567891", "(unknown)", "refused by the database", "3 of 3"} {
 		require.Contains(t, out, words)
 	}
 	require.NotContains(t, out, private)

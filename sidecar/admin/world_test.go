@@ -108,7 +108,7 @@ func (w *world) apply(ctx context.Context, d *inbox.Delivery) {
 		}
 	}
 	if refuses != nil && refuses(string(d.Body())) {
-		_ = d.Bury(ctx, "refused by the database: it is not its day")
+		_, _ = d.Bury(ctx, "refused by the database: it is not its day")
 		w.applied <- "buried"
 		return
 	}

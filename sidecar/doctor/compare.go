@@ -94,7 +94,7 @@ func as(check string, want, have state) string {
 	case checkGuards:
 		return fmt.Sprintf("all %d triggers are on", len(want.Guards))
 	case checkAttendance:
-		return "its check knows every status that the sidecar writes"
+		return "its check knows every status: absent, present, partial, late and excused"
 	case checkRisks:
 		return "the app's own rules open nothing that ours close"
 	default:

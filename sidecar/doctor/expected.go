@@ -24,8 +24,14 @@ type state struct {
 	Theirs     []string          `json:"theirs"`     // tables of people that the app's own rules let users read
 	Granted    []string          `json:"granted"`    // tables of people whose grants are as the app had them
 	Circles    []string          `json:"circles"`    // tables that policies of the app come back to
-	Narrow     []string          `json:"narrow"`     // checks of attendance that refuse partial
+	Refuses    []statusCheck     `json:"refuses"`    // checks of attendance that refuse a status
 	Risks      []risk            `json:"risks"`
+}
+
+// statusCheck is a check of attendance and which statuses it refuses.
+type statusCheck struct {
+	Name     string   `json:"name"`
+	Statuses []string `json:"statuses"`
 }
 
 // risk is something of the app's own that stays risky.

@@ -45,6 +45,23 @@ func functions(want, have state) (faults []Fault) {
 			}
 		}
 	}
+	return append(faults, twins(want, have)...)
+}
+
+// twins are functions that have the name of one of ours which the sidecar calls
+// through PostgREST, and other arguments.
+func twins(want, have state) (faults []Fault) {
+	ours := map[string]string{}
+	for name := range want.Functions {
+		ours[name[:strings.Index(name, "(")]] = name
+	}
+	for _, name := range slices.Sorted(maps.Keys(have.Functions)) {
+		one, isOurs := want.Functions[name], ours[name[:strings.Index(name, "(")]]
+		if one.Made == "" && isOurs != "" && strings.HasPrefix(name, "public.") {
+			faults = append(faults, Fault{fmt.Sprintf("%s has the name of the sidecar's %s: PostgREST cannot tell which is meant, and refuses calls (PGRST203)", name, isOurs),
+				fmt.Sprintf("in the SQL editor: drop function %s; notify pgrst, 'reload schema'", name)})
+		}
+	}
 	return faults
 }
 
@@ -95,11 +112,17 @@ func identities(want, have state, ours bool) (found []Fault) {
 	return found
 }
 
-// attendance names the checks by which a verdict of the sidecar's is refused.
+// attendance names the checks that refuse a status which the sidecar or a teacher
+// writes.
 func attendance(have state) (faults []Fault) {
-	for _, name := range have.Narrow {
-		faults = append(faults, Fault{fmt.Sprintf("the check %s of public.attendance_records.status refuses partial: who came for less time than is enough cannot be recorded", name),
-			"in the SQL editor: call zoom.allow_partial()"})
+	for _, check := range have.Refuses {
+		remedy := fmt.Sprintf("in the SQL editor: alter table public.attendance_records drop constraint %q; alter table public.attendance_records add constraint %q "+
+			"check (status in ('absent', 'present', 'partial', 'late', 'excused'))", check.Name, check.Name)
+		if slices.Equal(check.Statuses, []string{"partial"}) {
+			remedy = "in the SQL editor: call zoom.allow_partial()"
+		}
+		faults = append(faults, Fault{fmt.Sprintf("the check %s of public.attendance_records.status refuses %s: records that say so cannot be written",
+			check.Name, strings.Join(check.Statuses, ", ")), remedy})
 	}
 	return faults
 }

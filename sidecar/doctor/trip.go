@@ -119,6 +119,9 @@ func (r rehearsal) fault() Fault {
 	case r.isTheApps():
 		return Fault{fmt.Sprintf("a school of nobody cannot be made to try it with: %s: %s", r.Code, oneLine(r.Says)),
 			"none is needed if the app's own tables ask for more than the sidecar's; sidecar simulate tries it with real rows"}
+	case r.Code == "25006":
+		return Fault{"a lesson cannot be recorded: the database is read-only (25006)",
+			"if its disk is full, make room or enlarge it (Database, Settings in the dashboard) and switch writing on again; if SUPABASE_URL is a read replica's, set the primary's"}
 	case r.Stage != "undone":
 		return Fault{fmt.Sprintf("a lesson cannot be recorded: %s: %s", r.Code, oneLine(r.Says)), remedy}
 	case slices.Contains(r.Outcomes, "unknown_meeting"):

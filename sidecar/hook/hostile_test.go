@@ -130,6 +130,34 @@ func zipped(t *testing.T, text string) string {
 	return out.String()
 }
 
+// Something between Zoom and us reads the JSON and writes it anew. Only where that
+// changes a byte is the signature another's.
+func TestABodyThatWasWrittenAnewOnItsWay(t *testing.T) {
+	emoji := strings.Replace(joinedBody, "Ada", `Ada \uD83D\uDE00`, 1)
+	anew := strings.Replace(joinedBody, "Ada", "Ada 😀", 1)
+	require.JSONEq(t, emoji, anew)
+	bySignatureOf := func(sent string) func(http.Header, string) {
+		return func(h http.Header, _ string) { signed(newest)(h, sent) }
+	}
+	for name, c := range map[string]struct {
+		sent, arrives string
+		status        int
+		reason        string
+	}{
+		"a plain one is kept":               {joinedBody, joinedBody, 200, "kept"},
+		"an emoji as Zoom wrote it is kept": {emoji, emoji, 200, "kept"},
+		"an emoji as a letter is not":       {emoji, anew, 401, "wrong_signature"},
+		"a blank more is not":               {joinedBody, strings.Replace(joinedBody, ":", ": ", 1), 401, "wrong_signature"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			got := w.knock(t, c.arrives, bySignatureOf(c.sent))
+			require.Equal(t, c.status, got.status)
+			require.EqualValues(t, 1, w.count(t, c.status, c.reason))
+		})
+	}
+}
+
 func TestBodiesThatMeanHarm(t *testing.T) {
 	change := func(old, new string) string {
 		require.Contains(t, joinedBody, old)

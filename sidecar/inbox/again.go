@@ -35,7 +35,11 @@ func (b *Inbox) CountSince(ctx context.Context, since time.Time, want func(body 
 // applied yet, so since must lie before the trouble by as long as they may
 // have waited.
 func (b *Inbox) Replay(ctx context.Context, since time.Time, want func(body []byte) bool, settled func()) (Kept, error) {
-	r := &replay{inbox: b, tell: settled, changed: make(chan struct{}, 1)}
+	return b.replay(ctx, fromEvents, since, want, settled)
+}
+
+func (b *Inbox) replay(ctx context.Context, from string, since time.Time, want func(body []byte) bool, settled func()) (Kept, error) {
+	r := &replay{inbox: b, from: from, tell: settled, changed: make(chan struct{}, 1)}
 	w := walk{inbox: b, since: since, want: want, visit: func(e event) error { return r.handOut(ctx, e) }}
 	err := w.run(ctx)
 	if err == nil {
@@ -51,6 +55,7 @@ func (b *Inbox) Replay(ctx context.Context, since time.Time, want func(body []by
 // replay is what one Replay has in hand.
 type replay struct {
 	inbox   *Inbox
+	from    string // in metrics
 	tell    func()
 	changed chan struct{}
 
@@ -75,7 +80,7 @@ func (r *replay) handOut(ctx context.Context, e event) error {
 	e.attempt++
 	d := &Delivery{event: e, inbox: r.inbox}
 	d.origin = turn{r, d}
-	r.inbox.metrics.replayed.WithLabelValues(fromEvents).Inc()
+	r.inbox.metrics.replayed.WithLabelValues(r.from).Inc()
 	r.inbox.shelf.putAgain(d)
 	return nil
 }

@@ -185,13 +185,13 @@ func TestAReplayedEventMayBePutOffOrBuriedAndComesAgainWhenThatFails(t *testing.
 		})
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		require.Error(t, take(t, b, 1)[0].Bury(gone, "too late"))
+		require.Error(t, second(take(t, b, 1)[0].Bury(gone, "too late")))
 		two := take(t, b, 1)[0]
 		require.NoError(t, two.Later(testContext(t), 0))
 		one := take(t, b, 2)
 		require.ElementsMatch(t, []string{"one", "two"}, bodies(one))
 		for _, d := range one {
-			require.NoError(t, d.Bury(testContext(t), "no"))
+			require.NoError(t, second(d.Bury(testContext(t), "no")))
 		}
 		require.NoError(t, work.Wait())
 		require.Len(t, deadLetters(t, b, 0), 2)

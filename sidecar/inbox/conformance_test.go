@@ -121,7 +121,7 @@ func TestAnEventOfOneMebibyteFits(t *testing.T) {
 		require.NoError(t, b.Accept(testContext(t), body))
 		d := take(t, b, 1)[0]
 		require.True(t, bytes.Equal(body, d.Body()))
-		require.NoError(t, d.Bury(testContext(t), "too long to read"))
+		require.NoError(t, second(d.Bury(testContext(t), "too long to read")))
 	})
 }
 
@@ -325,7 +325,7 @@ func TestABuriedEventIsADeadLetterWithItsReason(t *testing.T) {
 		accept(t, b, "secret")
 		require.NoError(t, take(t, b, 1)[0].Later(testContext(t), 0))
 		d := take(t, b, 1)[0]
-		require.NoError(t, d.Bury(testContext(t), "no\nsuch\nthing"))
+		require.NoError(t, second(d.Bury(testContext(t), "no\nsuch\nthing")))
 		requireNothing(t, b)
 
 		stream, err := b.js.Stream(testContext(t), streamDead)

@@ -34,8 +34,8 @@ type DeadLetter struct {
 	Group      bool // Body is a whole group of events that could not be read
 }
 
-// bury keeps a dead letter.
-func (b *Inbox) bury(ctx context.Context, e event, reason string) error {
+// bury keeps a dead letter and returns its id.
+func (b *Inbox) bury(ctx context.Context, e event, reason string) (uint64, error) {
 	return b.keepDead(ctx, newDead(e, reason))
 }
 
@@ -46,7 +46,8 @@ func (b *Inbox) buryGroup(ctx context.Context, group jetstream.Msg, reason strin
 	for _, name := range []string{headerFormat, headerEvents} {
 		msg.Header.Set(name, oneLine(group.Headers().Get(name)))
 	}
-	return b.keepDead(ctx, msg)
+	_, err := b.keepDead(ctx, msg)
+	return err
 }
 
 func newDead(e event, reason string) *nats.Msg {
@@ -61,14 +62,14 @@ func newDead(e event, reason string) *nats.Msg {
 	return msg
 }
 
-func (b *Inbox) keepDead(ctx context.Context, msg *nats.Msg) error {
+func (b *Inbox) keepDead(ctx context.Context, msg *nats.Msg) (id uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
 	ack, err := b.js.PublishMsg(ctx, msg)
 	if err != nil {
-		return storeError(err)
+		return 0, storeError(err)
 	}
-	return b.dead.raise(ack.Sequence)
+	return ack.Sequence, b.dead.raise(ack.Sequence)
 }
 
 // oneLine makes text fit for a header.

@@ -16,7 +16,7 @@ func bury(t testing.TB, b *Inbox, bodies ...string) {
 	t.Helper()
 	for _, body := range bodies {
 		accept(t, b, body)
-		require.NoError(t, take(t, b, 1)[0].Bury(testContext(t), "because of "+body))
+		require.NoError(t, second(take(t, b, 1)[0].Bury(testContext(t), "because of "+body)))
 	}
 }
 
@@ -76,7 +76,7 @@ func TestDroppingTheLastDeadLettersIsNoDamage(t *testing.T) {
 	shut(t, b)
 	for _, o := range []Options{o, killed} {
 		b = open(t, o)
-		require.NoError(t, b.bury(testContext(t), event{body: []byte("three")}, "no"))
+		require.NoError(t, second(b.bury(testContext(t), event{body: []byte("three")}, "no")))
 		require.Equal(t, []string{"3 three"}, deadLetters(t, b, 0), "an id is never given twice")
 		shut(t, b)
 	}
@@ -96,7 +96,7 @@ func TestADeadLetterPutBackIsAFreshEvent(t *testing.T) {
 		require.Equal(t, "one", string(d.Body()))
 		require.Equal(t, 1, d.Attempt())
 		require.False(t, d.AcceptedAt().Before(again), "so that a replay since some time before brings it, too")
-		require.NoError(t, d.Bury(testContext(t), "still wrong"))
+		require.NoError(t, second(d.Bury(testContext(t), "still wrong")))
 		require.Equal(t, []string{"2 two", "3 one"}, deadLetters(t, b, 0))
 	})
 }
@@ -138,7 +138,7 @@ func TestAllDeadLettersArePutBackOnceThoughSomeComeBack(t *testing.T) {
 		var back []uint64
 		require.NoError(t, b.PutAllBack(testContext(t), func(id uint64) {
 			back = append(back, id)
-			require.NoError(t, take(t, b, 1)[0].Bury(testContext(t), "still wrong"))
+			require.NoError(t, second(take(t, b, 1)[0].Bury(testContext(t), "still wrong")))
 		}))
 		require.Equal(t, []uint64{1, 3}, back)
 		require.Equal(t, []string{"4 one", "5 three"}, deadLetters(t, b, 0))

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Delivery is one event in hand, until it is settled by Done, Later or Bury.
+// Delivery is one event in hand, until it is settled by Done, Unknown, Later
+// or Bury.
 // Settling twice does nothing.
 //
 // When settling ends with an error the event is not settled and nothing needs
@@ -55,11 +56,22 @@ func (d *Delivery) Later(ctx context.Context, wait time.Duration) error {
 	})
 }
 
+// Unknown says that nobody knows the event's meeting: it has taken no effect, and is
+// kept like every settled event. The inbox remembers the number, so that Recall hands
+// it out again.
+func (d *Delivery) Unknown(ctx context.Context, meeting string) error {
+	return d.settle(ctx, howUnknown, func() error { return d.inbox.unknown.note(ctx, meeting, d.acceptedAt, d.attempt) })
+}
+
 // Bury gives the event up: it goes to the dead letters with the reason, one
-// line without anything private. It is counted here and logged by the caller,
-// who knows more of it.
-func (d *Delivery) Bury(ctx context.Context, reason string) error {
-	return d.settle(ctx, howDead, func() error { return d.inbox.bury(ctx, d.event, reason) })
+// line without anything private. It returns the letter's id. It is counted here and
+// logged by the caller, who knows more of it.
+func (d *Delivery) Bury(ctx context.Context, reason string) (id uint64, err error) {
+	err = d.settle(ctx, howDead, func() error {
+		id, err = d.inbox.bury(ctx, d.event, reason)
+		return err
+	})
+	return id, err
 }
 
 // settle makes safe first what must be safe, then counts the event as settled.

@@ -30,6 +30,8 @@ type Inbox struct {
 	js    jetstream.JetStream
 	marks jetstream.KeyValue
 
+	unknown *unknown
+
 	now      func() time.Time // what the house goes by
 	dropping sync.Mutex       // one at a time removes
 	stop     context.CancelFunc
@@ -87,6 +89,9 @@ func (b *Inbox) prepare(ctx context.Context) error {
 		return fmt.Errorf("make stream %s: %w", streamDead, err)
 	}
 	if err := b.openMarks(ctx); err != nil {
+		return err
+	}
+	if err := b.openUnknown(ctx); err != nil {
 		return err
 	}
 	if b.dir == nil {

@@ -102,3 +102,6 @@ func sayWhenStopped(ctx context.Context, b *Inbox) {
 	fmt.Println(errors.Is(b.Ready(), errStopped), errors.Is(err, errStopped))
 	os.Exit(1)
 }
+
+// second is the error of what returns something beside it.
+func second[T any](_ T, err error) error { return err }

@@ -27,6 +27,8 @@ type metrics struct {
 const (
 	fromDead   = "dead"
 	fromEvents = "events"
+
+	fromUnknown = "unknown"
 )
 
 // The values of the label "how" of settled.
@@ -34,6 +36,8 @@ const (
 	howDone  = "done"
 	howLater = "later"
 	howDead  = "dead"
+
+	howUnknown = "unknown"
 )
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -58,7 +62,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 		settled: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_inbox_settled_total",
-			Help: "Events settled, by how: done, later or dead.",
+			Help: "Events settled, by how: done, unknown (of a meeting that nobody knows), later or dead.",
 		}, []string{"how"}),
 		dropped: f.NewCounter(prometheus.CounterOpts{
 			Name: "sidecar_inbox_dropped_early_total",
@@ -94,7 +98,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		replayed: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_inbox_replayed_total",
-			Help: "Events handed on once more at an operator's word, from the dead letters or from the events that are kept.",
+			Help: "Events handed on once more: from the dead letters or from the events that are kept, at an operator's word, and from those of unknown meetings, when one became known.",
 		}, []string{"from"}),
 	}
 }

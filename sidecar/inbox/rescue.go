@@ -189,7 +189,8 @@ func (b *Inbox) bringWaiting(ctx context.Context, q *queue, all []stored, done *
 func (b *Inbox) bringDead(ctx context.Context, all []stored, done *haul) error {
 	_, err := storedOf(all, streamDead).each(ctx, func(r record) error {
 		done.add(&done.Dead, 1)
-		return b.keepDead(ctx, &nats.Msg{Subject: subjectDead, Header: r.header, Data: r.data})
+		_, err := b.keepDead(ctx, &nats.Msg{Subject: subjectDead, Header: r.header, Data: r.data})
+		return err
 	})
 	return err
 }

@@ -170,7 +170,7 @@ func TestWhatIsBroughtOverIsAsItWas(t *testing.T) {
 		case "waits":
 			waits = d.AcceptedAt()
 		default:
-			require.NoError(t, d.Bury(testContext(t), "it is "+string(d.Body())))
+			require.NoError(t, second(d.Bury(testContext(t), "it is "+string(d.Body()))))
 		}
 	}
 	for letter, err := range b.DeadLetters(testContext(t), 0) {
@@ -247,7 +247,7 @@ func TestDroppedDeadLettersAreNoDamage(t *testing.T) {
 	b := open(t, o)
 	accept(t, b, "one", "two", "three")
 	for _, d := range take(t, b, 3) {
-		require.NoError(t, d.Bury(testContext(t), "why"))
+		require.NoError(t, second(d.Bury(testContext(t), "why")))
 	}
 	for _, id := range []uint64{2, 3, 1} {
 		require.NoError(t, b.Drop(testContext(t), id))

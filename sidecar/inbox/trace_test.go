@@ -46,7 +46,7 @@ func TestAnEventTakesItsTraceAlong(t *testing.T) {
 		}
 		d := take(t, b, 1)[0]
 		same(d)
-		require.NoError(t, d.Bury(testContext(t), "a reason"))
+		require.NoError(t, second(d.Bury(testContext(t), "a reason")))
 		require.NoError(t, b.PutBack(testContext(t), 1))
 		again := recorder.Ended()[1]
 		require.Equal(t, kept.SpanContext().SpanID(), again.Parent().SpanID(), "a dead letter that is put back goes on")

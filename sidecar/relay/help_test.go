@@ -55,6 +55,7 @@ func all(outcome zoom.Outcome, facts []zoom.Fact) []zoom.Outcome {
 type refusal struct {
 	cause             string
 	data, us, tooMuch bool
+	ofAll             bool
 	wait              time.Duration
 }
 
@@ -62,20 +63,47 @@ func (r refusal) Error() string       { return "refused: " + r.cause }
 func (r refusal) BlamesData() bool    { return r.data }
 func (r refusal) BlamesUs() bool      { return r.us }
 func (r refusal) TooMuch() bool       { return r.tooMuch }
+func (r refusal) OfAll() bool         { return r.ofAll }
 func (r refusal) Wait() time.Duration { return r.wait }
 func (r refusal) Cause() string       { return r.cause }
 func (r refusal) Meaning() string     { return "meaning of " + r.cause }
 
 // journal collects log lines.
 type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	wrote chan struct{} // closed and renewed with every line; nil: nobody waits
 }
 
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.wrote != nil {
+		close(j.wrote)
+		j.wrote = nil
+	}
 	return j.buf.Write(p)
+}
+
+// await waits until a line holds every one of the words.
+func (j *journal) await(t *testing.T, words ...string) {
+	t.Helper()
+	for {
+		j.mu.Lock()
+		if j.wrote == nil {
+			j.wrote = make(chan struct{})
+		}
+		wrote := j.wrote
+		j.mu.Unlock()
+		if len(j.lines(words...)) > 0 {
+			return
+		}
+		select {
+		case <-wrote:
+		case <-t.Context().Done():
+			t.Fatalf("no line has %q", words)
+		}
+	}
 }
 
 // lines are those that hold every one of the words.

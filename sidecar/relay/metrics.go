@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -23,7 +25,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		events: p.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_relay_events_total",
-			Help: "Events settled, by outcome: applied, duplicate, unknown_key and shared_key (applied, but look), unknown_meeting (put off), let_go, buried, unrecognised.",
+			Help: "Events settled, by outcome: applied, duplicate, unknown_key and shared_key (applied, but look), unknown_meeting (kept by its number), put_off (its meeting is held up; it comes again), buried, unrecognised.",
 		}, []string{"outcome"}),
 		batch: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_batch_events",
@@ -47,7 +49,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}),
 		up: p.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_relay_destination_up",
-			Help: "1 while the database takes events, 0 while it does not.",
+			Help: "1 while the database answers, 0 while it takes no events at all.",
 		}),
 		retries: p.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_relay_retries_total",
@@ -64,4 +66,17 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 	m.up.Set(1)
 	return m
+}
+
+// showHeld shows the meetings that are held up, as they are when somebody asks.
+func showHeld(reg prometheus.Registerer, number func() int, oldest func() time.Duration) {
+	p := promauto.With(reg)
+	p.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sidecar_relay_held_meetings",
+		Help: "Meetings whose events the database does not take while it takes those of others; the log and the watch name them.",
+	}, func() float64 { return float64(number()) })
+	p.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sidecar_relay_held_oldest_seconds",
+		Help: "How long the oldest event of a meeting that is held up has waited, 0 for none.",
+	}, func() float64 { return oldest().Seconds() })
 }

@@ -12,13 +12,14 @@ import (
 // one is a delivery that would have a trace.
 type one struct{}
 
-func (*one) Body() []byte                               { return nil }
-func (*one) Attempt() int                               { return 1 }
-func (*one) AcceptedAt() time.Time                      { return time.Time{} }
-func (*one) Done(context.Context) error                 { return nil }
-func (*one) Later(context.Context, time.Duration) error { return nil }
-func (*one) Bury(context.Context, string) error         { return nil }
-func (*one) Trace() trace.SpanContext                   { panic("nobody asks") }
+func (*one) Body() []byte                                 { return nil }
+func (*one) Attempt() int                                 { return 1 }
+func (*one) AcceptedAt() time.Time                        { return time.Time{} }
+func (*one) Done(context.Context) error                   { return nil }
+func (*one) Later(context.Context, time.Duration) error   { return nil }
+func (*one) Unknown(context.Context, string) error        { return nil }
+func (*one) Bury(context.Context, string) (uint64, error) { return 0, nil }
+func (*one) Trace() trace.SpanContext                     { panic("nobody asks") }
 
 func TestWithoutATracerAnEventCostsNothing(t *testing.T) {
 	r, d, ctx := &Relay[*one]{}, &one{}, t.Context()

@@ -14,11 +14,14 @@ import (
 )
 
 // downFor is a database that refuses everything for a time; calls notes when
-// it was asked.
+// it was asked, without the first call, which has the events.
 func downFor(d time.Duration, why error, calls *[]time.Duration) database {
-	began := time.Now()
+	began, first := time.Now(), true
 	return func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
-		*calls = append(*calls, time.Since(began))
+		if !first {
+			*calls = append(*calls, time.Since(began))
+		}
+		first = false
 		if time.Since(began) < d {
 			return nil, why
 		}
@@ -65,7 +68,7 @@ func TestWaitsGrowToTheirBoundsWithJitter(t *testing.T) {
 		require.NoError(t, s.settled(t.Context()))
 		different := map[time.Duration]bool{}
 		want := time.Second
-		for i := 1; i < len(calls); i++ {
+		for i := 1; i < len(calls)-1; i++ { // at the end the events come
 			wait := calls[i] - calls[i-1]
 			require.GreaterOrEqual(t, wait, want/2, "wait %d", i)
 			require.LessOrEqual(t, wait, want*3/2+1, "wait %d", i)
@@ -94,6 +97,32 @@ func TestAWaitThatTheDatabaseAsksForIsKept(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestARefusalOfAllFactsIsAnOutageAlthoughAnEmptyCallIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s := newShelf(ofMeeting(0, "0"), ofMeeting(1, "1"))
+		calls := 0
+		k := start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			calls++
+			if len(facts) > 0 && time.Since(began) < time.Hour {
+				return nil, refusal{cause: "25006", us: true, ofAll: true}
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{Workers: 1})
+		pass(30 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, 0.0, k.value(t, "sidecar_relay_destination_up"))
+		require.Empty(t, k.Held())
+		require.Less(t, calls, 300)
+		require.NotEmpty(t, k.log.lines("level=ERROR", "meaning of 25006"))
+		require.NoError(t, s.settled(t.Context()))
+		require.Equal(t, []string{"done", "done"}, s.histories())
+		synctest.Wait()
+		require.Len(t, k.log.lines("takes events again"), 1)
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
+	})
 }
 
 func TestOurFaultIsShoutedWithWhatToDo(t *testing.T) {

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -21,7 +22,9 @@ import (
 var _ relay.Refusal = (*supabase.Error)(nil)
 
 // quick is a relay that does not try the patience of a test.
-var quick = relay.Options{MinWait: 5 * time.Millisecond, MaxWait: 20 * time.Millisecond}
+var quick = relay.Options{
+	MinWait: 5 * time.Millisecond, MaxWait: 20 * time.Millisecond, MinHeldWait: 5 * time.Millisecond, MaxHeldWait: 20 * time.Millisecond,
+}
 
 // school is a real project with, if known, one meeting in it.
 func school(t *testing.T, known bool) *stacktest.Project {
@@ -202,28 +205,6 @@ func TestAnAnswerLostAfterItTookEffectIsHarmless(t *testing.T) {
 	require.Equal(t, 10.0, k.value(t, "sidecar_relay_events_total", "outcome", "duplicate"), "applied by the call whose answer was lost")
 }
 
-func TestAMeetingInsertedLaterIsFound(t *testing.T) {
-	t.Parallel()
-	p := school(t, false)
-	s := newShelf(events(3)...)
-	inserted := make(chan struct{})
-	real := client(t, p, nil)
-	o := quick
-	o.UnknownWaits = []time.Duration{time.Millisecond, time.Millisecond}
-	k := start(t, s, database(func(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
-		outcomes, err := real(ctx, facts)
-		if err == nil && outcomes[0] == zoom.UnknownMeeting {
-			<-inserted // before its events are put off
-		}
-		return outcomes, err
-	}), o)
-	insertMeeting(t, p)
-	close(inserted)
-	require.NoError(t, s.settled(t.Context()))
-	k.end()
-	require.Equal(t, 3, guests(t, p))
-}
-
 func TestTwoRelaysOnOneInboxAndOneProject(t *testing.T) {
 	t.Parallel()
 	p := school(t, true)
@@ -243,4 +224,72 @@ func TestTwoRelaysOnOneInboxAndOneProject(t *testing.T) {
 	}
 	require.Equal(t, 200.0, applied)
 	require.Equal(t, 200.0, duplicate)
+}
+
+// insertMeetings adds meetings of these numbers to a project that has one.
+func insertMeetings(t *testing.T, p *stacktest.Project, numbers ...string) {
+	t.Helper()
+	_, err := p.DB().Exec(t.Context(), `
+		insert into public.zoom_meetings (zoom_meeting_id, host_id, title, start_time, join_url)
+		select n, id, 'Algebra', '2026-03-02T08:00:00Z', 'https://zoom.test/j/' || n from unnest($1::text[]) n, public.users limit 100`, numbers)
+	require.NoError(t, err)
+}
+
+func TestASlowMeetingAndARefusedOneHoldUpNoOtherInARealProject(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	var numbers []string
+	var bodies [][]byte
+	for i := range 12 {
+		numbers = append(numbers, number(i))
+		for j := range 3 {
+			bodies = append(bodies, ofMeeting(i, fmt.Sprint(j)))
+		}
+	}
+	insertMeetings(t, p, numbers...)
+	slow, refused := number(0), number(1)
+	_, err := p.DB().Exec(t.Context(), `
+		create table public.tardy (zoom_meeting_id text, how text);
+		insert into public.tardy values ('`+slow+`', 'slow'), ('`+refused+`', 'refused');
+		grant select on public.tardy to service_role;
+		create function public.be_tardy() returns trigger language plpgsql as $f$
+		declare how text := (select t.how from public.tardy t join public.zoom_meetings m using (zoom_meeting_id) where m.id = new.meeting_id);
+		begin
+			if how = 'slow' then perform pg_sleep(60); end if;
+			if how = 'refused' then raise exception 'no' using errcode = '42501'; end if;
+			return new;
+		end $f$;
+		create trigger be_tardy before insert or update on public.zoom_participants for each row execute function public.be_tardy();
+		do $d$ begin execute format('alter role authenticator in database %I set statement_timeout = ''1s''', current_database()); end $d$;`)
+	require.NoError(t, err)
+	p.StopPostgREST()
+	p.StartPostgREST()
+
+	s := newShelf(bodies...)
+	o := quick
+	o.MinHeldWait, o.MaxHeldWait = 10*time.Millisecond, 200*time.Millisecond
+	k := start(t, s, client(t, p, nil), o)
+	for i := range 12 {
+		if i < 2 {
+			continue
+		}
+		for j := range 3 {
+			require.NoError(t, s.settledOne(t.Context(), 3*i+j))
+		}
+	}
+	require.Equal(t, 30, guests(t, p))
+	k.log.await(t, "of one meeting", "meeting="+slow, "code=57014")
+	k.log.await(t, "level=ERROR", "of one meeting", "meeting="+refused, "code=42501")
+	require.Len(t, k.Held(), 2)
+	require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
+	require.Empty(t, k.log.lines("takes events again"))
+
+	_, err = p.DB().Exec(t.Context(), `delete from public.tardy`)
+	require.NoError(t, err)
+	require.NoError(t, s.settled(t.Context()))
+	k.log.await(t, "events of this meeting again", "meeting="+slow)
+	k.log.await(t, "events of this meeting again", "meeting="+refused)
+	k.end()
+	require.Equal(t, 36, guests(t, p))
+	require.Empty(t, k.Held())
 }

@@ -13,6 +13,7 @@ type Refusal interface {
 	BlamesData() bool    // the same facts will never be taken
 	BlamesUs() bool      // an operator must mend something first
 	TooMuch() bool       // fewer facts at once may be taken
+	OfAll() bool         // no facts are taken, although a call with none is answered
 	Wait() time.Duration // how long the destination asked us to wait; 0: it did not
 	Cause() string       // a short code, never personal
 	Meaning() string     // the cause in plain words and what to do, never personal
@@ -34,6 +35,11 @@ func blamesUs(err error) bool {
 func tooMuch(err error) bool {
 	e, ok := errors.AsType[Refusal](err)
 	return ok && e.TooMuch()
+}
+
+func ofAll(err error) bool {
+	e, ok := errors.AsType[Refusal](err)
+	return ok && e.OfAll()
 }
 
 func waitOf(err error) time.Duration {

@@ -16,8 +16,8 @@ import (
 	"zoom-attendance/sidecar/zoom"
 )
 
-// Delivery is one event as the inbox hands it out. Exactly one of Done, Later
-// and Bury settles it; one that is never settled is handed out again.
+// Delivery is one event as the inbox hands it out. Exactly one of Done, Unknown,
+// Later and Bury settles it; one that is never settled is handed out again.
 //
 // If it also has AcceptedAt() time.Time, the way from the door to the database
 // is measured. If it has Trace() trace.SpanContext, its trace goes on.
@@ -25,8 +25,12 @@ type Delivery interface {
 	Body() []byte                                        // what Zoom sent
 	Attempt() int                                        // how often it was handed out, from 1
 	Done(ctx context.Context) error                      // it needs nothing more
+	Unknown(ctx context.Context, meeting string) error   // nobody knows its meeting: keep it, by that number
 	Later(ctx context.Context, wait time.Duration) error // hand it out again after wait
-	Bury(ctx context.Context, reason string) error       // it can never be applied
+
+	// Bury sets it aside, since it can never be applied, and returns the number by
+	// which it is found.
+	Bury(ctx context.Context, reason string) (id uint64, err error)
 }
 
 // Source hands out events. Next blocks until there is one, or ctx ends, and
@@ -46,9 +50,11 @@ type Destination interface {
 type Options struct {
 	Batch         int                   // the most events applied in one call; default 1000
 	Workers       int                   // batches under way at once, of different meetings; default 2
-	UnknownWaits  []time.Duration       // when to try an unknown meeting again; default 1, 5 and 30 minutes
 	MinWait       time.Duration         // the first wait for a destination that is down; default 250 ms
 	MaxWait       time.Duration         // the longest, before jitter; default 30 s
+	ApartWorkers  int                   // meetings under way at once of those that are applied by themselves; default 3
+	MinHeldWait   time.Duration         // the first wait of a meeting that fails by itself; default 2 s
+	MaxHeldWait   time.Duration         // the longest, before jitter; default 5 minutes
 	CallTimeout   time.Duration         // the end of one call; default 15 s, more than the destination's own
 	SettleTimeout time.Duration         // the end of settling one batch; default 10 s
 	AskFirst      bool                  // call the destination with no facts at the start, so that trouble shows before the first event
@@ -62,11 +68,11 @@ func (o Options) withDefaults() Options {
 	set(&o.Workers, 2)
 	set(&o.MinWait, 250*time.Millisecond)
 	set(&o.MaxWait, 30*time.Second)
+	set(&o.ApartWorkers, 3)
+	set(&o.MinHeldWait, 2*time.Second)
+	set(&o.MaxHeldWait, 5*time.Minute)
 	set(&o.CallTimeout, 15*time.Second)
 	set(&o.SettleTimeout, 10*time.Second)
-	if o.UnknownWaits == nil {
-		o.UnknownWaits = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute}
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -88,6 +94,7 @@ type Relay[D Delivery] struct {
 	destination Destination
 	o           Options
 	metrics     metrics
+	apart       *apart[D]
 	inbox       outage // the source does not hand out
 	down        outage // the destination does not take
 	running     atomic.Int32
@@ -96,7 +103,9 @@ type Relay[D Delivery] struct {
 // New makes a relay. It does nothing until Run.
 func New[D Delivery](s Source[D], d Destination, o Options) *Relay[D] {
 	o = o.withDefaults()
-	return &Relay[D]{source: s, destination: d, o: o, metrics: newMetrics(o.Metrics)}
+	r := &Relay[D]{source: s, destination: d, o: o, metrics: newMetrics(o.Metrics), apart: newApart[D](queueMost * o.Batch)}
+	showHeld(o.Metrics, func() int { return len(r.Held()) }, r.oldestHeld)
+	return r
 }
 
 // Run carries events until ctx ends and returns nil once its workers have
@@ -106,15 +115,20 @@ func (r *Relay[D]) Run(ctx context.Context) error {
 	defer r.running.Add(-1)
 	var workers sync.WaitGroup
 	if r.o.AskFirst {
-		workers.Go(func() { _, _ = r.answer(ctx, nil) }) // what it meets is logged and counted
+		workers.Go(func() { r.askFirst(ctx) }) // what it meets is logged and counted
 	}
-	trays := make([]*tray[D], r.o.Workers)
-	for i := range trays {
-		trays[i] = newTray[D](r.o.Batch)
-		workers.Go(func() { r.work(ctx, trays[i]) })
+	queues := make([]*queue[D], r.o.Workers)
+	for i := range queues {
+		queues[i] = newQueue[D](r.o.Batch)
+		workers.Go(func() { r.work(ctx, queues[i]) })
 	}
-	r.deal(ctx, trays)
+	for range r.o.ApartWorkers {
+		workers.Go(func() { r.workApart(ctx) })
+	}
+	workers.Go(func() { r.forgetHeld(ctx) })
+	r.dispatch(ctx, queues)
 	workers.Wait()
+	r.apart.clear()
 	return nil
 }
 
@@ -130,25 +144,28 @@ func (r *Relay[D]) Ready() error {
 	return nil
 }
 
-// work applies batch after batch. What lies on its tray when ctx ends comes
+// work applies batch after batch. What lies in its queue when ctx ends comes
 // again.
-func (r *Relay[D]) work(ctx context.Context, t *tray[D]) {
-	for batch := t.take(ctx); batch != nil; batch = t.take(ctx) {
+func (r *Relay[D]) work(ctx context.Context, q *queue[D]) {
+	for batch := q.take(ctx); batch != nil; batch = q.take(ctx) {
+		if batch = r.sortOut(ctx, batch); len(batch) == 0 {
+			continue
+		}
 		r.metrics.batch.Observe(float64(len(batch)))
 		r.apply(ctx, batch)
 	}
 }
 
-// deal takes events from the source and deals them out to the workers, until
-// ctx ends.
-func (r *Relay[D]) deal(ctx context.Context, trays []*tray[D]) {
+// dispatch takes events from the source and gives them to the workers, until ctx
+// ends.
+func (r *Relay[D]) dispatch(ctx context.Context, queues []*queue[D]) {
 	waits := r.waits()
 	for ctx.Err() == nil {
 		batch, err := r.source.Next(ctx, r.o.Batch)
 		if err == nil {
 			r.handsOut()
 			waits.Reset()
-			r.dealOut(ctx, batch, trays)
+			r.share(ctx, batch, queues)
 			continue
 		}
 		if ctx.Err() != nil {
@@ -160,15 +177,15 @@ func (r *Relay[D]) deal(ctx context.Context, trays []*tray[D]) {
 	}
 }
 
-// dealOut puts each event that is a fact on the tray of its meeting.
-func (r *Relay[D]) dealOut(ctx context.Context, batch []D, trays []*tray[D]) {
-	shares := make([][]item[D], len(trays))
-	for _, it := range r.decode(ctx, batch) {
-		n := trayOf(it.fact.Meeting, len(trays))
+// share puts each event that is a fact into the queue of its meeting.
+func (r *Relay[D]) share(ctx context.Context, batch []D, queues []*queue[D]) {
+	shares := make([][]item[D], len(queues))
+	for _, it := range r.sortOut(ctx, r.decode(ctx, batch)) {
+		n := queueOf(it.fact.Meeting, len(queues))
 		shares[n] = append(shares[n], it)
 	}
 	for n, share := range shares {
-		if len(share) > 0 && !trays[n].put(ctx, share) {
+		if len(share) > 0 && !queues[n].put(ctx, share) {
 			return
 		}
 	}

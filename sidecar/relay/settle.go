@@ -10,7 +10,7 @@ import (
 
 // The outcomes that the events counter shows beside the database's own.
 const (
-	outcomeLetGo        = "let_go"       // its meeting stayed unknown
+	outcomePutOff       = "put_off"      // its meeting is held up, or had to wait for its turn
 	outcomeBuried       = "buried"       // a dead letter
 	outcomeUnrecognised = "unrecognised" // the database is newer than this binary
 )
@@ -45,11 +45,11 @@ func (r *Relay[D]) settleOne(ctx context.Context, it item[D], outcome zoom.Outco
 		r.o.Log.Warn("two Zoom users show one customer key at the same time: one student passed it on; see zoom.shared_keys", it.named()...)
 		r.done(ctx, it, string(outcome))
 	case zoom.UnknownMeeting:
-		r.comeAgain(ctx, it, string(outcome))
+		r.unknown(ctx, it, string(outcome))
 	default:
 		r.o.Log.Warn("the database gave an outcome this sidecar does not know; is the sidecar out of date?",
 			it.named(zoom.LogOutcome, string(outcome))...)
-		r.comeAgain(ctx, it, outcomeUnrecognised)
+		r.unknown(ctx, it, outcomeUnrecognised)
 	}
 }
 
@@ -66,24 +66,16 @@ func (r *Relay[D]) done(ctx context.Context, it item[D], outcome string) {
 	}
 }
 
-// comeAgain puts an event off until its next wait is over, and lets it go
-// after the last.
-func (r *Relay[D]) comeAgain(ctx context.Context, it item[D], outcome string) {
-	attempt := it.delivery.Attempt()
-	if attempt > len(r.o.UnknownWaits) {
-		r.o.Log.Info("let go: the meeting stayed unknown",
-			it.named(zoom.LogOutcome, outcome, zoom.LogAttempt, attempt)...)
-		r.done(ctx, it, outcomeLetGo)
-		return
-	}
-	wait := r.o.UnknownWaits[max(attempt, 1)-1]
-	if err := it.delivery.Later(ctx, wait); err != nil {
-		r.unsettled(it, "later", err)
+// unknown settles an event of a meeting that nobody knows. The inbox keeps it by
+// that number.
+func (r *Relay[D]) unknown(ctx context.Context, it item[D], outcome string) {
+	if err := it.delivery.Unknown(ctx, it.fact.Meeting); err != nil {
+		r.unsettled(it, "unknown", err)
 		return
 	}
 	it.ended(outcome)
 	r.metrics.events.WithLabelValues(outcome).Inc()
-	r.o.Log.Debug("put off", it.named(zoom.LogOutcome, outcome, zoom.LogAttempt, attempt, zoom.LogWait, wait)...)
+	r.o.Log.Debug("the meeting is unknown; its events are kept", it.named(zoom.LogOutcome, outcome)...)
 }
 
 // bury sets an event aside for good. The reason is kept with it and logged, so
@@ -91,7 +83,8 @@ func (r *Relay[D]) comeAgain(ctx context.Context, it item[D], outcome string) {
 func (r *Relay[D]) bury(ctx context.Context, it item[D], cause, reason string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
 	defer cancel()
-	if err := it.delivery.Bury(ctx, reason); err != nil {
+	id, err := it.delivery.Bury(ctx, reason)
+	if err != nil {
 		r.unsettled(it, "bury", err)
 		return
 	}
@@ -100,7 +93,7 @@ func (r *Relay[D]) bury(ctx context.Context, it item[D], cause, reason string) {
 	r.metrics.events.WithLabelValues(outcomeBuried).Inc()
 	r.metrics.deadLetters.WithLabelValues(cause).Inc()
 	r.o.Log.Error("dead letter: an event can never be applied",
-		it.named(zoom.LogCode, cause, zoom.LogReason, reason)...)
+		it.named(zoom.LogLetters, id, zoom.LogCode, cause, zoom.LogReason, reason)...)
 }
 
 // unsettled notes that the inbox did not take an answer. The event comes again,

@@ -94,6 +94,23 @@ func (s *shelf) settled(ctx context.Context) error {
 	}
 }
 
+// settledOne waits until one event is done or buried, or ctx ends.
+func (s *shelf) settledOne(ctx context.Context, n int) error {
+	for {
+		s.mu.Lock()
+		settled, changed := s.all[n].isSettled(), s.changed
+		s.mu.Unlock()
+		if settled {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("event %d is not settled: %w", n, ctx.Err())
+		}
+	}
+}
+
 // histories is what became of each event.
 func (s *shelf) histories() []string {
 	s.mu.Lock()
@@ -110,7 +127,7 @@ func (p *parcel) isSettled() bool {
 		return false
 	}
 	last := p.history[len(p.history)-1]
-	return last == "done" || strings.HasPrefix(last, "bury")
+	return last == "done" || strings.HasPrefix(last, "unknown") || strings.HasPrefix(last, "bury")
 }
 
 func (p *parcel) Body() []byte          { return p.body }
@@ -126,8 +143,15 @@ func (p *parcel) Attempt() int {
 
 func (p *parcel) Done(ctx context.Context) error { return p.settle(ctx, "done") }
 
-func (p *parcel) Bury(ctx context.Context, reason string) error {
-	return p.settle(ctx, "bury "+reason)
+func (p *parcel) Unknown(ctx context.Context, meeting string) error {
+	return p.settle(ctx, "unknown "+meeting)
+}
+
+// letter is the number of every dead letter.
+const letter = 17
+
+func (p *parcel) Bury(ctx context.Context, reason string) (uint64, error) {
+	return letter, p.settle(ctx, "bury "+reason)
 }
 
 func (p *parcel) Later(ctx context.Context, wait time.Duration) error {

@@ -84,7 +84,9 @@ func endBatch(span trace.Span, err error, divisible bool) {
 	if errors.Is(err, errLeft) {
 		span.AddEvent("left for the next run")
 	} else if err != nil {
-		if divisible {
+		if _, own := errors.AsType[ownTrouble](err); own {
+			note(span, "apply meeting by meeting", causeOf(err))
+		} else if divisible {
 			note(span, "split in halves", causeOf(err))
 		}
 		span.SetStatus(codes.Error, "")

@@ -28,7 +28,7 @@ func plainSidecar(t *testing.T, db *pgxpool.Pool, spoil func(*zoom.Fact) bool) s
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		fact, err := zoom.Decode(body)
+		fact, err := zoom.Decode(body, time.Time{})
 		if err == nil && (spoil == nil || spoil(&fact)) {
 			err = applyOne(r.Context(), db, fact)
 		}

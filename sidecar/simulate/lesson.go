@@ -217,7 +217,7 @@ func (w *writer) connection() string {
 
 // Facts is what the sidecar should understand of the lesson.
 func (l Lesson) Facts() []zoom.Fact {
-	meeting := zoom.Fact{Meeting: l.Number, Instance: l.Instance, Start: l.Start}
+	meeting := zoom.Fact{Meeting: l.Number, Instance: l.Instance, Start: l.Start, HostID: hostID}
 	started, ended := meeting, meeting
 	started.Kind, started.At = zoom.Started, l.Start
 	ended.Kind, ended.At = zoom.Ended, l.End

@@ -27,7 +27,7 @@ func TestTheSidecarUnderstandsEveryEventAsTheScriptMeansIt(t *testing.T) {
 	lesson := busyLesson()
 	var decoded []zoom.Fact
 	for _, event := range lesson.Events(Disorder{Duplicates: 0.3, Shuffle: true}) {
-		fact, err := zoom.Decode(event.Body)
+		fact, err := zoom.Decode(event.Body, time.Time{})
 		require.NoError(t, err, "%s", event.Body)
 		fact.ZoomUserID = ""
 		decoded = append(decoded, fact)

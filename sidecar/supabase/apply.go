@@ -23,6 +23,10 @@ type Policy struct {
 	MinMinutes int    `json:"min_minutes"` // from how many minutes a student counts as present
 	Timezone   string `json:"timezone"`    // whose calendar a lesson's date is of: an IANA name, or "meeting" for each meeting's own
 	AppJoins   string `json:"app_joins"`   // what it is worth that the app saw somebody come: corroborate (or empty), count or ignore
+
+	// PlanMarginMinutes is how long before and after its planned time a lesson's
+	// meeting may run and still be that lesson. Nil: 60.
+	PlanMarginMinutes *int `json:"plan_margin_minutes,omitempty"`
 }
 
 // Apply sets facts down in one transaction and returns what became of each,

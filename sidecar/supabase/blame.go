@@ -1,8 +1,11 @@
 package supabase
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +29,7 @@ type verdict struct {
 	blame    Blame
 	meaning  string // and, when it blames us, what to do; never anything personal
 	tooMuch  bool   // a smaller batch may succeed
+	ofAll    bool   // it is the same whatever the facts
 	quotable bool   // the server's message quotes no data
 }
 
@@ -34,6 +38,10 @@ func weather(meaning string) verdict {
 }
 func us(meaning string) verdict   { return verdict{blame: Us, meaning: meaning, quotable: true} }
 func data(meaning string) verdict { return verdict{blame: Data, meaning: meaning} }
+func ofAll(v verdict) verdict {
+	v.ofAll = true
+	return v
+}
 func tooMuch(meaning string) verdict {
 	return verdict{blame: Weather, meaning: meaning, quotable: true, tooMuch: true}
 }
@@ -43,6 +51,9 @@ const (
 	checkURL   = "this is not the project's address; check SUPABASE_URL"
 	checkMigr  = "the database's migrations are behind this sidecar; apply them with: supabase db push --remote, beside an app's own as operating/upgrade.md says (and if they are applied: notify pgrst, 'reload schema')"
 	checkGrant = "the key's role may not do this; use the secret or service_role key, and apply the migrations with: supabase db push --remote, beside an app's own as operating/upgrade.md says"
+	checkTwins = "the database has two functions of this name, and PostgREST cannot tell which is meant; drop the one that is not the sidecar's"
+	checkWrite = "the database is read-only; if its disk is full, make room or enlarge it (Database, Settings in the dashboard) and switch writing on again, and if SUPABASE_URL is a read replica's, set the primary's"
+	checkWake  = "the project is paused; resume it in the dashboard"
 	checkAge   = "the database's migrations and this sidecar are of different ages; apply the migrations with: supabase db push --remote, beside an app's own as operating/upgrade.md says, and deploy the newest sidecar"
 )
 
@@ -69,14 +80,17 @@ var byCode = []struct {
 	{"PGRST1", us(checkAge)},
 	{"PGRST204", weather("PostgREST's schema cache is stale")},
 	{"PGRST205", weather("PostgREST's schema cache is stale")},
+	{"PGRST203", us(checkTwins)},
 	{"PGRST2", us(checkMigr)},
 	{"PGRST3", us(checkKeys)},
 	{"PGRST", weather("PostgREST has trouble of its own")},
 
 	{"08", weather("the database connection broke")},
-	{"25", weather("the database is read-only or its session is broken")},
+	{"25006", ofAll(us(checkWrite))},
+	{"25", weather("the database's session is broken")},
 	{"40", weather("the transaction was undone: a deadlock or a conflict")},
 	{"53200", tooMuch("the database has no memory left")},
+	{"53100", ofAll(weather("the database's disk is full"))},
 	{"53", weather("the database has no room or no connections left")},
 	{"55", weather("what it needs is locked")},
 	{"57014", tooMuch("the database stopped the statement: it took too long")},
@@ -104,6 +118,9 @@ var byCode = []struct {
 // it never succeeds, and nobody of ours is to blame.
 var refusedUser = data("the user's token is expired, not this project's, or of a role that may not do this")
 
+// statusPaused is Supabase's for a project that is paused.
+const statusPaused = 540
+
 // byStatus judges an answer whose code says nothing: a gateway's, mostly. It
 // blames the data only where the status is about nothing else, since a gateway
 // that refuses everything must not cost a single event.
@@ -121,6 +138,8 @@ func byStatus(status int) verdict {
 		return us("the project is over its quota or suspended; look at its dashboard")
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return us(checkURL)
+	case status == statusPaused:
+		return us(checkWake)
 	case status >= 500:
 		return weather("the project or its gateway has trouble")
 	}
@@ -136,12 +155,45 @@ func (e *Error) verdict() verdict {
 	}
 	for _, row := range byCode {
 		if e.Code != "" && strings.HasPrefix(e.Code, row.prefix) {
-			return row.verdict
+			v := row.verdict
+			v.meaning = cmp.Or(e.particular(), v.meaning)
+			return v
 		}
 	}
 	v := byStatus(e.Status)
 	v.quotable = false
 	return v
+}
+
+var (
+	refusedBy = regexp.MustCompile(`relation "attendance_records" violates check constraint "([^"]+)"`)
+	candidate = regexp.MustCompile(`[\w.]+\([^()]*\)`)
+	argument  = regexp.MustCompile(`\w+ => `)
+)
+
+// ourApply is the function of the two that is ours.
+const ourApply = "public." + applyFunction + "(jsonb, jsonb)"
+
+// particular is what an error means, where its message names what to mend: a
+// constraint, or functions. Neither is personal.
+func (e *Error) particular() string {
+	switch e.Code {
+	case "23514":
+		if by := refusedBy.FindStringSubmatch(e.Message); by != nil {
+			return fmt.Sprintf("the school's check %q of attendance_records refuses what the sidecar writes; if it lacks the status partial, in the SQL editor: call zoom.allow_partial()", by[1])
+		}
+	case "PGRST203":
+		var others []string
+		for _, is := range candidate.FindAllString(e.Message, -1) {
+			if is = argument.ReplaceAllString(is, ""); is != ourApply {
+				others = append(others, "drop function "+is)
+			}
+		}
+		if len(others) == 1 {
+			return "the database has two functions of this name, and PostgREST cannot tell which is meant; drop the one that is not the sidecar's, in the SQL editor: " + others[0]
+		}
+	}
+	return ""
 }
 
 // Blame says whose doing the error is. It is the one place that decides.
@@ -171,6 +223,10 @@ func (e *Error) Answered() bool { return e.Status != 0 }
 func (e *Error) RefusesKey() bool {
 	return !e.asUser && e.Status == http.StatusUnauthorized && e.Code != "42501"
 }
+
+// OfAll reports that it is the same with any other facts, though a call with none may
+// succeed.
+func (e *Error) OfAll() bool { return e.verdict().ofAll }
 
 // TooMuch reports that fewer facts at once may succeed.
 func (e *Error) TooMuch() bool { return e.verdict().tooMuch }

@@ -29,7 +29,7 @@ func TestEverySQLStateIsJudgedThroughPostgREST(t *testing.T) {
 	}{
 		{"08000", supabase.Weather, false}, // connection_exception
 		{"08006", supabase.Weather, false}, // connection_failure
-		{"25006", supabase.Weather, false}, // read_only_sql_transaction: a failover, a full disk
+		{"25006", supabase.Us, false},      // read_only_sql_transaction: a full disk, a replica
 		{"40P01", supabase.Weather, false}, // deadlock_detected
 		{"53100", supabase.Weather, false}, // disk_full
 		{"53200", supabase.Weather, true},  // out_of_memory
@@ -114,6 +114,23 @@ func TestWhatIsOursToMendSaysSo(t *testing.T) {
 		require.NoError(t, err)
 		check(t, "migrations")
 	})
+	t.Run("a database with a second function of that name", func(t *testing.T) {
+		p.StopPostgREST()
+		_, err := p.DB().Exec(t.Context(), `create function public.apply_zoom_events(events json, policy jsonb default '{}') returns jsonb language sql as 'select null::jsonb'`)
+		require.NoError(t, err)
+		p.StartPostgREST()
+		check(t, "drop the one that is not the sidecar's, in the SQL editor: drop function public.apply_zoom_events(json, jsonb)")
+		require.ErrorContains(t, connect(t, p).Check(t.Context(), policy), "PGRST203: ")
+		require.ErrorContains(t, connect(t, p).Check(t.Context(), policy), "public.apply_zoom_events(events => json, policy => jsonb)")
+		p.StopPostgREST()
+		_, err = p.DB().Exec(t.Context(), `drop function public.apply_zoom_events(json, jsonb)`)
+		require.NoError(t, err)
+		p.StartPostgREST()
+	})
+	t.Run("a project that is paused", func(t *testing.T) {
+		paused := &spoiler{spoil: answer(540, "application/json", `{"message":"Project paused"}`)}
+		check(t, "the project is paused; resume it in the dashboard", func(o *supabase.Options) { o.Transport = paused })
+	})
 	t.Run("a database without the function", func(t *testing.T) {
 		p.StopPostgREST()
 		_, err := p.DB().Exec(t.Context(), `drop function public.apply_zoom_events`)
@@ -164,8 +181,8 @@ func TestStatusesWithoutACode(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]supabase.Blame{
 		408: supabase.Weather, 425: supabase.Weather, 429: supabase.Weather,
-		500: supabase.Weather, 502: supabase.Weather, 503: supabase.Weather, 504: supabase.Weather, 522: supabase.Weather, 540: supabase.Weather,
-		400: supabase.Us, 401: supabase.Us, 402: supabase.Us, 403: supabase.Us, 404: supabase.Us, 405: supabase.Us, 406: supabase.Us, 418: supabase.Us,
+		500: supabase.Weather, 502: supabase.Weather, 503: supabase.Weather, 504: supabase.Weather, 522: supabase.Weather,
+		400: supabase.Us, 401: supabase.Us, 402: supabase.Us, 403: supabase.Us, 404: supabase.Us, 405: supabase.Us, 406: supabase.Us, 418: supabase.Us, 540: supabase.Us,
 		413: supabase.Data, 422: supabase.Data,
 	} {
 		e := &supabase.Error{Status: status}
@@ -173,6 +190,25 @@ func TestStatusesWithoutACode(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("http_%d", status), e.Cause())
 		require.NotEmpty(t, e.Meaning())
 	}
+}
+
+func TestACheckThatLacksAStatusIsNamed(t *testing.T) {
+	t.Parallel()
+	p := stacktest.NewProject(t)
+	_, err := p.DB().Exec(t.Context(), `
+		alter table public.attendance_records drop constraint attendance_records_status_check;
+		alter table public.attendance_records add constraint "An older check" check (status in ('present', 'absent', 'late', 'excused'))`)
+	require.NoError(t, err)
+	standIn(t, p, `
+		insert into public.attendance_records (student_id, class_id, date, status) values (gen_random_uuid(), gen_random_uuid(), '2026-03-02', 'partial');
+		return '[]';`)
+	_, err = apply(t.Context(), connect(t, p), joined("1"))
+	var e *supabase.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, "23514", e.Code, err)
+	require.Contains(t, e.Meaning(), `the school's check "An older check" of attendance_records`)
+	require.Contains(t, e.Meaning(), "call zoom.allow_partial()")
+	require.ErrorContains(t, err, "An older check")
 }
 
 func TestAFactThatJSONCannotHoldBlamesTheData(t *testing.T) {

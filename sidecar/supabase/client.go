@@ -56,7 +56,7 @@ type Client struct {
 	metrics   metrics
 	transport http.RoundTripper
 	ownPool   *http.Transport // transport, when it is ours to close
-	left      chan struct{}   // a large lesson left records, see FinishLessons
+	left      chan struct{}   // a large lesson left records, see Unfinished
 }
 
 // New checks the options and makes a client. It opens no connection: a project

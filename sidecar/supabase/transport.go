@@ -124,6 +124,8 @@ func unconnected(err error) string {
 // in any other answer.
 func (x exchange) refusal(resp *http.Response, body []byte) error {
 	switch s := resp.StatusCode; {
+	case s == http.StatusMultipleChoices && answered(resp, body).Code != "": // PostgREST's, for two functions of one name
+		return answered(resp, body)
 	case s >= 300 && s < 400:
 		return &Error{Status: s, Code: CodeRedirect, Message: "redirected, which is not followed"}
 	case s < 200 || s >= 400:

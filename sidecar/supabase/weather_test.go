@@ -131,7 +131,7 @@ func TestOneSpoiledExchange(t *testing.T) {
 		{"a gateway asks for a wait of a year", answer(429, "text/plain", "", "Retry-After", "31536000"), "http_429", supabase.Weather, false, time.Hour, zoom.Applied},
 		{"a gateway asks for a wait that is over", answer(503, "text/plain", "", "Retry-After", "Mon, 02 Mar 2026 08:00:00 GMT"), "http_503", supabase.Weather, false, 0, zoom.Applied},
 		{"a gateway's Retry-After is nonsense", answer(503, "text/plain", "", "Retry-After", "soon"), "http_503", supabase.Weather, false, 0, zoom.Applied},
-		{"the project is paused", answer(540, "text/html", html), "http_540", supabase.Weather, false, 0, zoom.Applied},
+		{"the project is paused", answer(540, "text/html", html), "http_540", supabase.Us, false, 0, zoom.Applied},
 		{"the project is over its quota", answer(402, "application/json", `{"message":"exceed_egress_quota"}`), "http_402", supabase.Us, false, 0, zoom.Applied},
 		{"a page stands where the project was", answer(200, "text/html", html), supabase.CodeNotJSON, supabase.Weather, false, 0, zoom.Applied},
 		{"JSON of another shape", answer(200, "application/json", `{"ok":true}`), supabase.CodeUnexpected, supabase.Us, false, 0, zoom.Applied},

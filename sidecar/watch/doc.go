@@ -9,7 +9,8 @@
 //	no_challenge   Zoom has not checked the endpoint for 78 hours; it does every 72
 //	zoom_silent    three lessons or more should be running, and Zoom has told nothing since they should have begun
 //	lesson_silent  a lesson should be running, and Zoom has told nothing of it
-//	not_settling   events have waited for five minutes, and none was settled meanwhile
+//	not_settling   an event has waited for five minutes
+//	meeting_held_up  the database has not taken the events of one meeting for a minute, while it takes others
 //	clock_skew     our clock and Zoom's differ by a third of the window, or by a minute
 //	old_secret     for an hour only an older webhook secret has matched, twenty times or more
 //
@@ -30,7 +31,7 @@
 // A look finds each thing wrong, or right, or cannot tell, and then a mark stays as
 // it was. Nobody can tell of lessons while a sidecar has events that are not applied
 // yet, nor in the first ten minutes after nobody looked: what came meanwhile
-// may be on its way. zoom_silent is over when an event comes, and not when the
+// may be on its way. Of a meeting that is held up nobody says that Zoom is silent. zoom_silent is over when an event comes, and not when the
 // school day is. And each has a gap between what begins it and what ends it, so
 // that it does not come and go.
 //

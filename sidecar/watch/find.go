@@ -3,19 +3,20 @@ package watch
 // The names of what is watched for. They are stable: metrics, alerts and pages show
 // them.
 const (
-	noChallenge  = "no_challenge"
-	zoomSilent   = "zoom_silent"
-	lessonSilent = "lesson_silent"
-	notSettling  = "not_settling"
-	clockSkew    = "clock_skew"
-	oldSecret    = "old_secret"
+	noChallenge   = "no_challenge"
+	zoomSilent    = "zoom_silent"
+	lessonSilent  = "lesson_silent"
+	notSettling   = "not_settling"
+	meetingHeldUp = "meeting_held_up"
+	clockSkew     = "clock_skew"
+	oldSecret     = "old_secret"
 )
 
-var names = []string{noChallenge, zoomSilent, lessonSilent, notSettling, clockSkew, oldSecret}
+var names = []string{noChallenge, zoomSilent, lessonSilent, notSettling, meetingHeldUp, clockSkew, oldSecret}
 
 // finding is something that is wrong.
 type finding struct {
-	key     string // what it is about: the name, and which lesson
+	key     string // what it is about: the name, and which lesson or meeting
 	name    string // which of names
 	meeting string // Zoom's number, if it is about one meeting
 	says    string // what is wrong

@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		marks: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sidecar_watch_mark",
-			Help: "1 while the watch finds something wrong, by what it is: no_challenge, zoom_silent, lesson_silent, not_settling, clock_skew, old_secret.",
+			Help: "1 while the watch finds something wrong, by what it is: no_challenge, zoom_silent, lesson_silent, not_settling, meeting_held_up, clock_skew, old_secret.",
 		}, []string{"name"}),
 		zoom: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "sidecar_watch_zoom_timestamp_seconds",

@@ -89,7 +89,7 @@ const behindFrom = 30 * time.Second
 
 // saw is what to tell the project.
 func (w *Watch) saw(r reading, found findings) sawHere {
-	s := sawHere{Behind: r.oldest > behindFrom, Slack: w.o.LessonSlack.Seconds(), Clear: append([]string{}, found.right...), Tells: w.post != nil, Marks: []sawMark{}}
+	s := sawHere{Behind: r.unsettled > behindFrom, Slack: w.o.LessonSlack.Seconds(), Clear: append([]string{}, found.right...), Tells: w.post != nil, Marks: []sawMark{}}
 	if !r.challenge.IsZero() {
 		s.ChallengeAt = &r.challenge
 	}

@@ -16,7 +16,9 @@ type reading struct {
 	refused            float64       // requests refused by their timestamp alone
 	offset             time.Duration // our clock less the last verified request's
 	settled            float64       // events, however
-	oldest             time.Duration // how long the first has waited that was never settled
+	unsettled          time.Duration // how long the first has waited that was never settled
+	held               time.Duration // and the first of those that are put off, since their meeting is held up
+	oldest             time.Duration // the longer of the two
 	destinationAnswers bool
 }
 
@@ -44,7 +46,9 @@ func read(counts prometheus.Gatherer) (r reading, err error) {
 	r.refused = sum(m["sidecar_hook_stale_signed_total"], "", "")
 	r.offset = seconds(sum(m["sidecar_hook_clock_offset_seconds"], "", ""))
 	r.settled = sum(m["sidecar_inbox_settled_total"], "", "")
-	r.oldest = seconds(sum(m["sidecar_inbox_oldest_seconds"], "", ""))
+	r.unsettled = seconds(sum(m["sidecar_inbox_oldest_seconds"], "", ""))
+	r.held = seconds(sum(m["sidecar_relay_held_oldest_seconds"], "", ""))
+	r.oldest = max(r.unsettled, r.held)
 	r.destinationAnswers = sum(m["sidecar_relay_destination_up"], "", "") > 0
 	return r, nil
 }

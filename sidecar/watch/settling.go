@@ -5,45 +5,41 @@ import (
 	"time"
 )
 
-// settling looks for events that wait while none is settled. One that is put off,
-// because its meeting is not known yet, is settled for that while; and as long as
-// many are worked off, something is.
+// settling looks for an event that has waited too long, whether it was never settled
+// or is put off because its meeting is held up. That others are settled meanwhile
+// makes it no better.
 type settling struct {
 	patience time.Duration
 	last     reading
-	progress time.Time // the last time that something moved; at first the first look
+	began    time.Time // the first look: what a start finds has not been tried yet
 }
 
 func (s *settling) judge(r reading) (verdict, finding) {
-	moved := s.moved(r)
-	if moved || s.last.at.IsZero() {
-		s.progress = r.at
+	if s.began.IsZero() {
+		s.began = r.at
 	}
+	moved := !s.last.at.IsZero() && r.settled > s.last.settled
 	s.last = r
 	f := finding{
 		key: notSettling, name: notSettling,
-		says:   fmt.Sprintf("Events have waited for %s, and none was settled meanwhile.", spelt(r.oldest)),
+		says:   fmt.Sprintf("Events have waited for %s, and none was settled lately.", spelt(r.oldest)),
 		remedy: "They are safe and will be applied. The sidecar's log says what holds them up.",
 	}
-	if !r.destinationAnswers {
-		f.says = fmt.Sprintf("Events have waited for %s, and none was settled meanwhile: the database does not answer as it should.", spelt(r.oldest))
+	switch {
+	case !r.destinationAnswers:
+		f.says = fmt.Sprintf("Events have waited for %s: the database does not answer as it should.", spelt(r.oldest))
 		f.remedy = "They are safe and will be applied. Look at Supabase's status; the sidecar's log has what the database answered, and what to do where it is for us to mend."
+	case r.held >= r.oldest && r.held > 0:
+		f.says = fmt.Sprintf("Events of one meeting or more have waited for %s, though the database takes others.", spelt(r.oldest))
+		f.remedy = "They are safe and tried again. meeting_held_up, here and in the log, names the meetings and why."
+	case moved:
+		f.says = fmt.Sprintf("Events have waited for %s, though others are settled.", spelt(r.oldest))
 	}
 	switch {
-	case moved || r.oldest < s.patience:
+	case r.oldest < s.patience:
 		return right, f
-	case r.at.Sub(s.progress) >= s.patience:
+	case r.at.Sub(s.began) >= s.patience:
 		return wrong, f
 	}
 	return cannotTell, f
-}
-
-// moved says whether something was settled since the last look: by this process,
-// or, where several share an inbox, by another one, so that the first in the
-// queue is not the same.
-func (s *settling) moved(r reading) bool {
-	if s.last.at.IsZero() {
-		return false
-	}
-	return r.settled > s.last.settled || r.oldest < s.last.oldest+r.at.Sub(s.last.at)/2
 }

@@ -120,6 +120,16 @@ func (s silence) lessons(seen seenByAll, zoomIsSilent bool, marked func(key stri
 	}
 }
 
+// without leaves out the lessons of some meetings: what Zoom told of them waits.
+func (l *lessons) without(numbers map[string]bool) {
+	if l == nil {
+		return
+	}
+	before := len(l.First)
+	l.First = slices.DeleteFunc(l.First, func(one lesson) bool { return numbers[one.Meeting] })
+	l.Silent -= before - len(l.First)
+}
+
 // finding is what is wrong with one silent lesson.
 func (l lesson) finding() finding {
 	return finding{

@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Project Project             // what all sidecars saw
 	Counts  prometheus.Gatherer // what this one counts
+	Held    func() []Held       // the meetings that are held up, the longest first; nil: it is not known
 
 	// Window is how far a request's timestamp may be from our clock. Default 10
 	// minutes.
@@ -36,7 +37,8 @@ type Options struct {
 	CallTimeout time.Duration // the end of one call to the project; default 15 s
 	LessonSlack time.Duration // how late a lesson may begin; default 10 minutes
 	Unchecked   time.Duration // how long Zoom may not check the endpoint; default 78 hours, six more than it takes
-	Waiting     time.Duration // how long events may wait while none is settled; default 5 minutes
+	Waiting     time.Duration // how long an event may wait; default 5 minutes
+	HeldFor     time.Duration // how long one meeting may be held up; default 1 minute
 	OldSecret   time.Duration // how long only an older secret may match; default 1 hour
 	Remind      time.Duration // between two words about one thing; default 1 day
 	RetryWait   time.Duration // the first wait before an alert is sent again; default 2 s
@@ -52,11 +54,15 @@ func (o Options) withDefaults() Options {
 	o.LessonSlack = cmp.Or(o.LessonSlack, 10*time.Minute)
 	o.Unchecked = cmp.Or(o.Unchecked, 78*time.Hour)
 	o.Waiting = cmp.Or(o.Waiting, 5*time.Minute)
+	o.HeldFor = cmp.Or(o.HeldFor, time.Minute)
 	o.OldSecret = cmp.Or(o.OldSecret, time.Hour)
 	o.Remind = cmp.Or(o.Remind, 24*time.Hour)
 	o.RetryWait = cmp.Or(o.RetryWait, 2*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Held == nil {
+		o.Held = func() []Held { return nil }
 	}
 	return o
 }
@@ -78,6 +84,7 @@ type Watch struct {
 
 	// Of Run alone.
 	settling settling
+	holding  holding
 	clock    clock
 	secrets  secrets
 	silence  silence
@@ -99,7 +106,7 @@ func New(o Options) (*Watch, error) {
 	o = o.withDefaults()
 	w := &Watch{
 		o: o, metrics: newMetrics(o.Metrics), told: map[string]told{}, marks: map[string]*mark{},
-		settling: settling{patience: o.Waiting}, secrets: secrets{patience: o.OldSecret},
+		settling: settling{patience: o.Waiting}, holding: holding{patience: o.HeldFor}, secrets: secrets{patience: o.OldSecret},
 		clock: clock{window: o.Window, most: min(o.Window/3, time.Minute)}, silence: silence{unchecked: o.Unchecked},
 	}
 	if o.AlertURL != "" {
@@ -163,12 +170,14 @@ func (w *Watch) look(ctx context.Context) {
 		return
 	}
 	var found findings
+	held := w.o.Held()
 	found.add(w.settling.judge(r))
+	w.holding.judge(r.at, held, w.marks, &found)
 	found.add(w.clock.judge(r))
 	found.add(w.secrets.judge(r))
 	w.mark(r.at, found)
 
-	tell, err := w.compare(ctx, r, &found)
+	tell, err := w.compare(ctx, r, held, &found)
 	if ctx.Err() != nil {
 		return
 	}
@@ -179,7 +188,7 @@ func (w *Watch) look(ctx context.Context) {
 
 // compare asks the project what all sidecars saw, and once more if that makes
 // another mark. It returns what this one shall tell.
-func (w *Watch) compare(ctx context.Context, r reading, found *findings) ([]toTell, error) {
+func (w *Watch) compare(ctx context.Context, r reading, held []Held, found *findings) ([]toTell, error) {
 	asked := w.saw(r, *found)
 	seen, err := w.ask(ctx, asked)
 	if err != nil {
@@ -187,6 +196,8 @@ func (w *Watch) compare(ctx context.Context, r reading, found *findings) ([]toTe
 	}
 	tell := seen.Tell
 	w.metrics.saw(seen.ChallengeAt, seen.EventAt)
+	w.holding.elsewhere(seen.Open, found)
+	seen.Lessons.without(heldNumbers(held, seen.Open))
 	w.silence.judge(seen, w.marked, found)
 	w.mark(r.at, *found)
 	w.know(seen.Open)

@@ -247,17 +247,29 @@ func TestLessons(t *testing.T) {
 func TestEventsThatWait(t *testing.T) {
 	age := func(s *sidecar) func() { return func() { s.oldest.Add(60) } }
 	inBubble(t, map[string]func(*testing.T){
-		"after five minutes in which none was settled, until one is": func(t *testing.T) {
+		"after five minutes, whatever else is settled, until it is": func(t *testing.T) {
 			b := newBoard()
 			s := start(t, b)
-			pass(3, age(s))
+			settling := func() { s.settled.WithLabelValues("done").Inc() }
+			pass(3, age(s), settling)
 			require.Empty(t, s.names())
-			pass(3, age(s))
+			pass(3, age(s), settling)
 			require.Equal(t, []string{"not_settling"}, s.names())
-			require.Equal(t, "Events have waited for 6 minutes, and none was settled meanwhile.", s.Marks()[0].Says)
-			s.settled.WithLabelValues("done").Inc()
+			require.Equal(t, "Events have waited for 6 minutes, though others are settled.", s.Marks()[0].Says)
 			pass(1, age(s))
+			require.Equal(t, "Events have waited for 7 minutes, and none was settled lately.", s.Marks()[0].Says)
+			s.oldest.Set(0)
+			pass(1)
 			require.Empty(t, s.names())
+		},
+		"also if it is put off, because its meeting is held up": func(t *testing.T) {
+			b := newBoard()
+			s := start(t, b)
+			s.heldOldest.Set(360)
+			pass(6, func() { s.settled.WithLabelValues("done").Inc() })
+			require.Equal(t, []string{"not_settling"}, s.names())
+			require.Equal(t, "Events of one meeting or more have waited for 6 minutes, though the database takes others.", s.Marks()[0].Says)
+			require.Contains(t, s.Marks()[0].Remedy, "meeting_held_up")
 		},
 		"because the database does not answer, and that is said": func(t *testing.T) {
 			b := newBoard()
@@ -269,34 +281,13 @@ func TestEventsThatWait(t *testing.T) {
 			require.Contains(t, s.Marks()[0].Says, "the database does not answer")
 			require.Equal(t, []string{"not_settling firing"}, s.receiver.told(), "which this one tells by itself")
 		},
-		"a backlog of days that is worked off is settling": func(t *testing.T) {
-			b := newBoard()
-			s := start(t, b)
-			s.oldest.Set(3 * 24 * 3600)
-			pass(hour, age(s), func() { s.settled.WithLabelValues("done").Add(1000) })
-			require.Empty(t, s.names())
-		},
-		"events that are put off for an unknown meeting are settled for that while": func(t *testing.T) {
-			b := newBoard()
-			s := start(t, b)
-			s.oldest.Set(3600)
-			pass(hour, func() { s.settled.WithLabelValues("later").Inc() })
-			require.Empty(t, s.names())
-		},
-		"where several share an inbox, another one may be settling": func(t *testing.T) {
-			b := newBoard()
-			s := start(t, b)
-			s.oldest.Set(3600)
-			pass(hour, func() { s.oldest.Sub(10) })
-			require.Empty(t, s.names())
-		},
 		"a quiet night": func(t *testing.T) {
 			b := newBoard()
 			s := start(t, b)
 			pass(8 * hour)
 			require.Empty(t, s.names())
 		},
-		"a start that finds an old backlog waits to see whether it moves": func(t *testing.T) {
+		"a start that finds an old backlog has time to work it off": func(t *testing.T) {
 			b := newBoard()
 			s := start(t, b)
 			s.oldest.Set(3600)
@@ -304,6 +295,66 @@ func TestEventsThatWait(t *testing.T) {
 			require.Empty(t, s.names())
 			pass(2, age(s))
 			require.Equal(t, []string{"not_settling"}, s.names())
+		},
+	})
+}
+
+func TestMeetingsThatAreHeldUp(t *testing.T) {
+	var held []watch.Held
+	has := func(o *watch.Options) { o.Held = func() []watch.Held { return held } }
+	meeting := func(number string) watch.Held {
+		return watch.Held{Meeting: number, Since: time.Now(), Cause: "57014", Meaning: "the database stopped the statement: it took too long"}
+	}
+	inBubble(t, map[string]func(*testing.T){
+		"one is named with why, after a minute, until it goes on": func(t *testing.T) {
+			held = nil
+			b := newBoard()
+			s := start(t, b, has)
+			held = []watch.Held{meeting("81234567890")}
+			require.Empty(t, s.names())
+			pass(2)
+			require.Equal(t, []string{"meeting_held_up"}, s.names())
+			require.Equal(t, "The database does not take the events of meeting 81234567890: 57014, the database stopped the statement: it took too long.", s.Marks()[0].Says)
+			require.Equal(t, []string{"meeting_held_up firing 81234567890"}, s.receiver.told())
+			held = nil
+			pass(1)
+			require.Empty(t, s.names())
+			pass(11)
+			require.Equal(t, []string{"meeting_held_up resolved 81234567890"}, s.receiver.told())
+		},
+		"three are counted": func(t *testing.T) {
+			b := newBoard()
+			held = []watch.Held{meeting("1"), meeting("2"), meeting("3"), meeting("4"), meeting("5"), meeting("6"), meeting("7")}
+			s := start(t, b, has)
+			pass(2)
+			require.Equal(t, []string{"meeting_held_up"}, s.names())
+			require.Contains(t, s.Marks()[0].Says, "the events of 7 meetings: 1, 2, 3, 4, 5 and 2 more.")
+			require.Equal(t, []string{"meeting_held_up firing"}, s.receiver.told())
+			held = nil
+			pass(12)
+			require.Equal(t, []string{"meeting_held_up resolved"}, s.receiver.told())
+		},
+		"what an earlier process found is over when this one does not find it": func(t *testing.T) {
+			b := newBoard()
+			held = []watch.Held{meeting("81234567890")}
+			before := start(t, b, has)
+			pass(2)
+			require.NotEmpty(t, before.receiver.told())
+			before.stop()
+			s := start(t, b)
+			pass(11)
+			require.Equal(t, []string{"meeting_held_up resolved 81234567890"}, s.receiver.told())
+		},
+		"of its lesson nobody says that Zoom is silent, here or elsewhere": func(t *testing.T) {
+			b := newBoard()
+			held = []watch.Held{meeting("81234567890")}
+			s := start(t, b, has)
+			pass(2)
+			b.set(func() { b.lessons = []lesson{{"81234567890", time.Now().Add(-time.Minute)}} })
+			other := start(t, b)
+			pass(2)
+			require.Equal(t, []string{"meeting_held_up"}, s.names())
+			require.Empty(t, other.names())
 		},
 	})
 }

@@ -30,6 +30,7 @@ type counts struct {
 	registry                                 *prometheus.Registry
 	answers, matches, settled                *prometheus.CounterVec
 	event, challenge, offset, oldest, answer prometheus.Gauge
+	heldOldest                               prometheus.Gauge
 	stale                                    prometheus.Counter
 }
 
@@ -52,7 +53,8 @@ func newCounts() *counts {
 		settled:  vec("sidecar_inbox_settled_total", "how"),
 		event:    gauge("sidecar_hook_last_event_timestamp_seconds"), challenge: gauge("sidecar_hook_last_challenge_timestamp_seconds"),
 		offset: gauge("sidecar_hook_clock_offset_seconds"), oldest: gauge("sidecar_inbox_oldest_seconds"), answer: gauge("sidecar_relay_destination_up"),
-		stale: prometheus.NewCounter(prometheus.CounterOpts{Name: "sidecar_hook_stale_signed_total"}),
+		heldOldest: gauge("sidecar_relay_held_oldest_seconds"),
+		stale:      prometheus.NewCounter(prometheus.CounterOpts{Name: "sidecar_hook_stale_signed_total"}),
 	}
 	r.MustRegister(c.stale)
 	c.answer.Set(1)
@@ -335,7 +337,7 @@ func (s *sidecar) names() []string {
 			require.Equal(s.t, are[name], m.GetGauge().GetValue() == 1, name)
 		}
 	}
-	require.Equal(s.t, 6, series, "every series exists from the start")
+	require.Equal(s.t, 7, series, "every series exists from the start")
 	return names
 }
 

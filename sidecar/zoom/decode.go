@@ -2,27 +2,31 @@ package zoom
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"time"
 )
 
 // Why a body can never become a fact. See [Decode].
 var (
-	ErrNotUsed    = errors.New("not an event we use")
-	ErrNoMeeting  = errors.New("no meeting number")
-	ErrNoInstance = errors.New("no instance: object.uuid is missing")
-	ErrNoSegment  = errors.New("no segment: participant has neither user_id nor participant_uuid")
-	ErrNoTime     = errors.New("no usable time")
+	ErrNotUsed   = errors.New("not an event we use")
+	ErrNoMeeting = errors.New("no meeting number")
+	ErrNobody    = errors.New("it names nobody: participant has no id, key, address or name")
+	ErrNoTime    = errors.New("no usable time, and it was not accepted at the door")
 )
 
 // Decode turns a body into a fact. It fails with [ErrNotObject], [ErrNotUsed],
-// [ErrNoMeeting], [ErrNoInstance], [ErrNoSegment] or [ErrNoTime], checked in that
-// order; whatever else is missing stays empty in the fact.
+// [ErrNoMeeting], [ErrNobody] or [ErrNoTime], checked in that order; whatever else is
+// missing stays empty in the fact, and nothing is made up in its place.
 //
-// When an event does not say when it happened (or says a time outside the years
-// 2015 to 2099), event_ts stands in and the fact is Approximate. When a
-// participant has no user_id, the connection is its segment.
-func Decode(body []byte) (Fact, error) {
+// Accepted is when the inbox accepted the body at the door, or the zero time if it
+// came another way. When an event does not say when it happened (or says a time
+// outside the years 2015 to 2099), event_ts stands in and the fact is Approximate. An
+// event without either has no At: it has the hash of its body, so that the earliest
+// acceptance of that body can stand in.
+func Decode(body []byte, accepted time.Time) (Fact, error) {
 	m, err := read(body)
 	if err != nil {
 		return Fact{}, err
@@ -38,11 +42,16 @@ func Decode(body []byte) (Fact, error) {
 		Instance:  id(meeting.UUID),
 		At:        instant(kind.when(meeting)),
 		Start:     instant(meeting.StartTime),
+		Accepted:  accepted.UTC().Truncate(time.Microsecond),
+		HostID:    id(meeting.HostID),
 		HostEmail: word(meeting.HostEmail),
 	}
 	if fact.At.IsZero() {
 		fact.At = instantOfMillis(m.EventTS)
-		fact.Approximate = true
+		fact.Approximate = !fact.At.IsZero()
+	}
+	if fact.At.IsZero() {
+		fact.BodyHash = hashOf(body)
 	}
 	if kind.ofParticipant() {
 		fact.describe(meeting.Participant)
@@ -51,6 +60,12 @@ func Decode(body []byte) (Fact, error) {
 		return Fact{}, err
 	}
 	return fact, nil
+}
+
+// hashOf is the SHA-256 of a body. Zoom repeats an event with the same bytes.
+func hashOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // when returns the field that says when such an event happened.
@@ -64,19 +79,24 @@ func (k Kind) when(m meeting) json.RawMessage {
 		return m.Participant.JoinTime
 	case Left:
 		return m.Participant.LeaveTime
+	case WaitingJoined, WaitingLeft:
+		return m.Participant.DateTime
 	}
 	return nil
 }
 
-// ofParticipant says whether such a fact is about somebody in the meeting rather
-// than about the meeting.
-func (k Kind) ofParticipant() bool { return k == Joined || k == Left }
+// ofParticipant says whether such a fact is about somebody in the meeting, or before
+// it, rather than about the meeting.
+func (k Kind) ofParticipant() bool { return k != Started && k != Ended }
 
 // describe fills in who a participant event is about.
 func (f *Fact) describe(p participant) {
+	f.Segment = id(p.UserID)
 	f.Connection = id(p.ParticipantUUID)
-	f.Segment = cmp.Or(id(p.UserID), f.Connection)
 	f.ZoomUserID = cmp.Or(id(p.ParticipantUserID), id(p.ID))
+	if other := id(p.ID); other != f.ZoomUserID {
+		f.ParticipantID = other
+	}
 	f.RegistrantID = id(p.RegistrantID)
 	f.CustomerKey = id(p.CustomerKey)
 	f.Email = word(p.Email)
@@ -85,14 +105,13 @@ func (f *Fact) describe(p participant) {
 
 // check says what the fact lacks, if it lacks what every fact of its kind needs.
 func (f *Fact) check() error {
+	somebody := cmp.Or(f.Segment, f.Connection, f.Email, f.Name, f.ZoomUserID, f.RegistrantID, f.CustomerKey)
 	switch {
 	case f.Meeting == "":
 		return ErrNoMeeting
-	case f.Instance == "":
-		return ErrNoInstance
-	case f.Segment == "" && f.Kind.ofParticipant():
-		return ErrNoSegment
-	case f.At.IsZero():
+	case somebody == "" && f.Kind.ofParticipant():
+		return ErrNobody
+	case f.At.IsZero() && f.Accepted.IsZero():
 		return ErrNoTime
 	}
 	return nil

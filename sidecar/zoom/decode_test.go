@@ -2,6 +2,7 @@ package zoom_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -21,6 +22,9 @@ import (
 
 var update = flag.Bool("update", false, "write what Decode says into testdata/events")
 
+// accepted is when the door accepted what these tests decode.
+var accepted = time.Date(2026, 3, 2, 8, 50, 0, 123456789, time.UTC)
+
 // separator stands between the body and what becomes of it.
 const separator = "\n-- fact --\n"
 
@@ -35,7 +39,7 @@ func TestDecodeMakesTheFactsInTestdata(t *testing.T) {
 			body, want, found := strings.Cut(string(content), separator)
 			require.True(t, found, "%s has no line %q", file, strings.TrimSpace(separator))
 
-			got := describe(zoom.Decode([]byte(body)))
+			got := describe(zoom.Decode([]byte(body), accepted))
 			if *update {
 				require.NoError(t, os.WriteFile(file, []byte(body+separator+got), 0o644))
 				return
@@ -92,26 +96,72 @@ func TestDecodeErrorsAreSentinels(t *testing.T) {
 		"a negative meeting number":             {started(`{"id":-81234567890,"uuid":"x"}`), zoom.ErrNoMeeting},
 		"a meeting number in Arabic digits":     {started(`{"id":"٨١٢٣٤٥٦٧٨٩","uuid":"x"}`), zoom.ErrNoMeeting},
 		"a meeting number of twenty-one digits": {started(`{"id":123456789012345678901,"uuid":"x"}`), zoom.ErrNoMeeting},
-		"no instance":                           {started(`{"id":81234567890}`), zoom.ErrNoInstance},
-		"no time at all":                        {started(`{"id":81234567890,"uuid":"x"}`), zoom.ErrNoTime},
-		"no segment": {
+		"neither a time nor an acceptance":      {started(`{"id":81234567890,"uuid":"x"}`), zoom.ErrNoTime},
+		"somebody who is nobody": {
 			`{"event":"meeting.participant_left","payload":{"object":{"id":"81234567890","uuid":"x","participant":{}}}}`,
-			zoom.ErrNoSegment,
+			zoom.ErrNobody,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fact, err := zoom.Decode([]byte(tc.body))
+			fact, err := zoom.Decode([]byte(tc.body), time.Time{})
 			require.ErrorIs(t, err, tc.want)
 			require.Zero(t, fact)
 		})
 	}
 }
 
+func TestAnEventThatSaysItsTimeNeedsNoAcceptanceAndNoHash(t *testing.T) {
+	fact, err := zoom.Decode(joined(map[string]any{"user_id": "1", "join_time": "2026-03-02T08:01:14Z"}), time.Time{})
+	require.NoError(t, err)
+	require.Zero(t, fact.Accepted)
+	require.Empty(t, fact.BodyHash)
+	written, err := json.Marshal(fact)
+	require.NoError(t, err)
+	require.NotContains(t, string(written), "accepted")
+}
+
+func TestTheHashIsThatOfTheBytesAsTheyCame(t *testing.T) {
+	const body = `{"event":"meeting.ended","payload":{"object":{"id":"81234567890"}}}`
+	first, err := zoom.Decode([]byte(body), accepted)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf("%x", sha256.Sum256([]byte(body))), first.BodyHash)
+	spaced, err := zoom.Decode([]byte(body+" "), accepted)
+	require.NoError(t, err)
+	require.NotEqual(t, first.BodyHash, spaced.BodyHash)
+}
+
+// An account may subscribe to all of them. What we do not use is let go, and what we
+// use is no dead letter.
+func TestOfTheEventsThatZoomDocumentsSixBecomeFactsAndTheOthersAreNotUsed(t *testing.T) {
+	names, err := os.ReadFile("testdata/published.txt")
+	require.NoError(t, err)
+	used := map[string]zoom.Kind{}
+	for _, name := range strings.Fields(string(names)) {
+		body := fmt.Appendf(nil, `{"event":%q,"event_ts":1772438475210,"payload":{"account_id":"acctDEMO0000000000001A","object":{
+			"id":81234567890,"uuid":"aB/cD+eFgHiJkLmNoPqRsQ==","start_time":"2026-03-02T08:00:04Z",
+			"participant":{"user_id":"16778240","user_name":"Ada Beispiel","date_time":"2026-03-02T08:00:59Z"}}}}`, name)
+		envelope, err := zoom.Open(body)
+		require.NoError(t, err, name)
+		fact, err := zoom.Decode(body, accepted)
+		if !envelope.Used() {
+			require.ErrorIs(t, err, zoom.ErrNotUsed, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		used[name] = fact.Kind
+	}
+	require.Equal(t, map[string]zoom.Kind{
+		"meeting.started": "started", "meeting.ended": "ended",
+		"meeting.participant_joined": "joined", "meeting.participant_left": "left",
+		"meeting.participant_joined_waiting_room": "waiting_joined", "meeting.participant_left_waiting_room": "waiting_left",
+	}, used)
+}
+
 func TestDecodeKeepsNoAddressAndNoTelephoneNumber(t *testing.T) {
 	fact, err := zoom.Decode(joined(map[string]any{
 		"user_id": "16778240", "user_name": "+49 30 5550100", "phone_number": "49305550100",
 		"public_ip": "203.0.113.7", "private_ip": "10.0.0.7", "join_time": "2026-03-02T08:01:14Z",
-	}))
+	}), accepted)
 	require.NoError(t, err)
 	kept, err := json.Marshal(fact)
 	require.NoError(t, err)
@@ -141,7 +191,7 @@ func TestNamesThatAreTelephoneNumbers(t *testing.T) {
 		{"a name without digits stays", "***", "14155550100", "***"},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
-			fact, err := zoom.Decode(joined(map[string]any{"user_id": "1", "user_name": tc.name, "phone_number": tc.phone}))
+			fact, err := zoom.Decode(joined(map[string]any{"user_id": "1", "user_name": tc.name, "phone_number": tc.phone}), accepted)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, fact.Name)
 		})
@@ -152,7 +202,7 @@ func TestNamesAreCutAndIDsAreNot(t *testing.T) {
 	fact, err := zoom.Decode(joined(map[string]any{
 		"user_id": "1", "user_name": strings.Repeat("ä", 300),
 		"participant_uuid": strings.Repeat("c", 256), "registrant_id": strings.Repeat("r", 257),
-	}))
+	}), accepted)
 	require.NoError(t, err)
 	require.Equal(t, strings.Repeat("ä", 256), fact.Name)
 	require.Len(t, fact.Connection, 256)
@@ -161,7 +211,7 @@ func TestNamesAreCutAndIDsAreNot(t *testing.T) {
 
 func TestDeepNestingIsAnErrorAndNoCrash(t *testing.T) {
 	deep := strings.Repeat("[", 500_000) + strings.Repeat("]", 500_000)
-	_, err := zoom.Decode([]byte(`{"event":"meeting.started","payload":` + deep + `}`))
+	_, err := zoom.Decode([]byte(`{"event":"meeting.started","payload":`+deep+`}`), accepted)
 	require.ErrorIs(t, err, zoom.ErrNotObject)
 	_, err = zoom.Open([]byte(`{"payload":` + deep + `}`))
 	require.ErrorIs(t, err, zoom.ErrNotObject)
@@ -183,8 +233,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(joined(map[string]any{"user_id": "1", "user_name": "A\u0000da"}))
 	f.Add([]byte("{\"event\":\"meeting.started\",\"payload\":{\"object\":{\"id\":1,\"uuid\":\"\xff\"}},\"event_ts\":1772438475210}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fact, err := zoom.Decode(body)
-		again, errAgain := zoom.Decode(bytes.Clone(body))
+		fact, err := zoom.Decode(body, accepted)
+		again, errAgain := zoom.Decode(bytes.Clone(body), accepted)
 		if fact != again || !errors.Is(errAgain, err) {
 			t.Fatalf("the same bytes made %+v, %v and then %+v, %v", fact, err, again, errAgain)
 		}
@@ -224,8 +274,8 @@ func requireStorable(t *testing.T, fact zoom.Fact) {
 		t.Fatalf("written and read again: %+v, %v; want %+v", back, err, fact)
 	}
 	for _, s := range []string{
-		string(fact.Kind), fact.Meeting, fact.Instance, fact.Segment, fact.Connection, fact.ZoomUserID,
-		fact.RegistrantID, fact.CustomerKey, fact.Email, fact.Name,
+		string(fact.Kind), fact.Meeting, fact.Instance, fact.HostID, fact.HostEmail, fact.Segment, fact.Connection,
+		fact.ZoomUserID, fact.ParticipantID, fact.RegistrantID, fact.CustomerKey, fact.Email, fact.Name, fact.BodyHash,
 	} {
 		if !utf8.ValidString(s) || strings.TrimSpace(s) != s || strings.ContainsFunc(s, unicode.IsControl) || utf8.RuneCountInString(s) > 256 {
 			t.Fatalf("not clean: %q", s)
@@ -236,8 +286,13 @@ func requireStorable(t *testing.T, fact zoom.Fact) {
 			t.Fatalf("not a believable whole second in UTC: %v", at)
 		}
 	}
-	if fact.At.IsZero() || fact.Instance == "" || fact.Meeting == "" {
-		t.Fatalf("a fact without meeting, instance or time: %+v", fact)
+	switch {
+	case fact.Meeting == "":
+		t.Fatalf("a fact without a meeting: %+v", fact)
+	case fact.At.IsZero() != (fact.BodyHash != ""):
+		t.Fatalf("a fact has a time or the hash of its body: %+v", fact)
+	case !fact.Accepted.Equal(accepted.Truncate(time.Microsecond)):
+		t.Fatalf("accepted at %v", fact.Accepted)
 	}
 }
 
@@ -250,7 +305,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		if _, err := zoom.Decode(body); err != nil {
+		if _, err := zoom.Decode(body, accepted); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,9 +5,11 @@
 // It keeps two parts of the promise "an event we answered 200 to is never
 // lost, takes effect once, and is seen only by those entitled":
 //
-//   - Once: the same bytes always make the same [Fact], and a fact takes its
-//     times from what happened ([Fact.At]), never from when it arrived. Facts
-//     can therefore be repeated and shuffled without changing what they mean.
+//   - Once: the same bytes always make the same [Fact], but for when they were
+//     accepted, and a fact takes its time from what happened ([Fact.At]). Only an
+//     event that says no time at all takes it from the earliest acceptance of its
+//     body, which [Fact.BodyHash] knows again. Facts can therefore be repeated and
+//     shuffled without changing what they mean.
 //   - Seen only by those entitled: addresses and telephone numbers end here. No
 //     field of a Fact is filled from an IP address or a number, and a caller's
 //     number is taken out of the name that Zoom makes from it.
@@ -28,6 +30,8 @@
 //     surrogates, NUL and other control characters and are cut at 256
 //     characters. An id or e-mail with any of those, or longer than 256
 //     bytes, counts as absent: half an id is somebody else's.
+//   - What Zoom did not say stays absent. Bodies without uuid, user_id or times
+//     make facts too, and the database decides what stands in for them.
 //   - Numbers are never floats. An id is accepted as text or as a bare integer
 //     and kept as text.
 //

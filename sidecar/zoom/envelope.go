@@ -7,6 +7,8 @@ const (
 	EventMeetingEnded      = "meeting.ended"
 	EventParticipantJoined = "meeting.participant_joined"
 	EventParticipantLeft   = "meeting.participant_left"
+	EventWaitingJoined     = "meeting.participant_joined_waiting_room"
+	EventWaitingLeft       = "meeting.participant_left_waiting_room"
 )
 
 // kinds are the events that become facts.
@@ -15,6 +17,8 @@ var kinds = map[string]Kind{
 	EventMeetingEnded:      Ended,
 	EventParticipantJoined: Joined,
 	EventParticipantLeft:   Left,
+	EventWaitingJoined:     WaitingJoined,
+	EventWaitingLeft:       WaitingLeft,
 }
 
 // Envelope is what the door must know of a body before it can answer.

@@ -2,8 +2,10 @@ package zoom_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,13 +23,13 @@ import (
 var fields = [][]string{
 	{"event"}, {"event_ts"},
 	{"payload", "object", "id"}, {"payload", "object", "uuid"}, {"payload", "object", "start_time"}, {"payload", "object", "end_time"},
-	{"payload", "object", "host_email"},
+	{"payload", "object", "host_id"}, {"payload", "object", "host_email"},
 	{"payload", "object", "participant", "user_id"}, {"payload", "object", "participant", "participant_uuid"},
 	{"payload", "object", "participant", "participant_user_id"}, {"payload", "object", "participant", "id"},
 	{"payload", "object", "participant", "registrant_id"}, {"payload", "object", "participant", "customer_key"},
 	{"payload", "object", "participant", "email"}, {"payload", "object", "participant", "user_name"},
 	{"payload", "object", "participant", "phone_number"}, {"payload", "object", "participant", "join_time"},
-	{"payload", "object", "participant", "leave_time"},
+	{"payload", "object", "participant", "leave_time"}, {"payload", "object", "participant", "date_time"},
 }
 
 // Decode is held to a reading of its own: the body as maps, and the rules of the
@@ -66,8 +68,8 @@ func FuzzFactsDifferWhenBodiesSayOtherThings(f *testing.F) {
 		tree, _ = readPlainly(changed)
 		after := requireMeaning(t, changed, tree)
 
-		first, err1 := zoom.Decode(body)
-		second, err2 := zoom.Decode(changed)
+		first, err1 := zoom.Decode(body, accepted)
+		second, err2 := zoom.Decode(changed, accepted)
 		same := first == second && errors.Is(err1, err2)
 		if same != reflect.DeepEqual(before, after) {
 			t.Fatalf("%v and %v make %+v and %+v", before, after, first, second)
@@ -78,8 +80,8 @@ func FuzzFactsDifferWhenBodiesSayOtherThings(f *testing.F) {
 // requireMeaning fails unless Decode says of the body what its tree says.
 func requireMeaning(t *testing.T, body []byte, tree map[string]any) map[string]any {
 	t.Helper()
-	want := meaning(tree)
-	fact, err := zoom.Decode(body)
+	want := meaning(body, tree)
+	fact, err := zoom.Decode(body, accepted)
 	got := map[string]any{}
 	if err != nil {
 		got["error"] = err
@@ -171,7 +173,7 @@ var (
 )
 
 // meaning is what the fact of a body must be, as JSON has it, or the error.
-func meaning(tree map[string]any) map[string]any {
+func meaning(body []byte, tree map[string]any) map[string]any {
 	at := func(path ...string) any {
 		var value any = tree
 		for _, name := range path {
@@ -192,6 +194,9 @@ func meaning(tree map[string]any) map[string]any {
 		"meeting.ended":              {"ended", meeting("end_time")},
 		"meeting.participant_joined": {"joined", person("join_time")},
 		"meeting.participant_left":   {"left", person("leave_time")},
+
+		"meeting.participant_joined_waiting_room": {"waiting_joined", person("date_time")},
+		"meeting.participant_left_waiting_room":   {"waiting_left", person("date_time")},
 	}[wholeText(event)]
 	if !used {
 		return map[string]any{"error": zoom.ErrNotUsed}
@@ -207,20 +212,29 @@ func meaning(tree map[string]any) map[string]any {
 	}
 	put("instance", wholeText(anID(meeting("uuid"))))
 	put("start", timeOf(meeting("start_time")))
+	put("accepted", "2026-03-02T08:50:00.123456Z")
+	put("host_id", wholeText(anID(meeting("host_id"))))
 	host, _ := meeting("host_email").(string)
 	put("host_email", wholeText(host))
-	put("at", timeOf(rule.when))
-	if fact["at"] == nil {
-		put("at", timeOfMillis(at("event_ts")))
+	if put("at", timeOfMillis(at("event_ts"))); fact["at"] != nil {
 		fact["approximate"] = true
 	}
-	ofPerson := rule.kind == "joined" || rule.kind == "left"
+	if own := timeOf(rule.when); own != "" {
+		put("at", own)
+		delete(fact, "approximate")
+	}
+	if fact["at"] == nil {
+		put("body_hash", fmt.Sprintf("%x", sha256.Sum256(body)))
+	}
+	ofPerson := rule.kind != "started" && rule.kind != "ended"
 	if ofPerson {
 		put("connection", wholeText(anID(person("participant_uuid"))))
-		put("segment", wholeText(anID(person("participant_uuid"))))
 		put("segment", wholeText(anID(person("user_id"))))
 		put("zoom_user_id", wholeText(anID(person("id"))))
 		put("zoom_user_id", wholeText(anID(person("participant_user_id"))))
+		if id := wholeText(anID(person("id"))); id != fact["zoom_user_id"] {
+			put("participant_id", id)
+		}
 		put("registrant_id", wholeText(anID(person("registrant_id"))))
 		put("customer_key", wholeText(anID(person("customer_key"))))
 		email, _ := person("email").(string)
@@ -228,13 +242,15 @@ func meaning(tree map[string]any) map[string]any {
 		name, _ := person("user_name").(string)
 		put("name", nameWithoutNumber(name, strings.TrimSpace(anID(person("phone_number"))) != ""))
 	}
-	for _, lack := range []struct {
-		name string
-		err  error
-	}{{"meeting", zoom.ErrNoMeeting}, {"instance", zoom.ErrNoInstance}, {"segment", zoom.ErrNoSegment}, {"at", zoom.ErrNoTime}} {
-		if fact[lack.name] == nil && (lack.name != "segment" || ofPerson) {
-			return map[string]any{"error": lack.err}
-		}
+	if fact["meeting"] == nil {
+		return map[string]any{"error": zoom.ErrNoMeeting}
+	}
+	named := false
+	for _, name := range []string{"segment", "connection", "email", "name", "zoom_user_id", "registrant_id", "customer_key"} {
+		named = named || fact[name] != nil
+	}
+	if ofPerson && !named {
+		return map[string]any{"error": zoom.ErrNobody}
 	}
 	return fact
 }

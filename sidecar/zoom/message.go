@@ -26,7 +26,8 @@ type meeting struct {
 	UUID        json.RawMessage `json:"uuid"`       // one run of the meeting
 	StartTime   json.RawMessage `json:"start_time"` // when this run began, in every event of it
 	EndTime     json.RawMessage `json:"end_time"`   // only in meeting.ended
-	HostEmail   json.RawMessage `json:"host_email"` // who owns the meeting at Zoom; undocumented, often absent
+	HostID      json.RawMessage `json:"host_id"`    // who owns the meeting at Zoom, and not who started it
+	HostEmail   json.RawMessage `json:"host_email"` // their address; undocumented, often absent
 	Participant participant     `json:"participant"`
 }
 
@@ -34,7 +35,7 @@ type participant struct {
 	UserID            json.RawMessage `json:"user_id"`
 	ParticipantUUID   json.RawMessage `json:"participant_uuid"`
 	ParticipantUserID json.RawMessage `json:"participant_user_id"`
-	ID                json.RawMessage `json:"id"` // the old name of participant_user_id
+	ID                json.RawMessage `json:"id"` // the old name of participant_user_id; may be a registrant's
 	RegistrantID      json.RawMessage `json:"registrant_id"`
 	CustomerKey       json.RawMessage `json:"customer_key"`
 	Email             json.RawMessage `json:"email"`
@@ -42,6 +43,7 @@ type participant struct {
 	PhoneNumber       json.RawMessage `json:"phone_number"` // read only to keep it out of the name
 	JoinTime          json.RawMessage `json:"join_time"`    // only in joined
 	LeaveTime         json.RawMessage `json:"leave_time"`   // only in left
+	DateTime          json.RawMessage `json:"date_time"`    // only in the waiting room's
 }
 
 // read is the one way into a body. It takes one pass and memory in proportion to

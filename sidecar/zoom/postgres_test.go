@@ -2,6 +2,9 @@ package zoom_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,36 @@ import (
 	"zoom-attendance/scripts/stack/stacktest"
 	"zoom-attendance/sidecar/zoom"
 )
+
+// What Decode lets through, the database takes: a fact that it refused would be a
+// dead letter for want of what Zoom did not say.
+func TestTheDatabaseTakesEveryFactInTestdata(t *testing.T) {
+	database := stacktest.NewProject(t).DB()
+	_, err := database.Exec(t.Context(), `
+		insert into public.zoom_meetings (zoom_meeting_id, title, start_time, join_url)
+		values ('81234567890', 'Algebra', '2026-03-02T08:00:00Z', 'https://zoom.test/j/1')`)
+	require.NoError(t, err)
+	files, err := filepath.Glob("testdata/events/*.golden")
+	require.NoError(t, err)
+	taken := 0
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		body, _, _ := bytes.Cut(content, []byte(separator))
+		fact, err := zoom.Decode(body, accepted)
+		if err != nil {
+			continue
+		}
+		events, err := json.Marshal([]zoom.Fact{fact})
+		require.NoError(t, err)
+		var outcomes []zoom.Outcome
+		require.NoError(t, database.QueryRow(t.Context(), `select public.apply_zoom_events($1::jsonb)`, string(events)).Scan(&outcomes), file)
+		require.Len(t, outcomes, 1)
+		require.NotEqual(t, zoom.UnknownMeeting, outcomes[0], file)
+		taken++
+	}
+	require.Greater(t, taken, 30)
+}
 
 // Postgres has an HMAC of its own, pgcrypto's: what we sign is what it signs, and
 // what it signed we verify. Each input makes a batch of secrets and bodies of many

@@ -194,6 +194,8 @@ create table zoom.instances (
   as_of timestamptz generated always as (coalesce(judged_as_of, stated_start, first_at)) stored,
   meeting_id uuid references zoom.meetings (meeting_id),
   class_id uuid,
+  host_user uuid,
+  teacher uuid,
   ended_at timestamptz,
   people integer not null default 0 check (people between 0 and 2),
   has_staff boolean not null default false,
@@ -220,6 +222,8 @@ comment on column zoom.instances.judged_as_of is 'The moment whose data somebody
 comment on column zoom.instances.as_of is 'The moment whose data decide.';
 comment on column zoom.instances.meeting_id is 'The meeting of the school it is a run of: see zoom.meeting_of_number.';
 comment on column zoom.instances.class_id is 'The class that its meeting counted for at that moment, or came to count for first.';
+comment on column zoom.instances.host_user is 'Who hosted its meeting, in the school''s data, at that moment.';
+comment on column zoom.instances.teacher is 'Who taught that class at that moment.';
 comment on column zoom.instances.ended_at is 'When it was over: as told, else the last thing heard of it (see zoom.run_end); null while it runs.';
 comment on column zoom.instances.people is 'How many people were in it: 0, 1, or 2 for two and more.';
 comment on column zoom.instances.has_staff is 'Whether one of the staff was in it.';
@@ -324,8 +328,8 @@ grant select, insert, update, delete on zoom.timeless to service_role;
 
 create table zoom.history (
   version_id bigint primary key generated always as identity,
-  relation text not null,
-  row_key text not null,
+  relation text collate "C" not null,
+  row_key text collate "C" not null,
   was jsonb not null,
   since timestamptz not null,
   until timestamptz not null default 'infinity' check (until > since),
@@ -344,12 +348,12 @@ comment on column zoom.history.until is 'Until when; infinity for what stands.';
 comment on column zoom.history.is_first is 'Whether it is the first that is known of its row.';
 
 create index history_row_idx on zoom.history (row_key, relation, until);
-create index history_address_idx on zoom.history (lower(btrim(was ->> 'email'))) where relation = 'users';
-create index history_number_idx on zoom.history (regexp_replace(was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')) where relation = 'zoom_meetings';
-create index history_personal_idx on zoom.history ((was ->> 'personal_number')) where relation = 'zoom_meetings' and was ->> 'personal_number' is not null;
+create index history_address_idx on zoom.history ((lower(btrim(was ->> 'email')) collate "C")) where relation = 'users';
+create index history_number_idx on zoom.history ((regexp_replace(was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C")) where relation = 'zoom_meetings';
+create index history_personal_idx on zoom.history (((was ->> 'personal_number') collate "C")) where relation = 'zoom_meetings' and was ->> 'personal_number' is not null;
 create index history_enrolled_idx on zoom.history (((was ->> 'student_id')::uuid), ((was ->> 'class_id')::uuid)) where relation = 'class_students';
 create index history_class_idx on zoom.history (((was ->> 'class_id')::uuid)) where relation = 'class_students';
-create index history_registrant_idx on zoom.history ((was ->> 'meeting_id'), (was ->> 'zoom_registrant_id')) where relation = 'meeting_registrants';
+create index history_registrant_idx on zoom.history (((was ->> 'meeting_id')::uuid), ((was ->> 'zoom_registrant_id') collate "C")) where relation = 'meeting_registrants';
 
 alter table zoom.history enable row level security;
 grant select, insert, update, delete on zoom.history to service_role;
@@ -408,8 +412,8 @@ grant select on zoom.unconfirmed to service_role;
 
 create table zoom.changes (
   change_id bigint primary key generated always as identity,
-  relation text not null,
-  row_key text not null,
+  relation text collate "C" not null,
+  row_key text collate "C" not null,
   was jsonb not null,
   again_from xid8
 );

@@ -154,6 +154,27 @@ create index segments_strangers_idx on zoom.segments (zoom.folded(email)) where 
 --
 -- The trigger never makes a write of the app fail or wait.
 
+create view zoom.named_users with (security_invoker) as
+select own.id, case when noted.user_id is not null then noted.name else own.name end as name
+from public.users own
+left join zoom.staff_names noted on noted.user_id = own.id;
+
+comment on view zoom.named_users is 'Users by the name that staff last wrote, or had when the project was adopted.';
+comment on column zoom.named_users.id is 'The user.';
+comment on column zoom.named_users.name is 'The name; null for somebody who signed up themselves and whom staff did not name yet.';
+grant select on zoom.named_users to service_role;
+
+create function zoom.staff_name(person uuid) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (select named.name from zoom.named_users named where named.id = person);
+end
+$$;
+comment on function zoom.staff_name is
+  'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
+revoke execute on function zoom.staff_name from public;
+grant execute on function zoom.staff_name to service_role;
+
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -203,11 +224,18 @@ comment on function zoom.history_key is 'How zoom.history names a row: by its id
 create function zoom.note_version(named text, key text, says jsonb) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
+  latest zoom.history;
   standing zoom.history;
   moment timestamptz := now();
 begin
-  select own.* into standing from zoom.history own
-  where own.row_key = key and own.relation = named and own.until = 'infinity';
+  -- The last that is known (in this order: so the index is the right way to it, however small the table was when this was planned).
+  select own.* into latest from zoom.history own
+  where own.row_key = key and own.relation = named
+  order by own.row_key desc, own.relation desc, own.until desc
+  limit 1;
+  if latest.until = 'infinity' then
+    standing := latest;
+  end if;
   if says is not distinct from standing.was then
     return;
   end if;
@@ -219,7 +247,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, not exists (select from zoom.history own where own.row_key = key and own.relation = named));
+    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end
@@ -227,7 +255,11 @@ $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
 
 create function zoom.note_history() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer
+set search_path = ''
+-- A plan that was made while the table was empty is kept: it must be right when it is large.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
 declare
   before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   told jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
@@ -298,10 +330,10 @@ $$;
 comment on function zoom.as_of is 'What a row said at a moment, as zoom.deciding has it; null for one that never was.';
 
 create view zoom.held_addresses with (security_invoker) as
-select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) as address,
+select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) collate "C" as address,
   case when own.is_first and not exists (
       select from zoom.history other
-      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) = lower(btrim(own.was ->> 'email'))
+      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) collate "C" = lower(btrim(own.was ->> 'email'))
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -316,11 +348,11 @@ comment on column zoom.held_addresses.since is 'From when; -infinity for the fir
 comment on column zoom.held_addresses.until is 'Until when.';
 
 create view zoom.held_numbers with (security_invoker) as
-select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') as number,
+select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" as number,
   case when own.is_first and not exists (
       select from zoom.history other
       where other.relation = 'zoom_meetings'
-        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
+        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -334,7 +366,7 @@ comment on column zoom.held_numbers.since is 'From when; -infinity for the first
 comment on column zoom.held_numbers.until is 'Until when.';
 
 create view zoom.personal_rooms with (security_invoker) as
-select own.row_key::uuid as meeting_id, own.was ->> 'personal_number' as number, (own.was ->> 'host_id')::uuid as host_id,
+select own.row_key::uuid as meeting_id, (own.was ->> 'personal_number') collate "C" as number, (own.was ->> 'host_id')::uuid as host_id,
   (own.was ->> 'start_time')::timestamptz as starts_at,
   case when own.is_first then '-infinity' else own.since end as since, own.until
 from zoom.history own
@@ -785,6 +817,19 @@ comment on function zoom.planned_place is
   'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none. A start that '
   'another took the place of takes only runs that began before that.';
 
+create function zoom.may_make_lesson(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+begin
+  return room ->> 'meeting_type' in ('recurring', 'instant')
+    or coalesce(run.started_at >= (room ->> 'start_time')::timestamptz or run.started_at < (room ->> 'created_at')::timestamptz, false);
+end
+$$;
+comment on function zoom.may_make_lesson is
+  'Whether a run that no window takes may make a lesson itself: its meeting recurs or is held at once, or it came after the start '
+  'that was planned, or before the row was made.';
+
 create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -850,8 +895,7 @@ begin
     limit 1;
     if place.run_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null)::zoom.place;
-    elsif room ->> 'meeting_type' in ('recurring', 'instant')
-        or (run.started_at >= start or run.started_at < (room ->> 'created_at')::timestamptz) and not zoom.was_held(planned, start) then
+    elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
@@ -895,9 +939,27 @@ create function zoom.assign_lessons(
 )
 language plpgsql volatile set search_path = '' as $$
 declare
-  placed zoom.place[] := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
+  placed zoom.place[];
+  flipped uuid[];
   emptied zoom.lesson_key[];
 begin
+  -- Was one of the staff ever recognised, in a run that may be a lesson's?
+  with worked_out as materialized (
+    select meeting.meeting_id, meeting.staff_seen as was, exists (
+      select from zoom.instances run
+      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
+        and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
+    from unnest(meetings) told (id)
+    join zoom.meetings meeting on meeting.meeting_id = told.id
+  ), kept as (
+    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
+    from worked_out
+    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
+    returning meeting.meeting_id
+  )
+  select array_agg(kept.meeting_id) into flipped from kept;
+
+  placed := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)
@@ -964,18 +1026,21 @@ begin
   into emptied, changed_lessons
   from gone;
   left_behind := left_behind || emptied;
+  changed_lessons := changed_lessons || array(
+    select lesson.lesson_id from zoom.lessons lesson
+    where lesson.meeting_id = any (flipped) and lesson.lesson_id <> all (changed_lessons));
 end
 $$;
 comment on function zoom.assign_lessons is
-  'Gives the runs of these meetings their lessons. Returns the runs that moved, the lessons that are new, changed, or have '
-  'other runs, and the classes and dates that a lesson left.';
+  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. Returns the runs that '
+  'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;
 
@@ -1016,8 +1081,8 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     select distinct (own.was ->> 'user_id')::uuid from zoom.history own
-    where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = meeting::text
-      and own.was ->> 'zoom_registrant_id' = any (ids)
+    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = meeting
+      and (own.was ->> 'zoom_registrant_id') collate "C" = any (ids)
       and own.since <= registrants_of.at and registrants_of.at < own.until
       and own.was ->> 'user_id' is not null);
 end
@@ -1177,8 +1242,8 @@ begin
       join zoom.held_addresses held on held.address = zoom.folded(told.address)
       union all
       select unnest(array[own.since, own.until]) from zoom.history own
-      where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = seat.meeting_id::text
-        and own.was ->> 'zoom_registrant_id' = any (seat.registrations)
+      where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seat.meeting_id
+        and (own.was ->> 'zoom_registrant_id') collate "C" = any (seat.registrations)
       union all
       select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
       union all
@@ -1245,17 +1310,12 @@ comment on function zoom.connections is 'These connections, each with all that i
 
 create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
 language plpgsql stable set search_path = '' as $$
-declare
-  room jsonb;
 begin
-  if person is not null then
-    room := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
-  end if;
   return (run.host_id = any (accounts)
-      or exists (select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
-      or person::text = room ->> 'host_id'
-      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')
-      or person::text = zoom.as_of('classes', run.class_id::text, run.as_of) ->> 'teacher_id') is true
+      or run.host_email is not null and exists (
+        select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
+      or person in (run.host_user, run.teacher)
+      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
     and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
 end
 $$;
@@ -1412,6 +1472,10 @@ begin
     cross join lateral (
       select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
     ) stay
+    union all
+    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
       -- When they went: by a leave, or because the run ended with them in it.
@@ -1432,7 +1496,7 @@ begin
   ), total as (
     select clipped.n,
       -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
       -- Their own name, if they showed it; else the newest.
       (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
         filter (where clipped.name is not null))[1] as name,
@@ -1454,10 +1518,9 @@ begin
   select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
-    )::zoom.presence order by person.n)
+    )::zoom.presence order by total.n)
   into presences
-  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
-  left join total on total.n = person.n;
+  from total;
   return presences;
 end
 $$;
@@ -1473,8 +1536,10 @@ grant execute on function zoom.seats, zoom.add_up to service_role;
 -- When a lesson was: the planned time, widened by the staff's first coming and last leaving; without staff the whole of its
 -- runs. And what follows from who was in it: whether it is over, whether it was held, and whether it makes anybody absent.
 
-create function zoom.weigh_runs(runs bigint[], out changed bigint[], out flipped uuid[])
+create function zoom.weigh_runs(runs bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
+declare
+  changed bigint[];
 begin
   with worked_out as materialized (
     select run.run_id, run.people as was_people, run.has_staff as had_staff, run.has_others as had_others,
@@ -1500,24 +1565,11 @@ begin
     returning run.run_id
   )
   select array_agg(kept.run_id) into changed from kept;
-
-  with worked_out as materialized (
-    select meeting.meeting_id, meeting.staff_seen as was, exists (
-      select from zoom.instances run where run.meeting_id = meeting.meeting_id and run.has_staff) as staff_seen
-    from (select distinct run.meeting_id from zoom.instances run where run.run_id = any (changed)) told
-    join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
-  ), kept as (
-    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
-    from worked_out
-    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
-    returning meeting.meeting_id
-  )
-  select array_agg(kept.meeting_id) into flipped from kept;
+  return changed;
 end
 $$;
 comment on function zoom.weigh_runs is
-  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed, and '
-  'the meetings in which staff was recognised for the first time, or is not any more.';
+  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed.';
 
 create function zoom.weigh_lessons(lessons bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
@@ -1921,19 +1973,24 @@ begin
     returning mark.run_id, mark.segment
   )
   select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
-  changed_visits := changed_visits || new_marks;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
-  -- everybody in a run that began at another moment than was thought.
-  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting)
+  -- everybody in a run that began at another moment than was thought. Where nothing new is known but that they came or went,
+  -- who it is stays as it is: with the user, then.
+  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
-    select seg.run_id, seg.connection_key
+    select seg.run_id, seg.connection_key, null::uuid as known_as
     from unnest(changed_visits) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
     union all
-    select seg.run_id, seg.connection_key from zoom.segments seg where seg.run_id = any (new_begins)
+    select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
+    from unnest(new_marks) news
+    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    union all
+    select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
+  changed_visits := changed_visits || new_marks;
   changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
   new_runs := new_runs || new_begins;
 end
@@ -1941,7 +1998,7 @@ $$;
 comment on function zoom.keep_facts is
   'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
   'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
-  'run itself), and the connections touched; null for none.';
+  'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
 language plpgsql stable set search_path = '' as $$
@@ -2120,15 +2177,15 @@ grant execute on function zoom.app_stay, zoom.verdict_of, zoom.judge, zoom.weigh
 
 -- A row that the school's database refuses is set aside by itself: all others are written, and the facts are kept.
 
-create function zoom.is_refusal(code text) returns boolean
+create function zoom.is_refusal(code text, named_schema text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
   -- Not what another try, or an operator, mends for all rows alike: lost connections, conflicts, lack of room or of rights,
-  -- limits, a stop, read only, a fault of the server.
-  return code <> '42501' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
+  -- limits, a stop, read only, a fault of the server. And not what our own tables refuse, which is a fault of ours.
+  return code <> '42501' and coalesce(named_schema, '') <> 'zoom' and left(code, 2) not in ('08', '0A', '25', '40', '53', '54', '55', '57', '58', 'F0', 'XX');
 end
 $$;
-comment on function zoom.is_refusal is 'Whether an SQLSTATE says that the school''s own check or trigger refuses a row.';
+comment on function zoom.is_refusal is 'Whether an error (its SQLSTATE, and the schema it names) says that the school''s own check or trigger refuses a row.';
 
 create function zoom.refused_key(named text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -2147,6 +2204,7 @@ declare
   code text;
   reason text;
   constraint_told text;
+  schema_told text;
   refused integer := 0;
 begin
   for i in 1 .. coalesce(cardinality(changes), 0) loop
@@ -2156,8 +2214,8 @@ begin
       execute format('select zoom.%I($1)', writer) using changes[i:i];
       delete from zoom.refused own where own.relation = named and own.row_key = key;
     exception when others then
-      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name;
-      if not zoom.is_refusal(code) then
+      get stacked diagnostics code = returned_sqlstate, reason = message_text, constraint_told = constraint_name, schema_told = schema_name;
+      if not zoom.is_refusal(code, schema_told) then
         raise;
       end if;
       refused := refused + 1;
@@ -2165,6 +2223,9 @@ begin
       values (named, key, (told ->> 'meeting_id')::uuid, coalesce(told ->> 'student_id', told ->> 'user_id')::uuid, (told ->> 'class_id')::uuid,
         (told ->> 'date')::date, coalesce(told ->> 'status', told #>> '{says,status}'), code, coalesce(nullif(constraint_told, ''), reason))
       on conflict (relation, row_key) do update set wanted = excluded.wanted, code = excluded.code, reason = excluded.reason, tried_at = now();
+      if named = 'attendance_records' then
+        perform zoom.withdraw_record(changes[i]);
+      end if;
     end;
   end loop;
   return refused;
@@ -2176,6 +2237,8 @@ comment on function zoom.write_singly is
 
 create function zoom.write(named text, writer text, changes anyarray) returns integer
 language plpgsql volatile set search_path = '' as $$
+declare
+  schema_told text;
 begin
   if coalesce(cardinality(changes), 0) = 0 then
     return 0;
@@ -2183,7 +2246,8 @@ begin
   begin
     execute format('select zoom.%I($1)', writer) using changes;
   exception when others then
-    if not zoom.is_refusal(sqlstate) then
+    get stacked diagnostics schema_told = schema_name;
+    if not zoom.is_refusal(sqlstate, schema_told) then
       raise;
     end if;
     return zoom.write_singly(named, writer, changes);
@@ -2402,8 +2466,8 @@ begin
       end as fate
     from want
   )
-  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id, decided.run_id,
-    case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
+  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id,
+    case when decided.user_id is null then decided.run_id end, case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
   into wanted
   from decided
   where decided.fate is not null
@@ -2491,7 +2555,7 @@ begin
           and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson))
   ), closed as (
     update public.zoom_participants shown set status = 'left', leave_time = left_open.ended_at,
-      duration = extract(epoch from left_open.ended_at - left_open.join_time)::integer
+      duration = floor(extract(epoch from left_open.ended_at - left_open.join_time))::integer
     from left_open
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
@@ -2603,14 +2667,23 @@ begin
   return array(
     select row(told.student_id, told.class_id, told.date)::zoom.record_key
     from (
-      -- Whoever was enrolled at some time, and whoever we said something of.
-      select pupil.student_id, lesson.class_id, lesson.date
+      -- Whoever was in it, whoever we said something of, and once it is over whoever was enrolled at some time.
+      select seg.user_id as student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
-      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      join zoom.lessons held on held.class_id = lesson.class_id and held.held_on = lesson.date
+      join zoom.instances run on run.lesson_id = held.lesson_id
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is not null
       union
       select memory.student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
       join zoom.verdicts memory on memory.class_id = lesson.class_id and memory.date = lesson.date
+      union
+      select pupil.student_id, lesson.class_id, lesson.date
+      from unnest(lessons) lesson
+      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      where exists (
+        select from zoom.lessons held
+        where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
     ) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id));
@@ -2673,11 +2746,14 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with judged as materialized (
-      select told.student_id, told.class_id, told.date, best.verdict
-      from unnest(due) told
-      left join (
-        select own.* from zoom.judge(due) own where own.place = 1
-      ) best on best.student_id = told.student_id and best.class_id = told.class_id and best.date = told.date
+      -- (Both in one list, and not joined: a join would look at all of one for each of the other.)
+      select told.student_id, told.class_id, told.date, max(told.verdict) as verdict
+      from (
+        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due) own where own.place = 1
+        union all
+        select due_one.student_id, due_one.class_id, due_one.date, null from unnest(due) due_one
+      ) told
+      group by told.student_id, told.class_id, told.date
     ), remembered as (
       select judged.*, record.id as record_id, record.status as current, memory.student_id is not null as is_remembered,
         memory.verdict as was, memory.theirs, memory.said, zoom.weighed(memory.theirs, memory.said, memory.verdict) as ours
@@ -2734,6 +2810,22 @@ end
 $$;
 comment on function zoom.write_records is 'Writes these changes of public.attendance_records, and remembers them.';
 
+create function zoom.withdraw_record(change zoom.record_change) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if change.record_id is null or change.said is not null then
+    return;
+  end if;
+  delete from public.attendance_records record where record.id = change.record_id;
+  insert into zoom.verdicts as memory (student_id, class_id, date, verdict)
+  values (change.student_id, change.class_id, change.date, null)
+  on conflict (student_id, class_id, date) do update set verdict = null;
+exception when others then
+  return; -- that is refused too
+end
+$$;
+comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -2757,21 +2849,21 @@ begin
   changes := zoom.records_wanted(due);
   perform zoom.write('attendance_records', 'write_records', changes);
   -- What was refused once, and is not wanted any more.
-  delete from zoom.refused own
-  using unnest(due) told
-  where own.relation = 'attendance_records' and own.row_key = zoom.refused_key('attendance_records', to_jsonb(told))
-    and not exists (
-      select from unnest(changes) want
-      where (want.student_id, want.class_id, want.date) = (told.student_id, told.class_id, told.date));
+  if exists (select from zoom.refused own where own.relation = 'attendance_records') then
+    delete from zoom.refused own
+    where own.relation = 'attendance_records'
+      and own.row_key in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(due) told)
+      and own.row_key not in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(changes) told);
+  end if;
 end
 $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;
 
 
@@ -2807,15 +2899,20 @@ declare
   moved bigint[];
 begin
   with worked_out as materialized (
-    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, place.meeting_id, zoom.class_of(place.meeting_id, run.as_of) as class_id
+    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, run.host_user as was_host, run.teacher as was_teacher,
+      place.meeting_id, class.id as class_id, (zoom.as_of('zoom_meetings', place.meeting_id::text, run.as_of) ->> 'host_id')::uuid as host_user,
+      (zoom.as_of('classes', class.id::text, run.as_of) ->> 'teacher_id')::uuid as teacher
     from unnest(runs) told (run_id)
     join zoom.instances run on run.run_id = told.run_id and run.as_of is not null and run.forgotten_at is null
     cross join lateral (select zoom.meeting_of(run.number, run.instance, run.host_email, run.started_at, run.as_of) as meeting_id) place
+    cross join lateral (select zoom.class_of(place.meeting_id, run.as_of) as id) class
   ), kept as (
-    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id
+    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id, host_user = worked_out.host_user,
+      teacher = worked_out.teacher
     from worked_out
     where run.run_id = worked_out.run_id
-      and (worked_out.was_meeting, worked_out.was_class) is distinct from (worked_out.meeting_id, worked_out.class_id)
+      and (worked_out.was_meeting, worked_out.was_class, worked_out.was_host, worked_out.was_teacher)
+        is distinct from (worked_out.meeting_id, worked_out.class_id, worked_out.host_user, worked_out.teacher)
       and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
     returning run.run_id
   )
@@ -2823,7 +2920,7 @@ begin
   return moved;
 end
 $$;
-comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, and for which class; returns those of which that changed. The meetings are locked.';
+comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, for which class, and whose both were; returns those of which that changed. The meetings are locked.';
 
 create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -2847,7 +2944,6 @@ declare
   meetings uuid[];
   ended bigint[];
   weighed bigint[];
-  flipped uuid[];
   moved bigint[] := '{}';
   turned uuid[];
   lessons bigint[];
@@ -2871,14 +2967,15 @@ begin
     select running.run_id from zoom.instances running
     where running.meeting_id = any (meetings) and running.told_end is null and running.forgotten_at is null));
 
-  seen := zoom.recognise(touched);
-  select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
+  -- Of whom nothing new was told but that they came or went is known already.
+  seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
+    || array(select told from unnest(touched) told where told.user_id is not null);
+  weighed := zoom.weigh_runs(runs);
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null
-      or run.meeting_id = any (flipped)))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -2891,9 +2988,7 @@ begin
   lessons := array(
     select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
     union
-    select unnest(assigned.changed_lessons)
-    union
-    select lesson.lesson_id from zoom.lessons lesson where lesson.meeting_id = any (flipped));
+    select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
 
   turned := zoom.show_latest(meetings);
@@ -3435,6 +3530,1342 @@ from public;
 grant execute on function
   zoom.runs_concerned, zoom.look_at_changes, zoom.judge_runs, zoom.finish_lessons, zoom.try_refused, zoom.note_silent_runs
 to service_role;
+
+
+-- supabase/schemas/20_explain_attendance.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The explanation itself: for one student, one meeting and one date.
+--
+-- It looks past the policies (security definer), so it asks first what they would say: who does not oversee the meeting is
+-- told that there is none; who oversees it is told of those who are or were in it, and of attendance only if it is theirs to
+-- see (class teachers and admins; not the host of a single meeting).
+
+create function zoom.meeting_asked(number text, day date, is_ours boolean) returns uuid
+language plpgsql stable set search_path = '' as $$
+declare
+  wanted constant text := nullif(zoom.digits(number), '');
+begin
+  return (
+    select asked.id
+    from (
+      -- Whose number it is; whose it was; and whose room has it.
+      select own.id, 1 as way from public.zoom_meetings own where regexp_replace(own.zoom_meeting_id, '[^0-9]', '', 'g') = wanted
+      union all
+      select held.meeting_id, 2 from zoom.held_numbers held where held.number = wanted
+      union all
+      select room.meeting_id, 3 from zoom.personal_rooms room where room.number = wanted
+    ) asked
+    left join lateral (
+      select max(own.held_on) as latest, bool_or(own.held_on = day) as is_on from zoom.lessons own where own.meeting_id = asked.id
+    ) lesson on true
+    where is_ours or zoom.oversees_meeting(asked.id)
+    order by coalesce(lesson.is_on, false) desc, asked.way, lesson.latest desc nulls last, asked.id
+    limit 1);
+end
+$$;
+comment on function zoom.meeting_asked is
+  'The meeting that somebody means by a number of Zoom''s, in any spelling: the one that had a lesson on the date; else the row '
+  'with that number, the row that had it, the row that is held in the personal room of that number. Null for none that the '
+  'caller oversees.';
+
+create function zoom.explain_held(runs bigint[], lessons bigint[]) returns jsonb
+language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+begin
+  return jsonb_build_object(
+    'lessons', (
+      select coalesce(jsonb_agg(jsonb_build_object('starts_at', own.starts_at, 'ends_at', nullif(own.ends_at, 'infinity'), 'is_planned', own.is_planned,
+          'why', zoom.explain_lesson(own), 'class', class.name, 'counts_from', nullif(own.counts_from, '-infinity'),
+          'counts_until', nullif(own.counts_until, 'infinity'), 'has_staff', own.has_staff, 'is_over', own.is_over, 'is_held', own.is_held,
+          'makes_absent', own.makes_absent, 'min_seconds', own.min_seconds) order by own.starts_at, own.lesson_id), '[]')
+      from zoom.lessons own
+      left join public.classes class on class.id = own.class_id
+      where own.lesson_id = any (lessons)),
+    'runs', (
+      select coalesce(jsonb_agg(jsonb_build_object('instance', run.instance, 'started_at', run.started_at, 'ended_at', run.ended_at,
+          'end_told', zoom.end_was_told(run), 'counts', run.counts, 'people', run.people, 'no_lesson', run.no_lesson,
+          'why', zoom.explain_run(run)) order by run.started_at, run.instance), '[]')
+      from zoom.instances run
+      where run.run_id = any (runs)));
+end
+$$;
+comment on function zoom.explain_held is 'What was held: lessons (each with why there is one and when its time counts) and runs (each with whether its end was told, and why it counts nothing if it does not).';
+
+create function zoom.explain_stay(student uuid, runs bigint[], lessons bigint[], class uuid, out events jsonb, out intervals jsonb, out counted tstzmultirange)
+language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+declare
+  people constant zoom.person[] := array(
+    select row(told.id, null, student, null)::zoom.person from unnest(lessons) told (id)
+    union all
+    select row(null, run.run_id, student, null)::zoom.person from zoom.instances run where run.run_id = any (runs) and run.lesson_id is null);
+begin
+  select
+    coalesce(jsonb_agg(jsonb_build_object(
+        'at', told.at, 'kind', told.kind, 'instance', told.instance, 'connection', told.connection, 'name', told.name,
+        'approximate', told.approximate, 'by', told.known_by, 'counted', told.why is null, 'why', told.why,
+        'from', lower(told.lesson_time), 'to', upper(told.lesson_time),
+        'cut', case when told.lesson_time is not null then array_remove(array[case when lower(told.lesson_time) > told.at then 'before' end,
+          case when upper(told.lesson_time) < told.until then 'after' end], null) else '{}' end)
+      order by told.at, told.is_open desc, told.kind, told.run_id, told.segment collate "C"), '[]'),
+    coalesce(jsonb_agg(jsonb_build_object('from', lower(told.lesson_time), 'to', upper(told.lesson_time), 'connection', told.connection)
+      order by told.lesson_time, told.run_id, told.segment collate "C") filter (where told.is_open and told.why is null), '[]'),
+    range_agg(told.lesson_time) filter (where told.is_open and told.why is null)
+  into events, intervals, counted
+  from zoom.explain_marks(people, array_fill(1::bigint, array[cardinality(people)]), class) told;
+end
+$$;
+comment on function zoom.explain_stay is
+  'What Zoom told of a user in these lessons and runs: each event with how they were recognised, why it does not count if it does '
+  'not, what of lesson time it makes and where it was cut to that (cut: before, after); the intervals that count, and their union.';
+
+create function public.explain_attendance(meeting text, student text, date date default null, policy jsonb default '{}') returns jsonb
+language plpgsql stable security definer set search_path = '' set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+as $$
+declare
+  asked constant text := btrim(explain_attendance.student);
+  is_ours constant boolean := coalesce(auth.role() = 'service_role', false);
+  room_id uuid := zoom.meeting_asked(explain_attendance.meeting, explain_attendance.date, is_ours);
+  room public.zoom_meetings;
+  person public.users;
+  class public.classes;
+  day pg_catalog.date := explain_attendance.date;
+  latest pg_catalog.date;
+  runs bigint[];
+  lessons bigint[];
+  lesson zoom.lessons;
+  setting zoom.settings;
+  stay record;
+  best zoom.judgement;
+  held integer;
+  memory zoom.verdicts;
+  refusal zoom.refused;
+  weight record;
+  is_enrolled boolean;
+  is_forgotten boolean;
+  verdict text;
+  rule text;
+  stands text;
+  answer jsonb;
+begin
+  if room_id is null then
+    return jsonb_build_object('outcome', 'unknown_meeting');
+  end if;
+  select own.* into room from public.zoom_meetings own where own.id = room_id;
+
+  -- Which lessons: those of the latest date, unless they say. Their class is the one they count for.
+  latest := (select max(own.held_on) from zoom.lessons own where own.meeting_id = room_id);
+  day := coalesce(day, latest, (
+    select zoom.run_date(run) from zoom.instances run
+    where run.meeting_id = room_id and run.started_at is not null order by run.started_at desc, run.instance desc limit 1));
+  lessons := zoom.lessons_on(room_id, day);
+  runs := zoom.runs_on(room_id, day);
+  select own.* into class
+  from public.classes own
+  where own.id = coalesce((
+    select told.class_id from zoom.lessons told
+    where told.lesson_id = any (lessons) and told.class_id is not null
+    order by told.class_id is not distinct from room.class_id desc, told.starts_at desc limit 1), room.class_id);
+
+  select own.* into person
+  from public.users own
+  where own.id = case when asked ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then asked::uuid else zoom.user_of_email(asked, now()) end;
+  is_enrolled := class.id is not null and person.id is not null and zoom.enrolled(person.id, class.id, now());
+
+  answer := jsonb_build_object(
+    'meeting', jsonb_build_object('id', room_id, 'number', coalesce(room.zoom_meeting_id, zoom.digits(explain_attendance.meeting)),
+      'title', coalesce(room.title, 'a meeting that was deleted'), 'timezone', coalesce(room.timezone,
+        zoom.as_of('zoom_meetings', room_id::text, now()) ->> 'timezone'),
+      'class', case when class.id is not null then jsonb_build_object('id', class.id, 'name', class.name) end),
+    'date', day);
+
+  -- Who oversees a meeting knows whom it was held for and who was there, and nobody else.
+  if person.id is null or not (is_ours or zoom.is_admin() or is_enrolled
+      or exists (
+        select from zoom.instances run
+        cross join lateral (select from zoom.segments seg where seg.user_id = person.id and seg.run_id = run.run_id offset 0) seg
+        where run.meeting_id = room_id)
+      or exists (select from zoom.visits visit where visit.user_id = person.id and visit.meeting_id = room_id)
+      or exists (select from public.zoom_participants shown where shown.user_id = person.id and shown.meeting_id = room_id)) then
+    return jsonb_build_object('outcome', 'unknown_student') || answer;
+  end if;
+  answer := answer || jsonb_build_object(
+    'student', jsonb_build_object('id', person.id, 'name', person.name, 'email', person.email, 'enrolled', is_enrolled));
+
+  if runs = '{}' then
+    return jsonb_build_object('outcome', 'no_lesson', 'latest', coalesce(latest, case when explain_attendance.date is not null then (
+      select zoom.run_date(run) from zoom.instances run
+      where run.meeting_id = room_id and run.started_at is not null order by run.started_at desc, run.instance desc limit 1) end)) || answer;
+  end if;
+
+  -- What the lessons of the class on that date say: the best of them. The first of this meeting is the one that is spoken of.
+  if class.id is not null then
+    select own.* into best from zoom.judge(array[row(person.id, class.id, day)::zoom.record_key]) own where own.place = 1;
+    select own.* into memory from zoom.verdicts own where own.student_id = person.id and own.class_id = class.id and own.date = day;
+    stands := (select own.status from public.attendance_records own where own.student_id = person.id and own.class_id = class.id and own.date = day);
+    select own.* into refusal from zoom.refused own
+    where own.relation = 'attendance_records'
+      and own.row_key = zoom.refused_key('attendance_records', to_jsonb(row(person.id, class.id, day)::zoom.record_key));
+  end if;
+  select own.* into lesson from zoom.lessons own
+  where own.lesson_id = any (lessons)
+  order by own.lesson_id = best.lesson_id desc nulls last, own.class_id is not distinct from class.id desc, own.starts_at
+  limit 1;
+  setting := zoom.settings_at(now());
+  is_forgotten := exists (
+      select from zoom.lessons own
+      join zoom.instances gone on gone.lesson_id = own.lesson_id and gone.forgotten_at is not null
+      where own.class_id = class.id and own.held_on = day)
+    or exists (select from zoom.instances gone where gone.run_id = any (runs) and gone.forgotten_at is not null);
+
+  select own.* into stay from zoom.explain_stay(person.id, runs, lessons, class.id) own;
+  answer := answer || zoom.explain_held(runs, lessons) || jsonb_build_object(
+    'outcome', 'ok',
+    'policy', jsonb_build_object('min_seconds', coalesce(lesson.min_seconds, round(60 * setting.min_minutes)::integer),
+      'app_joins', coalesce(lesson.app_joins, setting.app_joins)),
+    'events', stay.events,
+    'others', zoom.explain_others(person.id, runs),
+    'remarks', to_jsonb(zoom.explain_remarks(person.id, runs)),
+    'app', zoom.explain_app(person.id, room_id, runs, lesson, not stay.events @> '[{"kind": "joined"}]' and not stay.events @> '[{"kind": "left"}]',
+      stay.events @> '[{"by": "name"}]'),
+    'intervals', stay.intervals,
+    'union', (
+      select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
+      from unnest(stay.counted) piece),
+    'seconds', zoom.seconds(stay.counted),
+    'outlook', zoom.explain_outlook(runs, lessons, person.id, class.id, day));
+
+  -- Attendance is for those whom the policy of attendance_records shows it to.
+  if not (is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false)) then
+    return answer || jsonb_build_object('attendance_is_theirs', false, 'meetings', '[]'::jsonb, 'verdict', null,
+      'rule', case when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
+        else 'the attendance of the class is shown to its teacher and to admins' end,
+      'record', null, 'said_before', null, 'overridden', false, 'note', null, 'refused', null);
+  end if;
+
+  held := (select count(*) from zoom.lessons own where own.class_id = class.id and own.held_on = day);
+  verdict := case when is_forgotten then memory.verdict else best.verdict end;
+  rule := case
+    when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
+    when is_forgotten then 'what Zoom told of this lesson was removed after the time the school keeps it, so the verdict of then stands'
+    when lessons = '{}' and held = 0 then 'no attendance is kept: ' || (
+      select coalesce(string_agg(distinct zoom.explain_run(run), '; '), 'there was no lesson') from zoom.instances run where run.run_id = any (runs))
+    when held = 0 then 'the meeting''s host does not teach the class, so no attendance is kept until an admin saves the meeting'
+    else zoom.explain_rule(best, held) || case when lessons = '{}' then '; nothing of this meeting counts' else '' end
+  end;
+  select own.* into weight from zoom.explain_record(verdict, stands, memory, refusal, is_ours) own;
+  return answer || jsonb_build_object('attendance_is_theirs', true, 'forgotten', is_forgotten,
+    'meetings', case when is_forgotten or class.id is null then '[]' else (
+      select coalesce(jsonb_agg(jsonb_build_object('number', coalesce(other.zoom_meeting_id, 'deleted'), 'title', coalesce(other.title, 'a meeting that was deleted'),
+          'seconds', judged.seconds, 'by_the_app', judged.of_app, 'verdict', judged.verdict, 'starts_at', own.starts_at,
+          'ends_at', nullif(own.ends_at, 'infinity'), 'is_planned', own.is_planned, 'why', zoom.explain_lesson(own),
+          'rule', zoom.explain_rule(judged, 1)) order by judged.place), '[]')
+      from zoom.judge(array[row(person.id, class.id, day)::zoom.record_key]) judged
+      join zoom.lessons own on own.lesson_id = judged.lesson_id
+      left join public.zoom_meetings other on other.id = own.meeting_id) end,
+    'verdict', verdict, 'rule', rule, 'record', stands, 'said_before', memory.theirs, 'overridden', weight.overridden, 'note', weight.note,
+    'refused', case when refusal.relation is not null then jsonb_build_object('wanted', refusal.wanted, 'code', refusal.code,
+      'reason', case when is_ours then refusal.reason end, 'since', refusal.since, 'tried_at', refusal.tried_at) end);
+end
+$$;
+comment on function public.explain_attendance is
+  'Why a student''s attendance is what it is, as an object, for the sidecar, admins, and those who oversee the meeting. meeting: '
+  'Zoom''s number, in any spelling; student: an e-mail, whatever the case, or an id; date: the lesson''s, by default the latest; '
+  'policy: not used any more, since a lesson goes by the settings that were in force when it began. Answers outcome (ok, '
+  'unknown_meeting, unknown_student, or no_lesson, with the latest date there was one) and what is known of meeting, student and '
+  'date; if ok also policy (the settings it goes by), lessons (of this meeting on that date: why there is one, when it was, when its '
+  'time counts), runs (whether the end was told, and why one counts nothing), events (what Zoom told of them, how they were '
+  'recognised, whether it counted, else why not, and what of lesson time it makes), others (connections that showed their name, '
+  'e-mail, registration or key and were not taken for them, and why), remarks (a registration against the e-mail; two names at '
+  'once), app (what the app saw and what that was worth), intervals, union and seconds (of lesson time), outlook (whether anything '
+  'more is expected, and what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
+  '(zoom.forget removed what was known), meetings (the lessons of the class on that date, the one that decides first), verdict, '
+  'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
+  'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
+
+revoke execute on function zoom.meeting_asked, zoom.explain_held, zoom.explain_stay from public;
+revoke execute on function public.explain_attendance from public, anon;
+grant execute on function public.explain_attendance to authenticated, service_role;
+
+
+-- supabase/schemas/20_explain_rule.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- What decided: the lesson, the rule, whose word stands in the record, and whether anything more is expected. In words that
+-- are true at that moment.
+
+create function zoom.explain_lesson(lesson zoom.lessons) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', lesson.meeting_id::text, lesson.as_of);
+begin
+  return case
+    when lesson.is_planned then 'the meeting was planned for it'
+    when room ->> 'meeting_type' = 'recurring' then 'its own run made it: the meeting recurs'
+    when room ->> 'meeting_type' = 'instant' then 'its own run made it: the meeting is held at once'
+    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it: the meeting was written down later'
+    else 'its own run made it: it came after the planned start, and the lesson that was planned had not been held'
+  end;
+end
+$$;
+comment on function zoom.explain_lesson is 'Why there is a lesson, in words.';
+
+create function zoom.explain_run(run zoom.instances) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when run.no_lesson = 'cancelled' then 'it belongs to no lesson: the meeting had been cancelled when it began'
+    when run.no_lesson is not null then 'it belongs to no lesson: the meeting was not planned for its time'
+    when run.lesson_id is null then 'it belongs to no lesson'
+    when not run.counts then 'only one person was in it, and in another run of the lesson there were two'
+  end;
+end
+$$;
+comment on function zoom.explain_run is 'Why a run counts nothing for attendance, in words; null if it does.';
+
+create function zoom.end_was_told(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  -- The end of a run without uuid may hang on a run of its own: see zoom.run_end.
+  return run.told_end is not null or run.instance like 'day %' and exists (
+    select from zoom.instances own
+    where own.number = run.number and own.instance like 'start %' and own.told_end = run.ended_at);
+end
+$$;
+comment on function zoom.end_was_told is 'Whether Zoom told the end of a run. Else the last thing heard of it stands in its place, once it is over. Never null.';
+
+create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  if not lesson.is_over then
+    if exists (select from zoom.instances run where run.lesson_id = lesson.lesson_id and run.ended_at is null) then
+      return 'nothing yet: they were not seen, and Zoom has not told the end';
+    end if;
+    return 'nobody is absent: what was held of the lesson ended before its start';
+  end if;
+  if not lesson.makes_absent then
+    return case
+      when lesson.is_planned then 'nobody is absent: the lesson was not held, since none of the staff was recognised in it, as they were in the meeting before or after'
+      when not lesson.is_held then 'nobody is absent: a lesson that was not planned makes nobody absent unless it was held, by one of the staff and with somebody else'
+      else format('nobody is absent: a lesson that was not planned makes nobody absent unless it lasted for %s', zoom.spelt(lesson.min_seconds))
+    end;
+  end if;
+  if judged.verdict = 'absent' then
+    return 'absent: the lesson is over, and they were not seen in it';
+  end if;
+  return case
+    when zoom.enrolled(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were not active when the lesson ended'
+    when zoom.enrolled_since(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were enrolled only after the lesson'
+    when judged.was_enrolled then 'not absent: they were not enrolled any more when the lesson ended'
+    else 'not enrolled in the class, so no attendance is kept'
+  end;
+end
+$$;
+comment on function zoom.explain_absence is 'Why somebody who was not seen in a lesson is absent, or is not, in words.';
+
+create function zoom.explain_rule(judged zoom.judgement, lessons integer) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  lesson zoom.lessons;
+begin
+  select own.* into lesson from zoom.lessons own where own.lesson_id = judged.lesson_id;
+  return case
+    when judged.verdict = 'present' then format('present from %s: %s', zoom.spelt(lesson.min_seconds), zoom.spelt(judged.seconds))
+    when judged.verdict = 'partial' then format('partial%s: %s of the %s that are needed', case when judged.is_in then ' so far' end, zoom.spelt(judged.seconds), zoom.spelt(lesson.min_seconds))
+    when not judged.is_seen then zoom.explain_absence(judged, lesson)
+    when not judged.was_enrolled then 'not enrolled in the class, so no attendance is kept'
+    when judged.of_app then 'nothing yet: the app saw them come, and Zoom has not told the end'
+    else 'nothing yet: they are in, and Zoom has told neither that they left nor the end'
+  end
+  || case when judged.of_app and judged.verdict in ('present', 'partial') then ', by the word of the app' else '' end
+  || case when judged.is_in and judged.verdict = 'partial' then ', and they are in' else '' end
+  || case when lessons > 1 and judged.verdict is not null then format(', in the best of the %s lessons of that day', lessons) else '' end;
+end
+$$;
+comment on function zoom.explain_rule is 'Which rule gave what a lesson says of a student, in a sentence. lessons: how many the class had that day.';
+
+create function zoom.explain_record(
+  verdict text, current text, memory zoom.verdicts, refused zoom.refused, is_operator boolean, out overridden boolean, out note text
+)
+language plpgsql immutable set search_path = '' as $$
+declare
+  ours constant text := zoom.weighed(memory.theirs, memory.said, memory.verdict); -- what we left there
+  is_known constant boolean := memory.student_id is not null;
+begin
+  -- Our word would be another one, and a person's stands.
+  overridden := verdict is not null and current is distinct from verdict and refused.relation is null and case
+      when not is_known then current is not null
+      else current is distinct from ours or memory.said is not null and current is not distinct from memory.theirs
+    end;
+  note := case
+    when refused.relation is not null then format('The school''s database refused the record%s%s. It is tried again when something of it changes, and once an hour.',
+      ' ' || refused.wanted, case when is_operator then ': ' || refused.reason end)
+    when not is_known and current is null and verdict is not null
+      then 'There is no record yet: what it says is written within seconds, while a sidecar runs.'
+    when not is_known and current is null then null
+    when not is_known then format('Somebody wrote %s, and nothing that Zoom told has changed it.', current)
+    when current is null and ours is not null
+      then format('Somebody removed the record after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', ours)
+    when current is distinct from ours
+      then format('Somebody wrote %s after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', current, coalesce(ours, 'nothing'))
+    when verdict is distinct from memory.verdict
+      then format('By what is known now it would be %s, and %s was the verdict when it was judged last. That is done anew within seconds, while a sidecar runs.',
+        coalesce(verdict, 'nothing yet'), coalesce(memory.verdict, 'nothing'))
+    when memory.said is null then null
+    when memory.theirs is null and current is null
+      then format('Somebody removed the record after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', memory.said)
+    when memory.theirs is null then format('Somebody removed the record after it said %s, and Zoom told more than that since.', memory.said)
+    when memory.theirs in ('late', 'excused') then format('Somebody had written %s, which only people write: it is never touched.', memory.theirs)
+    when memory.theirs = memory.verdict then null
+    when current = memory.theirs and zoom.rank(memory.verdict) <= zoom.rank(memory.said)
+      then format('Somebody had written %s when Zoom''s verdict was %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', memory.theirs, memory.said)
+    when current = memory.theirs
+      then format('Somebody had written %s, which is better than %s. People outrank Zoom: what they wrote is only ever raised.', memory.theirs, coalesce(memory.verdict, 'nothing'))
+    else format('Somebody had written %s, and Zoom told more than we had said then: it was raised to %s.', memory.theirs, current)
+  end;
+end
+$$;
+comment on function zoom.explain_record is
+  'Whether a person''s word stands in a record in place of the verdict, and in a sentence how the two came together; null if '
+  'there is nothing to say. refused: what the school''s database did not take; its reason is for operators.';
+
+create function zoom.explain_outlook(runs bigint[], lessons bigint[], student uuid, class uuid, day date) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when exists (select from zoom.due own where own.run_id = any (runs))
+        or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
+      then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
+    when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
+      then 'More is expected: Zoom has not told that it ended.'
+    when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
+      then 'Zoom never told the end, and the last thing heard stands in its place. Nothing more is expected.'
+    when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
+      then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
+    else 'Nothing more is expected.'
+  end
+  || case when lessons = '{}'
+    then ' If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
+    else ' An event that comes late changes it. So does what was lacking then (an address, a registration, an enrolment) once the school writes it; what was wrong then, and is corrected, with sidecar rejudge --as-of now.'
+  end;
+end
+$$;
+comment on function zoom.explain_outlook is 'Whether anything more is expected of the runs of a date, and what would change what they say: in words.';
+
+revoke execute on function
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_record, zoom.explain_outlook
+from public;
+grant execute on function
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_record, zoom.explain_outlook
+to service_role;
+
+
+-- supabase/schemas/20_explain_times.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Why a student's attendance is what it is. First, the times: each coming and going that Zoom told of, and why it does not count.
+--
+-- The explanation changes nothing and knows no rule of its own. When somebody was there it asks of zoom.seats and zoom.stays,
+-- which lesson a run belongs to of zoom.lessons, what follows of zoom.judge, and what a person's word is worth of zoom.weighed;
+-- what was decided already (who a connection is, whether a run counts) it reads. So it says what the rows say, as of now.
+
+create function zoom.spelt(seconds integer) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case
+    when seconds < 60 then format('%s second%s', seconds, case when seconds <> 1 then 's' end)
+    when seconds % 60 = 0 then format('%s minute%s', seconds / 60, case when seconds <> 60 then 's' end)
+    else zoom.spelt(seconds / 60 * 60) || ' ' || zoom.spelt(seconds % 60)
+  end;
+end
+$$;
+comment on function zoom.spelt is 'A length of time in words: 23 minutes 10 seconds.';
+
+create function zoom.run_date(run zoom.instances) returns date
+language plpgsql stable set search_path = '' as $$
+declare
+  setting zoom.settings;
+begin
+  if run.lesson_id is not null then
+    return (select own.held_on from zoom.lessons own where own.lesson_id = run.lesson_id);
+  end if;
+  setting := zoom.settings_at(run.as_of);
+  return zoom.local_date(run.started_at, case when setting.timezone = 'meeting'
+    then zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'timezone' else setting.timezone end);
+end
+$$;
+comment on function zoom.run_date is 'The date of a run: that of its lesson; of one that belongs to none the date on which it began, in the school''s zone. Null while nothing that counts was told of it.';
+
+create function zoom.lessons_on(meeting uuid, day date) returns bigint[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select own.lesson_id from zoom.lessons own
+    where own.meeting_id = meeting and own.held_on = day
+    order by own.starts_at, own.lesson_id);
+end
+$$;
+comment on function zoom.lessons_on is 'The lessons of a meeting on a date, in their order.';
+
+create function zoom.runs_on(meeting uuid, day date) returns bigint[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select told.run_id
+    from (
+      select run.run_id, run.started_at, run.instance
+      from unnest(zoom.lessons_on(meeting, day)) lesson (id)
+      join zoom.instances run on run.lesson_id = lesson.id
+      union all
+      select run.run_id, run.started_at, run.instance
+      from zoom.instances run
+      where run.meeting_id = meeting and run.lesson_id is null
+        and run.started_at >= day - interval '2 days' and run.started_at < day + interval '3 days' and zoom.run_date(run) = day
+    ) told
+    order by told.started_at, told.instance);
+end
+$$;
+comment on function zoom.runs_on is 'The runs of a meeting on a date, in their order: those of its lessons, and those that began on it and belong to none.';
+
+create function zoom.parts(people zoom.person[])
+returns table (n bigint, run_id bigint, segment text, at timestamptz, body_hash text, kind text, name text, approximate boolean, is_open boolean,
+  last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean, lesson_time tstzrange)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select part.n, part.run_id, part.segment, part.at, part.body_hash, part.kind, part.name, part.approximate, part.is_open, part.last_kind,
+    part.next_at, part.until, part.counts_from, part.counts_until, part.is_seen,
+    -- As zoom.add_up has it: in lesson time, and no longer than any meeting lasts.
+    case when part.is_open and part.is_seen and part.until > part.at
+      then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
+  from (
+    select seat.n, seat.run_id, seat.segment, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
+      stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
+      seat.counts and case when stay.counts = 'opens'
+        then stay.at <= seat.counts_until and coalesce(stay.until, 'infinity') >= seat.counts_from
+          and (stay.until is null or stay.until - stay.at <= zoom.longest())
+        else stay.at between seat.counts_from and seat.counts_until end as is_seen
+    from zoom.seats(people) seat
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+  ) part;
+end
+$$;
+comment on function zoom.parts is 'Each coming and going of these people (n: their place), whether it shows that they were there in lesson time, and what of lesson time it makes; null for none.';
+
+create function zoom.explain_marks(people zoom.person[], whose bigint[], class uuid)
+returns table (n bigint, run_id bigint, instance text, segment text, connection_key text, connection text, known_by text, kind text,
+  at timestamptz, until timestamptz, name text, approximate boolean, is_open boolean, lesson_time tstzrange, fate text, why text)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  with waited as materialized (
+    -- What is only told: of the same segments, and of those of which nothing else was told.
+    select whose[person.n] as n, run.run_id, seg.segment::text, mark.at, mark.body_hash::text, mark.kind::text, mark.name::text, mark.approximate
+    from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+    cross join lateral (
+      select own.run_id from zoom.instances own where own.lesson_id = person.lesson_id
+      union all
+      select own.run_id from zoom.instances own where own.run_id = person.run_id and person.lesson_id is null
+    ) run
+    cross join lateral (
+      select own.segment from zoom.segments own
+      where person.user_id is not null and own.user_id = person.user_id and own.run_id = run.run_id
+      union all
+      select own.segment from zoom.segments own
+      where person.user_id is null and own.connection_key = person.connection_key and own.run_id = run.run_id and own.user_id is null
+      offset 0
+    ) seg
+    cross join lateral (
+      select own.* from zoom.marks own where own.run_id = run.run_id and own.segment = seg.segment offset 0
+    ) mark
+    join zoom.kinds rule on rule.kind = mark.kind and rule.counts is null
+  ), part as (
+    select whose[told.n] as n, told.run_id, told.segment, told.at, told.body_hash, told.kind, told.name, told.approximate, told.is_open,
+      told.last_kind, told.next_at, told.until, told.counts_from, told.counts_until, told.is_seen, told.lesson_time, true as counts
+    from zoom.parts(people) told
+    union all
+    select waited.n, waited.run_id, waited.segment, waited.at, waited.body_hash, waited.kind, waited.name, waited.approximate, false,
+      null, null, null, null, null, false, null, false
+    from waited
+  ), span as (
+    select part.*, run.instance, seg.connection_key, coalesce(seg.connection, seg.segment) as connection, seg.known_by, case
+        when not part.counts and part.kind like 'waiting%' then 'whoever waits to be let in is not in the lesson'
+        when not part.counts then 'it is only told, and counts for nothing'
+        when run.no_lesson = 'cancelled' then 'that run belongs to no lesson: the meeting had been cancelled'
+        when run.no_lesson is not null then 'that run belongs to no lesson: the meeting was not planned for its time'
+        when lesson.lesson_id is null then 'that run belongs to no lesson'
+        when explain_marks.class is not null and lesson.class_id is distinct from explain_marks.class then 'that lesson counts for another class'
+        when not run.counts then 'that run does not count: only one person was in it, and in another run of the lesson there were two'
+        when not part.is_open and part.last_kind is null and part.is_seen then 'a leave without a join: it shows that they were there, and counts no time'
+        when not part.is_open and part.last_kind is null then 'a leave without a join'
+        when not part.is_open and before.counts = 'closes' then 'they had left already'
+        when not part.is_open then null
+        when part.until is null then 'nothing closed it yet: that run is still open'
+        when part.until - part.at > zoom.longest() then 'longer than any meeting lasts'
+        when part.until = part.at and part.next_at is null then 'the run had ended by then'
+        when part.until = part.at then 'it ended in the same second'
+        when part.until <= part.counts_from then 'before the lesson'
+        when part.at >= part.counts_until then 'after the lesson'
+        when part.lesson_time is null then 'it lies outside the lesson'
+      end as flaw
+    from part
+    join zoom.instances run on run.run_id = part.run_id
+    left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+    join zoom.segments seg on seg.run_id = part.run_id and seg.segment = part.segment collate "C"
+    left join zoom.kinds before on before.kind = part.last_kind collate "C"
+  ), covered as (
+    -- One that began before it, or with it, and lasts as long covers it; of two that are the same, the first counts.
+    select span.*, coalesce(span.flaw, case when span.is_open and upper(span.lesson_time) <= max(upper(span.lesson_time)) filter (where span.flaw is null and span.is_open)
+        over (partition by span.n order by lower(span.lesson_time), upper(span.lesson_time) desc, span.run_id, span.segment, span.at, span.body_hash
+          rows between unbounded preceding and 1 preceding)
+      then 'another one of theirs covers it already' end) as reason
+    from span
+  )
+  -- A leave counts if the stay that it ends does.
+  select told.n, told.run_id, told.instance::text, told.segment, told.connection_key::text, told.connection::text, told.known_by, told.kind, told.at,
+    told.until, told.name, told.approximate, told.is_open, told.lesson_time, case
+      when told.why is null then 'counts' when told.flaw is null then 'covered'
+      when told.is_open and told.until is null then 'open' else 'void' end, told.why
+  from (
+    select covered.*, coalesce(covered.reason, case when covered.counts and not covered.is_open
+      then lag(covered.reason) over (partition by covered.n, covered.run_id, covered.segment, covered.counts order by covered.at, covered.is_open desc, covered.body_hash) end) as why
+    from covered
+  ) told;
+end
+$$;
+comment on function zoom.explain_marks is
+  'What Zoom told of each of these people (n: of whose, since one may stand there for several lessons): each mark, when a stay '
+  'ended (null while it lasts), what of lesson time it makes, and why it does not count; null if it does. fate: counts; covered '
+  '(by another of theirs); open (it may count once it is over); void. class: the one whose attendance is asked for.';
+
+revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.parts, zoom.explain_marks from public;
+grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.parts, zoom.explain_marks to service_role;
+
+
+-- supabase/schemas/20_explain_who.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- Who it was: the connections that show something of a student and were not taken for them, and what is odd about those that were.
+
+create function zoom.explain_stranger(seat zoom.connection, known_as uuid, known_by text, student uuid, is_named boolean) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  run zoom.instances;
+  owner text := (select own.name from public.users own where own.id = known_as);
+  shown text;
+  moment timestamptz;
+  pupils uuid[];
+  registered uuid[];
+begin
+  select own.* into run from zoom.instances own where own.run_id = seat.run_id;
+  registered := coalesce(nullif(zoom.registrants_of(seat.meeting_id, seat.registrations, run.as_of), '{}'),
+    zoom.registrants_of(seat.meeting_id, seat.registrations, now()));
+  if known_as is not null then
+    return case
+      when known_by = 'key' then format('the key it showed is that of %s', owner)
+      when known_by = 'registration' and zoom.is_parent(student, known_as, run.as_of) then format('it is registered as %s, whose parent they are', owner)
+      when known_by = 'registration' then format('it is registered as %s', owner)
+      when known_by = 'email' and student = any (registered) then format('it is registered as them, but the e-mail is %s''s, and the e-mail decides', owner)
+      when known_by = 'email' and exists (
+          select from unnest(seat.addresses) told (address) where zoom.user_of_email(told.address, now()) = known_as) then format('its e-mail is that of %s', owner)
+      when known_by = 'email' then format('its e-mail was that of %s when the run began', owner)
+      when known_by = 'name' then format('it was taken for %s, by the name it showed', owner)
+      else format('it was taken for %s', owner)
+    end;
+  end if;
+  if known_by = 'tie' then
+    return case
+      when (select count(distinct key.user_id) from zoom.keys key where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id) > 1
+        then 'it showed the keys of two users, and a tie is nobody'
+      when cardinality(registered) > 1 then 'its registrations are those of two users, and a tie is nobody'
+      else 'it showed the e-mails of two users, and a tie is nobody'
+    end;
+  end if;
+  shown := zoom.name_shown(seat.run_id, seat.connection_key);
+  moment := case when student = any (zoom.namesakes(run.class_id, shown, run.as_of)) then run.as_of else now() end;
+  pupils := zoom.namesakes(run.class_id, shown, moment);
+  return concat_ws('; ',
+    case when seat.keys is not null then 'the key it showed is none that we gave out for this meeting' end,
+    case when exists (select from zoom.segments own
+        where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.registrant_id is not null) and cardinality(registered) = 0
+      then 'its registration is not one of the school''s' end,
+    case when seat.addresses is null then null
+      when exists (select from unnest(seat.addresses) told (address)
+          join zoom.held_addresses held on held.address = zoom.folded(told.address) and held.since <= now() and held.until > now()
+          group by held.address having count(distinct held.user_id) > 1)
+        then 'several users have its e-mail in other letters, and it is spelled as none of theirs'
+      else 'its e-mail is nobody''s of the school' end,
+    case when not is_named then null
+      when (zoom.settings_at(run.as_of)).app_joins = 'ignore' then 'a name alone is nobody, and what the app sees is not used'
+      when seat.keys is not null then 'a name beside a key is not looked at'
+      when shown is distinct from zoom.as_of('users', student::text, moment) ->> 'name' then 'it showed another name later'
+      when not student = any (pupils) then 'a name is believed only of students who are enrolled in the class'
+      when cardinality(pupils) > 1 then format('%s students of the class have this name', cardinality(pupils))
+      when not zoom.came_by_app(student, run)
+        then 'a name alone is nobody: the app did not see them come in the lesson''s window, or from half an hour before that run until its end'
+      else 'it was not looked at since something changed: that is done within seconds'
+    end);
+end
+$$;
+comment on function zoom.explain_stranger is
+  'Why a connection that shows something of a student (is_named: their name) was taken for another, or for nobody: in words.';
+
+create function zoom.explain_others(student uuid, runs bigint[]) returns jsonb
+language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+declare
+  -- All that they ever went by.
+  names text[] := array(
+    select distinct own.was ->> 'name' from zoom.history own
+    where own.row_key = student::text and own.relation = 'users' and own.was ->> 'name' is not null);
+  addresses text[] := array(
+    select distinct lower(own.was ->> 'email') from zoom.history own
+    where own.row_key = student::text and own.relation = 'users' and own.was ->> 'email' is not null);
+begin
+  return (
+    with seat as materialized (
+      select seg.run_id, run.instance, seg.connection_key, max(coalesce(seg.connection, seg.segment)) as connection, max(seg.email) as email,
+        max(seg.user_id::text)::uuid as user_id, max(seg.known_by) as known_by, bool_or(seg.was_in) as was_in,
+        min(heard.first_at) as first_at, max(heard.last_at) as last_at, (array_agg(heard.name order by heard.named_at desc nulls last, heard.name desc))[1] as name,
+        bool_or(heard.is_named) as is_named,
+        bool_or(seg.email is not null and zoom.folded(seg.email) = any (addresses)) as has_address,
+        bool_or(exists (
+          select from zoom.history own
+          where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = run.meeting_id::text
+            and own.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
+            and own.was ->> 'user_id' = student::text)) as is_registered,
+        bool_or(exists (
+          select from zoom.keys key
+          where key.customer_key = seg.customer_key and key.meeting_id = run.meeting_id and key.user_id = student)) as has_key
+      from unnest(runs) told (run_id)
+      join zoom.instances run on run.run_id = told.run_id
+      join zoom.segments seg on seg.run_id = run.run_id
+      cross join lateral (
+        select min(mark.at) as first_at, max(mark.at) as last_at, max(mark.at) filter (where mark.name is not null) as named_at,
+          (array_agg(mark.name order by mark.at desc, mark.name desc) filter (where mark.name is not null))[1] as name,
+          bool_or(zoom.folded(mark.name) = any (names)) as is_named
+        from zoom.marks mark
+        where mark.run_id = seg.run_id and mark.segment = seg.segment
+        offset 0
+      ) heard
+      group by seg.run_id, run.instance, seg.connection_key
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'instance', seat.instance, 'connection', seat.connection, 'name', seat.name, 'email', seat.email, 'from', seat.first_at, 'to', seat.last_at,
+        'was_in', seat.was_in,
+        'shows', to_jsonb(array_remove(array[case when seat.is_named then 'name' end, case when seat.has_address then 'email' end,
+          case when seat.is_registered then 'registration' end, case when seat.has_key then 'key' end], null)),
+        'why', zoom.explain_stranger(linked, seat.user_id, seat.known_by, student, coalesce(seat.is_named, false)))
+      order by seat.first_at, seat.run_id, seat.connection_key), '[]')
+    from seat
+    cross join lateral zoom.connections(array[row(seat.run_id, seat.connection_key, null)::zoom.sighting]) linked
+    where seat.user_id is distinct from student and (seat.is_named or seat.has_address or seat.is_registered or seat.has_key));
+end
+$$;
+comment on function zoom.explain_others is
+  'The connections of some runs that showed a student''s name, e-mail, registration or key (shows) and were not taken for them, each with why.';
+
+create function zoom.names_at_once(runs bigint[], person uuid default null)
+returns table (run_id bigint, user_id uuid, name text, other_name text, since timestamptz)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  with several as materialized (
+    select seg.run_id, seg.user_id
+    from unnest(runs) told (run_id)
+    join zoom.segments seg on seg.run_id = told.run_id and seg.user_id is not null and seg.was_in
+    where person is null or seg.user_id = person
+    group by seg.run_id, seg.user_id
+    having count(distinct seg.connection_key) > 1
+  ), shown as materialized (
+    select seg.run_id, seg.user_id, seg.connection_key, min(stay.came) as came, max(stay.went) as went,
+      (array_agg(stay.name order by stay.named_at desc nulls last))[1] as name
+    from several
+    join zoom.segments seg on seg.user_id = several.user_id and seg.run_id = several.run_id and seg.was_in
+    cross join lateral (
+      select min(own.at) as came, max(case when own.counts = 'closes' then own.at else coalesce(own.until, 'infinity') end) as went,
+        max(own.at) filter (where own.name is not null) as named_at,
+        (array_agg(own.name order by own.at desc, own.name desc) filter (where own.name is not null))[1] as name
+      from zoom.stays own where own.run_id = seg.run_id and own.segment = seg.segment
+      offset 0
+    ) stay
+    group by seg.run_id, seg.user_id, seg.connection_key
+  )
+  select distinct on (one.run_id, one.user_id) one.run_id, one.user_id, one.name::text, other.name::text, greatest(one.came, other.came)
+  from shown one
+  join shown other on other.run_id = one.run_id and other.user_id = one.user_id and other.connection_key > one.connection_key
+  where one.came < other.went and other.came < one.went and zoom.folded(one.name) <> zoom.folded(other.name)
+  order by one.run_id, one.user_id, greatest(one.came, other.came);
+end
+$$;
+comment on function zoom.names_at_once is 'Users under whose account two names were shown at the same time, in some runs; of one user alone, if one is given.';
+
+create function zoom.registered_against(runs bigint[], person uuid default null)
+returns table (run_id bigint, connection_key text, user_id uuid, registered_as uuid, since timestamptz)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key::text, seg.user_id, (own.was ->> 'user_id')::uuid, run.started_at
+  from unnest(runs) told (run_id)
+  join zoom.instances run on run.run_id = told.run_id
+  join zoom.segments seg on seg.run_id = run.run_id and seg.known_by = 'email' and seg.was_in and (person is null or seg.user_id = person)
+  join zoom.history own on own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = run.meeting_id::text
+    and own.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
+  where (own.was ->> 'user_id')::uuid <> seg.user_id
+  order by seg.run_id, seg.connection_key, own.since, own.version_id;
+end
+$$;
+comment on function zoom.registered_against is
+  'Connections of some runs that are registered as one user and show the e-mail of another, which decides; of the latter alone, if one is given.';
+
+create function zoom.explain_remarks(student uuid, runs bigint[]) returns text[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct format('A connection that counts as theirs is registered as %s, but the e-mail is their own: the e-mail decides.', person.name)
+    from zoom.registered_against(runs, student) told
+    join public.users person on person.id = told.registered_as)
+  || array(
+    select distinct format('Two names were shown under their account at the same time, %s and %s: both count as theirs.', told.name, told.other_name)
+    from zoom.names_at_once(runs, student) told);
+end
+$$;
+comment on function zoom.explain_remarks is 'What is odd about the connections that were taken for a student: a registration against the e-mail, and two names at once. In words.';
+
+create function zoom.explain_app(student uuid, meeting uuid, runs bigint[], lesson zoom.lessons, is_unseen boolean, is_known_by_name boolean) returns jsonb
+language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+declare
+  visits jsonb;
+  stay record;
+begin
+  -- From the window's begin, or half an hour before the first run, to half an hour before that of a later date.
+  select coalesce(jsonb_agg(jsonb_build_object('at', visit.at, 'kind', visit.kind) order by visit.at, visit.kind), '[]') into visits
+  from (
+    select least(min(run.started_at) - zoom.early(), min(held.starts_at - (zoom.settings_at(held.as_of)).plan_margin)) as first_at, max(run.started_at) as last_start
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id
+    left join zoom.lessons held on held.lesson_id = run.lesson_id
+  ) span
+  join zoom.visits visit on visit.user_id = student and visit.meeting_id = meeting and visit.at >= span.first_at
+    and visit.at < coalesce((
+      select min(later.started_at) - zoom.early() from zoom.instances later
+      where later.meeting_id = meeting and later.started_at > span.last_start and not later.run_id = any (runs)), 'infinity');
+  if lesson.lesson_id is not null then
+    select own.* into stay from zoom.app_stay(student, lesson) own;
+  else
+    select null::integer as seconds, null::boolean as is_settled into stay;
+  end if;
+  return jsonb_build_object(
+    'visits', visits, 'seconds', case when stay.is_settled is not null then stay.seconds end,
+    'counted', coalesce(lesson.app_joins = 'count' and is_unseen and stay.is_settled is not null, false),
+    'worth', case
+      when visits = '[]' then 'the app did not see them'
+      when lesson.lesson_id is null then 'nothing: there was no lesson'
+      when lesson.app_joins = 'ignore' then 'nothing: what the app sees is not used'
+      when is_known_by_name then 'it is how we know that the guest with their name is them'
+      when lesson.app_joins <> 'count' then 'nothing by itself: it helps to tell who a guest with their name is'
+      when not is_unseen then 'nothing: Zoom saw them itself, and that goes first'
+      when stay.is_settled is null then 'nothing: they did not press join on the page for the lesson'
+      when not stay.is_settled then 'nothing yet: they have not left the page, and Zoom has told no end'
+      else zoom.spelt(stay.seconds) || ': Zoom saw nothing of them, so the app''s word counts'
+    end);
+end
+$$;
+comment on function zoom.explain_app is
+  'What the app saw of a student around the runs of a date: visits, the seconds that they make in a lesson (null if none is of it), whether these count, and what it was worth in words.';
+
+revoke execute on function
+  zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+from public;
+grant execute on function
+  zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+to service_role;
+
+
+-- supabase/schemas/21_unmatched.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- What cannot be matched: everything that an admin should look at, each reason once.
+--
+-- A teacher may write any class and any number into a meeting of theirs. Nothing of that is refused, since most of it is
+-- right, and nothing here decides: what counts is said by the other rules. A school hears of it here before a parent does.
+--
+-- zoom.unmatched has one branch for a reason; public.unmatched_zoom puts them into words. sidecar doctor, sidecar list and the
+-- operators' board show what it finds.
+--
+-- Locks: zoom.instances against writes while an index is built.
+
+create index instances_without_lesson_idx on zoom.instances (started_at desc) where no_lesson is not null and people > 0;
+
+create function zoom.recent_runs() returns bigint[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select own.run_id
+    from (
+      select newest.run_id, newest.meeting_id, newest.started_at, newest.forgotten_at from zoom.instances newest
+      where newest.started_at is not null order by newest.started_at desc limit 300
+    ) own
+    where own.started_at > now() - interval '30 days' and own.meeting_id is not null and own.forgotten_at is null);
+end
+$$;
+comment on function zoom.recent_runs is 'The newest runs, of the last thirty days and 300 at most: what is odd in older ones is not told any more.';
+
+create view zoom.shared_addresses with (security_invoker) as
+select lower(btrim(person.email)) as address, count(*) as people,
+  string_agg(person.name, ', ' order by person.name, person.id) as names
+from public.users person
+where btrim(person.email) <> ''
+group by lower(btrim(person.email))
+having count(*) > 1;
+
+comment on view zoom.shared_addresses is
+  'E-mails that several users have in different letters, or with blanks at their ends: each of them is recognised '
+  'by the exact spelling alone.';
+comment on column zoom.shared_addresses.address is 'The address, in small letters.';
+comment on column zoom.shared_addresses.people is 'How many have it.';
+comment on column zoom.shared_addresses.names is 'Their names.';
+grant select on zoom.shared_addresses to service_role;
+
+create view zoom.unmatched with (security_invoker) as
+with room as materialized (
+  select own.id, own.title, own.host_id, own.class_id, own.created_at, own.start_time, own.timezone,
+    regexp_replace(own.zoom_meeting_id, '[^0-9]', '', 'g') as number,
+    case when own.settings ->> 'use_pmi' = 'true' then substring(own.join_url from '/j/([0-9]+)') end as personal_number
+  from public.zoom_meetings own
+), recent as materialized (
+  select zoom.recent_runs() as runs
+)
+select 'class_unconfirmed' as reason, room.id as meeting_id, null::bigint as run_id, noted.noted_at as since, null::uuid as user_id, null::text as detail
+from zoom.unconfirmed noted
+join room on room.id = noted.meeting_id
+where room.class_id is not null and zoom.counted_class(room.id) is null
+union all
+select 'number_twice', told.id, null, told.latest, null, told.title
+from (
+  select room.id, twin.title, twin.latest
+  from room
+  join (
+    select own.number, max(own.created_at) as latest, array_agg(own.id order by own.created_at, own.id) as ids, array_agg(own.title order by own.created_at, own.id) as titles
+    from room own where own.number <> '' group by own.number having count(*) > 1
+  ) shared on shared.number = room.number
+  cross join lateral (
+    select case when shared.ids[1] = room.id then shared.titles[2] else shared.titles[1] end as title, shared.latest
+  ) twin
+) told
+union all
+-- Zoom's numbers have nine to twelve digits; one with which events came is one.
+select 'number_not_digits', room.id, null, room.created_at, null, null
+from room
+where length(room.number) not between 9 and 12 and room.personal_number is null
+  and not exists (select from zoom.instances run where run.meeting_id = room.id)
+union all
+select 'other_host', room.id, run.run_id, run.started_at, owner.id, null
+from zoom.meetings own
+join room on room.id = own.meeting_id and room.host_id is not null
+join zoom.instances run on run.run_id = own.shown_run and run.host_email is not null
+join public.users host on host.id = room.host_id and zoom.folded(host.email) <> zoom.folded(run.host_email)
+-- One user of Zoom may hold every meeting of a school: then that is an admin's.
+join public.users owner on owner.id = zoom.user_of_email(run.host_email, now()) and owner.id <> room.host_id and owner.role <> 'admin'
+union all
+-- Of several rows in one room the host and the start tell them apart: see zoom.meeting_at.
+select 'personal_room_tie', told.id, null, told.created_at, null, told.others::text
+from (
+  select room.id, room.created_at, count(*) over same - 1 as others
+  from room
+  where room.personal_number is not null
+  window same as (partition by room.personal_number, room.host_id, room.start_time)
+) told
+where told.others > 0
+union all
+select 'run_without_lesson', run.meeting_id, run.run_id, run.started_at, null, run.no_lesson
+from zoom.instances run
+join room on room.id = run.meeting_id
+where run.no_lesson is not null and run.people > 0 and run.forgotten_at is null
+union all
+select 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
+  (select own.name from public.users own where own.id = told.user_id)
+from recent
+cross join lateral zoom.registered_against(recent.runs) told
+join zoom.instances run on run.run_id = told.run_id
+union all
+select 'tie', run.meeting_id, run.run_id, run.started_at, null, null
+from recent
+join zoom.instances run on run.run_id = any (recent.runs)
+where exists (select from zoom.segments seg where seg.run_id = run.run_id and seg.known_by = 'tie')
+union all
+-- Strangers whose name several students of the class have.
+select distinct 'name_tie', run.meeting_id, run.run_id, run.started_at, null::uuid, twin.name
+from recent
+join zoom.instances run on run.run_id = any (recent.runs)
+join (
+  select seat.class_id, zoom.folded(person.name) as folded, min(person.name) as name
+  from public.class_students seat
+  join public.users person on person.id = seat.student_id
+  where seat.class_id in (select own.class_id from recent join zoom.instances own on own.run_id = any (recent.runs))
+  group by seat.class_id, zoom.folded(person.name)
+  having count(*) > 1
+) twin on twin.class_id = run.class_id
+join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null and seg.was_in and seg.customer_key is null
+join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment and zoom.folded(mark.name) = twin.folded
+where cardinality(zoom.namesakes(run.class_id, zoom.name_shown(seg.run_id, seg.connection_key), run.as_of)) > 1
+union all
+select 'two_names', run.meeting_id, run.run_id, told.since, told.user_id, format('%s and %s', told.name, told.other_name)
+from recent
+cross join lateral zoom.names_at_once(recent.runs) told
+join zoom.instances run on run.run_id = told.run_id
+union all
+select 'end_never_told', run.meeting_id, run.run_id, run.started_at, null, null
+from recent
+join zoom.instances run on run.run_id = any (recent.runs) and run.ended_at is not null and run.told_end is null
+where not zoom.end_was_told(run)
+union all
+select 'shared_address', null, null, null, null, shared.names
+from zoom.shared_addresses shared
+union all
+-- One for each zone, with the newest meeting that has it.
+select case when zoom.is_zone(zone.timezone) then 'zone_taken_as_east' else 'zone_unknown' end, zone.meeting_id, null, zone.since, null, zone.timezone
+from (
+  select own.timezone, max(own.created_at) as since, (array_agg(own.id order by own.created_at desc, own.id))[1] as meeting_id
+  from room own
+  where btrim(own.timezone) <> ''
+  group by own.timezone
+) zone
+where zoom.zone_of(zone.timezone) ~ '^<' and zoom.zone_of(zone.timezone) !~ '[+-]0+:00$' or not zoom.is_zone(zone.timezone);
+
+comment on view zoom.unmatched is 'What an admin should look at, and why. A meeting may be there for several reasons.';
+comment on column zoom.unmatched.reason is
+  'class_unconfirmed: a user gave the meeting a class that its host does not teach. number_twice: another meeting has the same '
+  'digits. number_not_digits: no event of Zoom''s has such a number. other_host: it is held at Zoom by another user of the school '
+  'than its host. personal_room_tie: other meetings in the same personal room have the same host and start. run_without_lesson: '
+  'people were in a run of it that belongs to no lesson. registration_against_email: somebody was registered as one user and '
+  'showed the e-mail of another. tie: a connection showed the keys, registrations or e-mails of two users. name_tie: it showed a '
+  'name that several students of the class have. two_names: two names were shown under one account at the same time. '
+  'end_never_told: Zoom never told the end of a run. shared_address: several users have one e-mail in other letters. '
+  'zone_taken_as_east: its time zone is one that PostgreSQL reads the other way round. zone_unknown: it is none that is known.';
+comment on column zoom.unmatched.meeting_id is 'The meeting; null for users who share an address. Of a time zone the newest that has it.';
+comment on column zoom.unmatched.run_id is 'The run, where it is about one.';
+comment on column zoom.unmatched.since is 'Since when, as far as is known.';
+comment on column zoom.unmatched.user_id is 'Who holds it at Zoom (other_host), is registered (registration_against_email), or whose account it is (two_names).';
+comment on column zoom.unmatched.detail is 'What else the words need: a name, a title, a time zone, why there is no lesson.';
+grant select on zoom.unmatched to service_role;
+
+create function zoom.unmatched_words(told zoom.unmatched, out says text, out remedy text)
+language plpgsql stable set search_path = '' as $$
+declare
+  room public.zoom_meetings;
+  run zoom.instances;
+  person text := (select own.name from public.users own where own.id = told.user_id);
+  host text;
+  class text;
+  teacher text;
+begin
+  select own.* into room from public.zoom_meetings own where own.id = told.meeting_id;
+  select own.* into run from zoom.instances own where own.run_id = told.run_id;
+  host := (select own.name from public.users own where own.id = room.host_id);
+  select own.name, (select tutor.name from public.users tutor where tutor.id = own.teacher_id) into class, teacher
+  from public.classes own where own.id = room.class_id;
+  says := case told.reason
+    when 'class_unconfirmed' then format('It makes no attendance: %s gave it the class %s, which %s teaches.', coalesce(host, 'a host who is gone'), class, coalesce(teacher, 'nobody'))
+    when 'number_twice' then format('Another meeting, %s, has the same number: what Zoom tells of it is nobody''s.', told.detail)
+    when 'number_not_digits' then 'No event of Zoom''s has its number: that has nine to twelve digits.'
+    when 'other_host' then format('It is held at Zoom by %s, and its host here is %s.', person, host)
+    when 'personal_room_tie' then format('%s more in the same personal room %s the same host and start: what Zoom tells of the room is nobody''s.',
+      told.detail, case when told.detail = '1' then 'has' else 'have' end)
+    when 'run_without_lesson' then format('It was held with %s, and that counts for nothing: %s.',
+      case when run.people = 1 then 'one person' else 'people' end,
+      case run.no_lesson when 'cancelled' then 'the meeting had been cancelled' else 'it was not planned for that time' end)
+    when 'registration_against_email' then format('Somebody was registered as %s and showed the e-mail of %s: they count as %s.', person, told.detail, told.detail)
+    when 'tie' then 'Somebody showed what belongs to two users (keys, registrations or e-mails), and counts as nobody.'
+    when 'name_tie' then format('Somebody was in it as %s, a name that several students of the class have, and counts as nobody.', told.detail)
+    when 'two_names' then format('Two names were shown under the account of %s at the same time, %s: both count as %s.', person, told.detail, person)
+    when 'end_never_told' then 'Zoom never told the end of it: it is taken to have ended when Zoom last told of it.'
+    when 'shared_address' then format('Several users have one e-mail in other letters: %s.', told.detail)
+    when 'zone_taken_as_east' then format('Its time zone is %s, which is taken as %s UTC. PostgreSQL reads such names the other way round.', told.detail,
+      case when told.detail ~ '\+' then 'east of' else 'west of' end)
+    when 'zone_unknown' then format('Its time zone, %s, is none that is known: dates by it are those of UTC.', told.detail)
+  end;
+  remedy := case told.reason
+    when 'class_unconfirmed' then 'If that is right, an admin saves the meeting as it is; if not, gives it another class or host.'
+    when 'number_twice' then 'An admin deletes the one that is not Zoom''s, or corrects its number.'
+    when 'number_not_digits' then 'An admin writes the number as Zoom has it; blanks and dashes do no harm.'
+    when 'other_host' then 'An admin sees whose it is: the host here may have written another''s number. If the number is right, the host is corrected.'
+    when 'personal_room_tie' then 'An admin gives each the time for which it is planned, or deletes those that are not held.'
+    when 'run_without_lesson' then case run.no_lesson
+      when 'cancelled' then 'If it was a lesson, an admin takes the cancellation back, and it is judged by that with sidecar rejudge --as-of now.'
+      else 'If it was a lesson, an admin plans the meeting for that time (start_time): then it counts, within seconds.' end
+    when 'registration_against_email' then 'Ask whose device it was. If the address or the registration is wrong, correct it, and have the lesson judged by that with sidecar rejudge --as-of now.'
+    when 'tie' then 'Ask who it was, and write the attendance by hand: that stands.'
+    when 'name_tie' then 'Ask who it was, and write the attendance by hand: that stands. Who is signed in at Zoom with the school''s address is known by it.'
+    when 'two_names' then 'Ask who the other was: two people share the account, and only one can be marked by it.'
+    when 'end_never_told' then 'If there are more of these, see that the Zoom app has the event "End Meeting" among its subscriptions.'
+    when 'shared_address' then 'An admin gives each their own: Zoom''s participants are recognised by it, in another spelling as nobody.'
+    when 'zone_taken_as_east' then 'Nothing has to be done. A name such as Asia/Singapore leaves no doubt.'
+    when 'zone_unknown' then 'An admin writes a name such as Europe/Berlin.'
+  end;
+end
+$$;
+comment on function zoom.unmatched_words is 'What is wrong, and what to do about it, in words. No address is in them.';
+
+create function public.unmatched_zoom(most integer default 50) returns jsonb
+language plpgsql stable set search_path = '' set timezone = 'UTC'
+set enable_seqscan = off set random_page_cost = 1 set jit = off
+as $$
+begin
+  return (
+    with told as materialized (
+      select own.*, row_number() over (order by own.since desc nulls last, own.reason, own.meeting_id, own.run_id, own.detail) as place
+      from zoom.unmatched own
+    )
+    select jsonb_build_object(
+      'of', (select count(*) from told),
+      'items', coalesce((
+        select jsonb_agg(jsonb_build_object('reason', item.reason, 'id', item.meeting_id, 'number', room.zoom_meeting_id,
+            'title', coalesce(room.title, case when item.meeting_id is not null then 'a meeting that was deleted' end), 'host', host.name, 'class', class.name,
+            'since', item.since, 'says', words.says, 'remedy', words.remedy) order by item.place)
+        from told item
+        left join public.zoom_meetings room on room.id = item.meeting_id
+        left join public.users host on host.id = room.host_id
+        left join zoom.instances run on run.run_id = item.run_id
+        left join public.classes class on class.id = coalesce(run.class_id, room.class_id)
+        cross join lateral zoom.unmatched_words(row(item.reason, item.meeting_id, item.run_id, item.since, item.user_id, item.detail)::zoom.unmatched) words
+        where item.place <= greatest(most, 0)), '[]')));
+end
+$$;
+comment on function public.unmatched_zoom is
+  'What cannot be matched, and what else an admin should look at, for the sidecar, as an object: of (how much there is) and items '
+  '(the newest of it: reason (see zoom.unmatched), id, number and title of the meeting (null for users who share an address), host, '
+  'class, since, says and remedy, in words). No address is in it. Changes nothing.';
+
+revoke execute on function zoom.recent_runs, zoom.unmatched_words from public;
+grant execute on function zoom.recent_runs, zoom.unmatched_words to service_role;
+revoke execute on function public.unmatched_zoom from public, anon, authenticated;
+grant execute on function public.unmatched_zoom to service_role;
+
+
+-- supabase/schemas/22_board.sql
+------------------------------------------------------------------------------------------------------------------------
+
+-- The operators' board: which lessons there are, and who was in one of them and when.
+--
+-- Both functions answer the sidecar alone, in one call for a whole lesson however many people are in it. They change nothing
+-- and know no rule of their own: what counts is zoom.explain_marks', verdicts zoom.judge's and whose word stands
+-- zoom.explain_record's, so a line of the board and explain_attendance say the same. A test plays random lessons and holds the
+-- two to each other.
+
+create function public.recent_lessons(most integer default 20) returns jsonb
+language plpgsql stable set search_path = '' set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+as $$
+begin
+  return (
+    with latest as materialized (
+      -- The lessons of a meeting on a date, and its runs that belong to none. Of the newest runs there are enough, unless one
+      -- meeting was restarted again and again.
+      select run.meeting_id, run.held_on
+      from (
+        select own.meeting_id, own.started_at, zoom.run_date(own) as held_on
+        from (
+          select newest.* from zoom.instances newest
+          where newest.started_at is not null and newest.meeting_id is not null order by newest.started_at desc limit 4 * greatest(most, 0)
+        ) own
+      ) run
+      group by run.meeting_id, run.held_on
+      order by max(run.started_at) desc, run.meeting_id
+      limit greatest(most, 0)
+    ), lesson as materialized (
+      select latest.meeting_id, latest.held_on, room.zoom_meeting_id, room.title, room.timezone, runs.*, meeting.shown_run = any (runs.ids) as is_shown,
+        coalesce((
+          select own.class_id from unnest(zoom.lessons_on(latest.meeting_id, latest.held_on)) told (id)
+          join zoom.lessons own on own.lesson_id = told.id and own.class_id is not null
+          order by own.class_id is not distinct from room.class_id desc, own.starts_at desc limit 1), room.class_id) as class_id
+      from latest
+      join public.zoom_meetings room on room.id = latest.meeting_id
+      join zoom.meetings meeting on meeting.meeting_id = latest.meeting_id
+      cross join lateral (
+        select array_agg(run.run_id) as ids, count(*) as how_many, min(run.started_at) as started_at, max(run.ended_at) as ended_at,
+          -- An end that Zoom never told is noted soon after it is due; until then the rule itself is asked.
+          bool_or(run.ended_at is null and zoom.run_end(run) is null) as is_on,
+          count(*) filter (where run.lesson_id is not null) as counted
+        from unnest(zoom.runs_on(latest.meeting_id, latest.held_on)) told (run_id)
+        join zoom.instances run on run.run_id = told.run_id
+      ) runs
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'meeting', zoom.digits(lesson.zoom_meeting_id), 'date', lesson.held_on, 'title', lesson.title, 'timezone', lesson.timezone, 'class', class.name,
+        'runs', lesson.how_many, 'started_at', lesson.started_at, 'ended_at', case when not lesson.is_on then lesson.ended_at end, 'is_on', lesson.is_on,
+        'is_lesson', lesson.counted > 0,
+        'people_in', coalesce(inside.people, 0), 'enrolled', coalesce(marked.enrolled, 0), 'present', coalesce(marked.present, 0),
+        'partial', coalesce(marked.partial, 0), 'absent', coalesce(marked.absent, 0), 'other', coalesce(marked.other, 0))
+      order by lesson.is_on desc, lesson.started_at desc, lesson.zoom_meeting_id), '[]')
+    from lesson
+    left join public.classes class on class.id = lesson.class_id
+    -- Those the school's pages show as joined, of whom Zoom told. Their rows are of the latest lesson of the meeting.
+    left join lateral (
+      select count(*) as people from public.zoom_participants shown
+      join zoom.rows memory on memory.row_id = shown.id and memory.closed_at is null
+      where shown.meeting_id = lesson.meeting_id and shown.status = 'joined'
+    ) inside on lesson.is_on and lesson.is_shown
+    left join lateral (
+      select count(*) as enrolled, count(*) filter (where record.status = 'present') as present,
+        count(*) filter (where record.status = 'partial') as partial, count(*) filter (where record.status = 'absent') as absent,
+        count(*) filter (where record.status not in ('present', 'partial', 'absent')) as other
+      from public.class_students seat
+      left join lateral (
+        select own.status from public.attendance_records own
+        where lesson.counted > 0 and own.student_id = seat.student_id and own.class_id = lesson.class_id and own.date = lesson.held_on
+        offset 0
+      ) record on true
+      where seat.class_id = lesson.class_id
+    ) marked on true);
+end
+$$;
+comment on function public.recent_lessons is
+  'The newest lessons (of a meeting on a date), those in progress first, for the sidecar''s board: an array of objects with meeting '
+  '(Zoom''s number, in digits), date, title, timezone, class, runs (how many), started_at, ended_at (null while it is on), is_on, is_lesson '
+  '(whether any of the runs belongs to a lesson), people_in, and of the students enrolled in its class how many there are and how '
+  'many records say present, partial, absent or other. No name of a person. Changes nothing.';
+
+create function public.lesson_timeline(meeting text, date date, policy jsonb default '{}') returns jsonb
+language plpgsql stable set search_path = '' set timezone = 'UTC'
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+as $$
+declare
+  day constant pg_catalog.date := lesson_timeline.date;
+  room_id constant uuid := zoom.meeting_asked(lesson_timeline.meeting, day, true);
+  room public.zoom_meetings;
+  class public.classes;
+  lesson zoom.lessons;
+  setting zoom.settings;
+  runs bigint[];
+  lessons bigint[];
+  people zoom.person[];
+  whose bigint[];
+  keys zoom.person[];
+  students uuid[];
+  judged zoom.judgement[] := '{}';
+  is_forgotten boolean;
+  answer jsonb;
+begin
+  if room_id is null then
+    return jsonb_build_object('outcome', 'unknown_meeting');
+  end if;
+  select own.* into room from public.zoom_meetings own where own.id = room_id;
+  lessons := zoom.lessons_on(room_id, day);
+  runs := zoom.runs_on(room_id, day);
+  -- The class that its lessons count for, and the settings it goes by, as explain_attendance has them.
+  select own.* into lesson from zoom.lessons own
+  where own.lesson_id = any (lessons)
+  order by own.class_id is null, own.class_id is not distinct from room.class_id desc, own.starts_at desc
+  limit 1;
+  select own.* into class from public.classes own where own.id = coalesce(lesson.class_id, room.class_id);
+  setting := zoom.settings_at(now());
+  answer := jsonb_build_object(
+    'meeting', jsonb_build_object('number', zoom.digits(coalesce(room.zoom_meeting_id, lesson_timeline.meeting)),
+      'title', coalesce(room.title, 'a meeting that was deleted'), 'timezone', coalesce(room.timezone,
+        zoom.as_of('zoom_meetings', room_id::text, now()) ->> 'timezone'), 'class', class.name),
+    'date', day, 'now', date_trunc('second', now()),
+    'policy', jsonb_build_object('min_seconds', coalesce(lesson.min_seconds, round(60 * setting.min_minutes)::integer),
+      'app_joins', coalesce(lesson.app_joins, setting.app_joins)));
+  if runs = '{}' then
+    return jsonb_build_object('outcome', 'no_lesson') || answer;
+  end if;
+
+  -- Everybody: those who are enrolled or were then, others of the school, and each guest, who is a connection.
+  if class.id is not null then
+    judged := array(select own from zoom.judge(zoom.everybody_of(array[row(class.id, day)::zoom.lesson_key])) own where own.place = 1);
+  end if;
+  students := array(
+    select seat.student_id from public.class_students seat where seat.class_id = class.id
+    union
+    select told.student_id from unnest(judged) told where told.was_enrolled or told.is_expected);
+  keys := array(
+    select row(null, told.run_id, told.user_id, told.connection_key)::zoom.person
+    from (
+      select null::bigint as run_id, student.id as user_id, null::text as connection_key from unnest(students) student (id)
+      union
+      select case when seg.user_id is null then seg.run_id end, seg.user_id, case when seg.user_id is null then seg.connection_key end
+      from unnest(runs) run (id)
+      join zoom.segments seg on seg.run_id = run.id
+    ) told
+    order by told.user_id, told.run_id, told.connection_key);
+  -- A user is somebody in each of the lessons and in each run that belongs to none; a guest in one run.
+  select array_agg(told.person order by told.n, told.place), array_agg(told.n order by told.n, told.place) into people, whose
+  from (
+    select who.n, place.n as place, row(place.lesson_id, place.run_id, who.user_id, null)::zoom.person as person
+    from unnest(keys) with ordinality who (lesson_id, run_id, user_id, connection_key, n)
+    cross join (
+      select own.id as lesson_id, null::bigint as run_id, own.n from unnest(lessons) with ordinality own (id, n)
+      union all
+      select null, run.run_id, 1000 + run.run_id from zoom.instances run where run.run_id = any (runs) and run.lesson_id is null
+    ) place
+    where who.user_id is not null
+    union all
+    select who.n, 0, row(null, who.run_id, null, who.connection_key)::zoom.person
+    from unnest(keys) with ordinality who (lesson_id, run_id, user_id, connection_key, n)
+    where who.user_id is null
+  ) told;
+  is_forgotten := exists (
+      select from zoom.lessons own
+      join zoom.instances gone on gone.lesson_id = own.lesson_id and gone.forgotten_at is not null
+      where own.class_id = class.id and own.held_on = day)
+    or exists (select from zoom.instances gone where gone.run_id = any (runs) and gone.forgotten_at is not null);
+
+  with told as materialized (
+    select own.*, min(own.at) over (partition by own.n, own.connection) as first_at from zoom.explain_marks(people, whose, class.id) own
+  ), numbered as (
+    -- Devices are numbered as they came.
+    select told.*, dense_rank() over (partition by told.n order by told.first_at, told.connection collate "C") as device from told
+  ), stay as materialized (
+    select numbered.n, max(numbered.device) as devices,
+      jsonb_agg(jsonb_build_object('from', numbered.at, 'to', numbered.until, 'device', numbered.device, 'fate', numbered.fate, 'why', numbered.why)
+        order by numbered.at, numbered.until, numbered.device) filter (where numbered.is_open) as intervals,
+      range_agg(numbered.lesson_time) filter (where numbered.is_open and numbered.why is null) as counted,
+      coalesce(bool_or(numbered.is_open and numbered.until is null), false) as is_in,
+      (array_agg(numbered.name order by numbered.at desc, numbered.name desc) filter (where numbered.name is not null))[1] as name
+    from numbered
+    group by numbered.n
+  ), line as (
+    select who.n, who.user_id, coalesce(person.name, stay.name collate "default") as name, zoom.seconds(stay.counted) as seconds,
+      coalesce(stay.is_in, false) as is_in, coalesce(who.user_id = any (students), false) as is_enrolled, stay.devices, stay.intervals, stay.counted,
+      case when is_forgotten then memory.verdict else verdict.verdict end as verdict, record.status as record, memory, refusal
+    from unnest(keys) with ordinality who (lesson_id, run_id, user_id, connection_key, n)
+    left join public.users person on person.id = who.user_id
+    left join stay on stay.n = who.n
+    left join unnest(judged) verdict on verdict.student_id = who.user_id
+    left join zoom.verdicts memory on memory.student_id = who.user_id and memory.class_id = class.id and memory.date = day
+    left join public.attendance_records record on record.student_id = who.user_id and record.class_id = class.id and record.date = day
+    left join zoom.refused refusal on refusal.relation = 'attendance_records' and class.id is not null
+      and refusal.row_key = concat_ws(' ', who.user_id, class.id, day)
+  )
+  select jsonb_build_object('outcome', 'ok', 'forgotten', is_forgotten,
+    'is_on', exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null and zoom.run_end(run) is null),
+    'people', coalesce(jsonb_agg(jsonb_build_object(
+        'n', line.n, 'id', line.user_id, 'name', line.name,
+        'kind', case when line.is_enrolled then 'enrolled' when line.user_id is not null then 'other' else 'guest' end,
+        'is_in', line.is_in, 'seconds', line.seconds, 'devices', coalesce(line.devices, 0), 'intervals', coalesce(line.intervals, '[]'),
+        'union', (
+          select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
+          from unnest(line.counted) piece),
+        'verdict', line.verdict, 'record', line.record, 'refused', (line.refusal).relation is not null,
+        'overridden', (select weight.overridden from zoom.explain_record(line.verdict, line.record, line.memory, line.refusal, true) weight))
+      order by line.name, line.user_id, line.n), '[]')) || zoom.explain_held(runs, lessons) || answer
+  into answer
+  from line;
+  return answer;
+end
+$$;
+comment on function public.lesson_timeline is
+  'A lesson, for the sidecar''s board, as an object: outcome (ok, unknown_meeting, no_lesson), meeting, date, now, policy (the settings '
+  'it goes by; the argument is not used any more); if ok also forgotten (zoom.forget removed what was known), is_on, lessons and runs '
+  '(as explain_attendance has them), and people: the enrolled, others of the school (other), and guests, each with name, is_in, seconds '
+  '(of lesson time), devices, intervals (each stay with its device, to null while it lasts; fate: counts, covered, open or void; and '
+  'why it does not count), union (the times that count), and of the enrolled verdict, record (what stands there), refused (by the '
+  'school''s database) and overridden (a person''s word stands in place of the verdict). Changes nothing.';
+
+revoke execute on function public.recent_lessons, public.lesson_timeline from public, anon, authenticated;
+grant execute on function public.recent_lessons, public.lesson_timeline to service_role;
 
 
 notify pgrst, 'reload schema';

@@ -94,25 +94,6 @@ comment on function zoom.is_web_address is
 
 -- People --------------------------------------------------------------------------------------------------------------
 
-create view zoom.named_users with (security_invoker) as
-select own.id, case when noted.user_id is not null then noted.name else own.name end as name
-from public.users own
-left join zoom.staff_names noted on noted.user_id = own.id;
-
-comment on view zoom.named_users is 'Users by the name that staff last wrote, or had when the project was adopted.';
-comment on column zoom.named_users.id is 'The user.';
-comment on column zoom.named_users.name is 'The name; null for somebody who signed up themselves and whom staff did not name yet.';
-grant select on zoom.named_users to service_role;
-
-create function zoom.staff_name(person uuid) returns text
-language plpgsql stable set search_path = '' as $$
-begin
-  return (select named.name from zoom.named_users named where named.id = person);
-end
-$$;
-comment on function zoom.staff_name is
-  'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
-
 create function zoom.note_name() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -349,10 +330,10 @@ comment on function zoom.checked_in is
   '(see zoom.is_open), are enrolled, and nobody else wrote the record since they first did. Never null.';
 
 revoke execute on function
-  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.refuse, zoom.is_web_address, zoom.staff_name,
+  zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.refuse, zoom.is_web_address,
   zoom.note_name, zoom.forget_user, zoom.guard_user,
   zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.note_class, zoom.guard_participant,
   zoom.guard_registrant, zoom.note_correction, zoom.checked_in
 from public;
 grant execute on function zoom.checked_in to authenticated;
-grant execute on function zoom.staff_name, zoom.teaches to service_role;
+grant execute on function zoom.teaches to service_role;

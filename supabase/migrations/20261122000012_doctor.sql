@@ -13,11 +13,30 @@ create function public.inspect_zoom_project() returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
   users constant text[] := array['anon', 'authenticated', 'service_role'];
+  statuses constant text[] := array['absent', 'present', 'partial', 'late', 'excused'];
   applied jsonb;
+  status_check record;
+  refused text[];
+  refuses jsonb := '[]';
 begin
   if to_regclass('supabase_migrations.schema_migrations') is not null then
     execute 'select coalesce(jsonb_agg(version order by version), ''[]'') from supabase_migrations.schema_migrations' into applied;
   end if;
+
+  -- What a check refuses is asked of the check itself.
+  for status_check in
+    select conname as name, pg_catalog.pg_get_expr(conbin, conrelid) as expression
+    from pg_catalog.pg_constraint
+    join pg_catalog.pg_attribute col on col.attrelid = conrelid and conkey = array[col.attnum]
+    where conrelid = to_regclass('public.attendance_records') and contype = 'c' and col.attname = 'status'
+    order by conname
+  loop
+    execute format('select array_agg(known.status order by known.place) from unnest($1) with ordinality known (status, place) where (%s) is false', status_check.expression)
+    into refused using statuses;
+    if refused is not null then
+      refuses := refuses || jsonb_build_object('name', status_check.name, 'statuses', refused);
+    end if;
+  end loop;
 
   return jsonb_build_object(
     'server', current_setting('server_version'),
@@ -98,7 +117,7 @@ begin
     'circles', (
       select coalesce(jsonb_agg(tab.relation::text order by tab.name), '[]')
       from zoom.our_tables tab where zoom.is_in_a_circle(tab.relation)),
-    'narrow', (select coalesce(jsonb_agg(checks.name order by checks.name), '[]') from zoom.narrow_checks checks),
+    'refuses', refuses,
     'risks', (
       select coalesce(jsonb_agg(jsonb_build_object(
         'of', risk.relation, 'what', regexp_replace(risk.what, '^look: ', ''), 'remedy', risk.remedy)
@@ -106,7 +125,7 @@ begin
       from zoom.risks() risk));
 end
 $$;
-comment on function public.inspect_zoom_project is 'How the project stands, for sidecar doctor to compare with how it should: server, the role that asks, applied migrations (null where none are noted), and of the schemas public and zoom the tables (row level security, primary key, grants), functions (a hash of each, who may execute it), policies, guards and what Realtime is told of; of the app''s own: replica identities of published tables that are not the default, theirs (the tables of people that its rules let users read), granted (those whose grants are as they were), circles (tables that its policies come back to), narrow (checks of attendance that refuse partial) and risks (see zoom.risks). No rows.';
+comment on function public.inspect_zoom_project is 'How the project stands, for sidecar doctor to compare with how it should: server, the role that asks, applied migrations (null where none are noted), and of the schemas public and zoom the tables (row level security, primary key, grants), functions (a hash of each, who may execute it), policies, guards and what Realtime is told of; of the app''s own: replica identities of published tables that are not the default, theirs (the tables of people that its rules let users read), granted (those whose grants are as they were), circles (tables that its policies come back to), refuses (checks of attendance.status that refuse one of absent, present, partial, late and excused, with which) and risks (see zoom.risks). No rows.';
 revoke execute on function public.inspect_zoom_project from public, anon, authenticated;
 grant execute on function public.inspect_zoom_project to service_role;
 

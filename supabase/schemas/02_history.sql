@@ -7,6 +7,27 @@
 --
 -- The trigger never makes a write of the app fail or wait.
 
+create view zoom.named_users with (security_invoker) as
+select own.id, case when noted.user_id is not null then noted.name else own.name end as name
+from public.users own
+left join zoom.staff_names noted on noted.user_id = own.id;
+
+comment on view zoom.named_users is 'Users by the name that staff last wrote, or had when the project was adopted.';
+comment on column zoom.named_users.id is 'The user.';
+comment on column zoom.named_users.name is 'The name; null for somebody who signed up themselves and whom staff did not name yet.';
+grant select on zoom.named_users to service_role;
+
+create function zoom.staff_name(person uuid) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (select named.name from zoom.named_users named where named.id = person);
+end
+$$;
+comment on function zoom.staff_name is
+  'The name of a user as staff last wrote it, or as it was when the project was adopted; null for none.';
+revoke execute on function zoom.staff_name from public;
+grant execute on function zoom.staff_name to service_role;
+
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -56,11 +77,18 @@ comment on function zoom.history_key is 'How zoom.history names a row: by its id
 create function zoom.note_version(named text, key text, says jsonb) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
+  latest zoom.history;
   standing zoom.history;
   moment timestamptz := now();
 begin
-  select own.* into standing from zoom.history own
-  where own.row_key = key and own.relation = named and own.until = 'infinity';
+  -- The last that is known (in this order: so the index is the right way to it, however small the table was when this was planned).
+  select own.* into latest from zoom.history own
+  where own.row_key = key and own.relation = named
+  order by own.row_key desc, own.relation desc, own.until desc
+  limit 1;
+  if latest.until = 'infinity' then
+    standing := latest;
+  end if;
   if says is not distinct from standing.was then
     return;
   end if;
@@ -72,7 +100,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, not exists (select from zoom.history own where own.row_key = key and own.relation = named));
+    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end
@@ -80,7 +108,11 @@ $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
 
 create function zoom.note_history() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer
+set search_path = ''
+-- A plan that was made while the table was empty is kept: it must be right when it is large.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+as $$
 declare
   before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   told jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
@@ -151,10 +183,10 @@ $$;
 comment on function zoom.as_of is 'What a row said at a moment, as zoom.deciding has it; null for one that never was.';
 
 create view zoom.held_addresses with (security_invoker) as
-select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) as address,
+select own.row_key::uuid as user_id, own.was ->> 'email' as email, lower(btrim(own.was ->> 'email')) collate "C" as address,
   case when own.is_first and not exists (
       select from zoom.history other
-      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) = lower(btrim(own.was ->> 'email'))
+      where other.relation = 'users' and lower(btrim(other.was ->> 'email')) collate "C" = lower(btrim(own.was ->> 'email'))
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -169,11 +201,11 @@ comment on column zoom.held_addresses.since is 'From when; -infinity for the fir
 comment on column zoom.held_addresses.until is 'Until when.';
 
 create view zoom.held_numbers with (security_invoker) as
-select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') as number,
+select own.row_key::uuid as meeting_id, regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" as number,
   case when own.is_first and not exists (
       select from zoom.history other
       where other.relation = 'zoom_meetings'
-        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
+        and regexp_replace(other.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C" = regexp_replace(own.was ->> 'zoom_meeting_id', '[^0-9]', '', 'g')
         and other.row_key <> own.row_key and other.since < own.since)
     then '-infinity' else own.since end as since,
   own.until
@@ -187,7 +219,7 @@ comment on column zoom.held_numbers.since is 'From when; -infinity for the first
 comment on column zoom.held_numbers.until is 'Until when.';
 
 create view zoom.personal_rooms with (security_invoker) as
-select own.row_key::uuid as meeting_id, own.was ->> 'personal_number' as number, (own.was ->> 'host_id')::uuid as host_id,
+select own.row_key::uuid as meeting_id, (own.was ->> 'personal_number') collate "C" as number, (own.was ->> 'host_id')::uuid as host_id,
   (own.was ->> 'start_time')::timestamptz as starts_at,
   case when own.is_first then '-infinity' else own.since end as since, own.until
 from zoom.history own

@@ -121,6 +121,19 @@ comment on function zoom.planned_place is
   'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none. A start that '
   'another took the place of takes only runs that began before that.';
 
+create function zoom.may_make_lesson(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+begin
+  return room ->> 'meeting_type' in ('recurring', 'instant')
+    or coalesce(run.started_at >= (room ->> 'start_time')::timestamptz or run.started_at < (room ->> 'created_at')::timestamptz, false);
+end
+$$;
+comment on function zoom.may_make_lesson is
+  'Whether a run that no window takes may make a lesson itself: its meeting recurs or is held at once, or it came after the start '
+  'that was planned, or before the row was made.';
+
 create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -186,8 +199,7 @@ begin
     limit 1;
     if place.run_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null)::zoom.place;
-    elsif room ->> 'meeting_type' in ('recurring', 'instant')
-        or (run.started_at >= start or run.started_at < (room ->> 'created_at')::timestamptz) and not zoom.was_held(planned, start) then
+    elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
@@ -231,9 +243,27 @@ create function zoom.assign_lessons(
 )
 language plpgsql volatile set search_path = '' as $$
 declare
-  placed zoom.place[] := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
+  placed zoom.place[];
+  flipped uuid[];
   emptied zoom.lesson_key[];
 begin
+  -- Was one of the staff ever recognised, in a run that may be a lesson's?
+  with worked_out as materialized (
+    select meeting.meeting_id, meeting.staff_seen as was, exists (
+      select from zoom.instances run
+      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
+        and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
+    from unnest(meetings) told (id)
+    join zoom.meetings meeting on meeting.meeting_id = told.id
+  ), kept as (
+    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
+    from worked_out
+    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
+    returning meeting.meeting_id
+  )
+  select array_agg(kept.meeting_id) into flipped from kept;
+
+  placed := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)
@@ -300,17 +330,20 @@ begin
   into emptied, changed_lessons
   from gone;
   left_behind := left_behind || emptied;
+  changed_lessons := changed_lessons || array(
+    select lesson.lesson_id from zoom.lessons lesson
+    where lesson.meeting_id = any (flipped) and lesson.lesson_id <> all (changed_lessons));
 end
 $$;
 comment on function zoom.assign_lessons is
-  'Gives the runs of these meetings their lessons. Returns the runs that moved, the lessons that are new, changed, or have '
-  'other runs, and the classes and dates that a lesson left.';
+  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. Returns the runs that '
+  'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;

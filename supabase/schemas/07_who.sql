@@ -31,8 +31,8 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     select distinct (own.was ->> 'user_id')::uuid from zoom.history own
-    where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = meeting::text
-      and own.was ->> 'zoom_registrant_id' = any (ids)
+    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = meeting
+      and (own.was ->> 'zoom_registrant_id') collate "C" = any (ids)
       and own.since <= registrants_of.at and registrants_of.at < own.until
       and own.was ->> 'user_id' is not null);
 end
@@ -192,8 +192,8 @@ begin
       join zoom.held_addresses held on held.address = zoom.folded(told.address)
       union all
       select unnest(array[own.since, own.until]) from zoom.history own
-      where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = seat.meeting_id::text
-        and own.was ->> 'zoom_registrant_id' = any (seat.registrations)
+      where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seat.meeting_id
+        and (own.was ->> 'zoom_registrant_id') collate "C" = any (seat.registrations)
       union all
       select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
       union all
@@ -260,17 +260,12 @@ comment on function zoom.connections is 'These connections, each with all that i
 
 create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
 language plpgsql stable set search_path = '' as $$
-declare
-  room jsonb;
 begin
-  if person is not null then
-    room := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
-  end if;
   return (run.host_id = any (accounts)
-      or exists (select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
-      or person::text = room ->> 'host_id'
-      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')
-      or person::text = zoom.as_of('classes', run.class_id::text, run.as_of) ->> 'teacher_id') is true
+      or run.host_email is not null and exists (
+        select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
+      or person in (run.host_user, run.teacher)
+      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
     and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
 end
 $$;

@@ -87,6 +87,10 @@ begin
     cross join lateral (
       select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
     ) stay
+    union all
+    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
       -- When they went: by a leave, or because the run ended with them in it.
@@ -107,7 +111,7 @@ begin
   ), total as (
     select clipped.n,
       -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
       -- Their own name, if they showed it; else the newest.
       (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
         filter (where clipped.name is not null))[1] as name,
@@ -129,10 +133,9 @@ begin
   select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
-    )::zoom.presence order by person.n)
+    )::zoom.presence order by total.n)
   into presences
-  from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
-  left join total on total.n = person.n;
+  from total;
   return presences;
 end
 $$;

@@ -1,8 +1,10 @@
 -- When a lesson was: the planned time, widened by the staff's first coming and last leaving; without staff the whole of its
 -- runs. And what follows from who was in it: whether it is over, whether it was held, and whether it makes anybody absent.
 
-create function zoom.weigh_runs(runs bigint[], out changed bigint[], out flipped uuid[])
+create function zoom.weigh_runs(runs bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$
+declare
+  changed bigint[];
 begin
   with worked_out as materialized (
     select run.run_id, run.people as was_people, run.has_staff as had_staff, run.has_others as had_others,
@@ -28,24 +30,11 @@ begin
     returning run.run_id
   )
   select array_agg(kept.run_id) into changed from kept;
-
-  with worked_out as materialized (
-    select meeting.meeting_id, meeting.staff_seen as was, exists (
-      select from zoom.instances run where run.meeting_id = meeting.meeting_id and run.has_staff) as staff_seen
-    from (select distinct run.meeting_id from zoom.instances run where run.run_id = any (changed)) told
-    join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
-  ), kept as (
-    update zoom.meetings meeting set staff_seen = worked_out.staff_seen
-    from worked_out
-    where meeting.meeting_id = worked_out.meeting_id and worked_out.staff_seen <> worked_out.was
-    returning meeting.meeting_id
-  )
-  select array_agg(kept.meeting_id) into flipped from kept;
+  return changed;
 end
 $$;
 comment on function zoom.weigh_runs is
-  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed, and '
-  'the meetings in which staff was recognised for the first time, or is not any more.';
+  'Works out how many people were in these runs, and whether staff and others were. Returns the runs of which that changed.';
 
 create function zoom.weigh_lessons(lessons bigint[]) returns bigint[]
 language plpgsql volatile set search_path = '' as $$

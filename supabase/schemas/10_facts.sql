@@ -320,19 +320,24 @@ begin
     returning mark.run_id, mark.segment
   )
   select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
-  changed_visits := changed_visits || new_marks;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
-  -- everybody in a run that began at another moment than was thought.
-  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting)
+  -- everybody in a run that began at another moment than was thought. Where nothing new is known but that they came or went,
+  -- who it is stays as it is: with the user, then.
+  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
-    select seg.run_id, seg.connection_key
+    select seg.run_id, seg.connection_key, null::uuid as known_as
     from unnest(changed_visits) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
     union all
-    select seg.run_id, seg.connection_key from zoom.segments seg where seg.run_id = any (new_begins)
+    select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
+    from unnest(new_marks) news
+    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    union all
+    select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
+  changed_visits := changed_visits || new_marks;
   changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
   new_runs := new_runs || new_begins;
 end
@@ -340,7 +345,7 @@ $$;
 comment on function zoom.keep_facts is
   'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
   'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
-  'run itself), and the connections touched; null for none.';
+  'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
 language plpgsql stable set search_path = '' as $$

@@ -196,8 +196,8 @@ begin
       end as fate
     from want
   )
-  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id, decided.run_id,
-    case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
+  select array_agg(row(decided.fate, coalesce(decided.row_id, gen_random_uuid()), decided.meeting_id, decided.user_id,
+    case when decided.user_id is null then decided.run_id end, case when decided.user_id is null then decided.connection_key end, decided.is_known, decided.was, decided.says)::zoom.row_change order by decided.n)
   into wanted
   from decided
   where decided.fate is not null
@@ -285,7 +285,7 @@ begin
           and (run.run_id = meeting.shown_run or run.lesson_id = meeting.shown_lesson))
   ), closed as (
     update public.zoom_participants shown set status = 'left', leave_time = left_open.ended_at,
-      duration = extract(epoch from left_open.ended_at - left_open.join_time)::integer
+      duration = floor(extract(epoch from left_open.ended_at - left_open.join_time))::integer
     from left_open
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)

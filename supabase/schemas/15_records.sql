@@ -14,14 +14,23 @@ begin
   return array(
     select row(told.student_id, told.class_id, told.date)::zoom.record_key
     from (
-      -- Whoever was enrolled at some time, and whoever we said something of.
-      select pupil.student_id, lesson.class_id, lesson.date
+      -- Whoever was in it, whoever we said something of, and once it is over whoever was enrolled at some time.
+      select seg.user_id as student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
-      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      join zoom.lessons held on held.class_id = lesson.class_id and held.held_on = lesson.date
+      join zoom.instances run on run.lesson_id = held.lesson_id
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is not null
       union
       select memory.student_id, lesson.class_id, lesson.date
       from unnest(lessons) lesson
       join zoom.verdicts memory on memory.class_id = lesson.class_id and memory.date = lesson.date
+      union
+      select pupil.student_id, lesson.class_id, lesson.date
+      from unnest(lessons) lesson
+      join zoom.enrolments pupil on pupil.class_id = lesson.class_id
+      where exists (
+        select from zoom.lessons held
+        where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
     ) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id));
@@ -84,11 +93,14 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with judged as materialized (
-      select told.student_id, told.class_id, told.date, best.verdict
-      from unnest(due) told
-      left join (
-        select own.* from zoom.judge(due) own where own.place = 1
-      ) best on best.student_id = told.student_id and best.class_id = told.class_id and best.date = told.date
+      -- (Both in one list, and not joined: a join would look at all of one for each of the other.)
+      select told.student_id, told.class_id, told.date, max(told.verdict) as verdict
+      from (
+        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due) own where own.place = 1
+        union all
+        select due_one.student_id, due_one.class_id, due_one.date, null from unnest(due) due_one
+      ) told
+      group by told.student_id, told.class_id, told.date
     ), remembered as (
       select judged.*, record.id as record_id, record.status as current, memory.student_id is not null as is_remembered,
         memory.verdict as was, memory.theirs, memory.said, zoom.weighed(memory.theirs, memory.said, memory.verdict) as ours
@@ -145,6 +157,22 @@ end
 $$;
 comment on function zoom.write_records is 'Writes these changes of public.attendance_records, and remembers them.';
 
+create function zoom.withdraw_record(change zoom.record_change) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  if change.record_id is null or change.said is not null then
+    return;
+  end if;
+  delete from public.attendance_records record where record.id = change.record_id;
+  insert into zoom.verdicts as memory (student_id, class_id, date, verdict)
+  values (change.student_id, change.class_id, change.date, null)
+  on conflict (student_id, class_id, date) do update set verdict = null;
+exception when others then
+  return; -- that is refused too
+end
+$$;
+comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -168,19 +196,19 @@ begin
   changes := zoom.records_wanted(due);
   perform zoom.write('attendance_records', 'write_records', changes);
   -- What was refused once, and is not wanted any more.
-  delete from zoom.refused own
-  using unnest(due) told
-  where own.relation = 'attendance_records' and own.row_key = zoom.refused_key('attendance_records', to_jsonb(told))
-    and not exists (
-      select from unnest(changes) want
-      where (want.student_id, want.class_id, want.date) = (told.student_id, told.class_id, told.date));
+  if exists (select from zoom.refused own where own.relation = 'attendance_records') then
+    delete from zoom.refused own
+    where own.relation = 'attendance_records'
+      and own.row_key in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(due) told)
+      and own.row_key not in (select zoom.refused_key('attendance_records', to_jsonb(told)) from unnest(changes) told);
+  end if;
 end
 $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;

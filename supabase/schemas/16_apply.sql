@@ -27,15 +27,20 @@ declare
   moved bigint[];
 begin
   with worked_out as materialized (
-    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, place.meeting_id, zoom.class_of(place.meeting_id, run.as_of) as class_id
+    select run.run_id, run.meeting_id as was_meeting, run.class_id as was_class, run.host_user as was_host, run.teacher as was_teacher,
+      place.meeting_id, class.id as class_id, (zoom.as_of('zoom_meetings', place.meeting_id::text, run.as_of) ->> 'host_id')::uuid as host_user,
+      (zoom.as_of('classes', class.id::text, run.as_of) ->> 'teacher_id')::uuid as teacher
     from unnest(runs) told (run_id)
     join zoom.instances run on run.run_id = told.run_id and run.as_of is not null and run.forgotten_at is null
     cross join lateral (select zoom.meeting_of(run.number, run.instance, run.host_email, run.started_at, run.as_of) as meeting_id) place
+    cross join lateral (select zoom.class_of(place.meeting_id, run.as_of) as id) class
   ), kept as (
-    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id
+    update zoom.instances run set meeting_id = worked_out.meeting_id, class_id = worked_out.class_id, host_user = worked_out.host_user,
+      teacher = worked_out.teacher
     from worked_out
     where run.run_id = worked_out.run_id
-      and (worked_out.was_meeting, worked_out.was_class) is distinct from (worked_out.meeting_id, worked_out.class_id)
+      and (worked_out.was_meeting, worked_out.was_class, worked_out.was_host, worked_out.was_teacher)
+        is distinct from (worked_out.meeting_id, worked_out.class_id, worked_out.host_user, worked_out.teacher)
       and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
     returning run.run_id
   )
@@ -43,7 +48,7 @@ begin
   return moved;
 end
 $$;
-comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, and for which class; returns those of which that changed. The meetings are locked.';
+comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, for which class, and whose both were; returns those of which that changed. The meetings are locked.';
 
 create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -67,7 +72,6 @@ declare
   meetings uuid[];
   ended bigint[];
   weighed bigint[];
-  flipped uuid[];
   moved bigint[] := '{}';
   turned uuid[];
   lessons bigint[];
@@ -91,14 +95,15 @@ begin
     select running.run_id from zoom.instances running
     where running.meeting_id = any (meetings) and running.told_end is null and running.forgotten_at is null));
 
-  seen := zoom.recognise(touched);
-  select own.changed, own.flipped into weighed, flipped from zoom.weigh_runs(runs) own;
+  -- Of whom nothing new was told but that they came or went is known already.
+  seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
+    || array(select told from unnest(touched) told where told.user_id is not null);
+  weighed := zoom.weigh_runs(runs);
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null
-      or run.meeting_id = any (flipped)))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -111,9 +116,7 @@ begin
   lessons := array(
     select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
     union
-    select unnest(assigned.changed_lessons)
-    union
-    select lesson.lesson_id from zoom.lessons lesson where lesson.meeting_id = any (flipped));
+    select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
 
   turned := zoom.show_latest(meetings);

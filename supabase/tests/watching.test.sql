@@ -65,8 +65,9 @@ insert into zoom_meetings (zoom_meeting_id, title, meeting_type, status, start_t
   ('990000110', 'Running', 'scheduled', 'scheduled', now() - interval '20 minutes', 45, 'https://zoom.test/10', now() - interval '1 day'),
   ('990000111', 'Started, says the app alone', 'scheduled', 'started', now() - interval '19 minutes', 45, 'https://zoom.test/11', now() - interval '1 day'),
   ('990000112', 'Tried yesterday', 'scheduled', 'scheduled', now() - interval '18 minutes', 45, 'https://zoom.test/12', now() - interval '2 days');
-insert into zoom.instances (meeting_id, instance, first_at, ended_at)
-select id, 'run of ' || zoom_meeting_id, now() - back, now() - back + lasted
+insert into zoom.meetings (meeting_id) select id from zoom_meetings where zoom_meeting_id in ('990000110', '990000112');
+insert into zoom.instances (meeting_id, number, instance, first_at, ended_at)
+select id, zoom_meeting_id, 'run of ' || zoom_meeting_id, now() - back, now() - back + lasted
 from zoom_meetings join (values ('990000110', interval '25 minutes', null), ('990000112', interval '1 day', interval '10 minutes')) run (number, back, lasted)
   on number = zoom_meeting_id;
 create function pg_temp.silent(look jsonb) returns text language sql as $$

@@ -105,7 +105,7 @@ func (b *batches) run(ctx context.Context, events int) (float64, error) {
 // them out.
 func share(lot lot) (shares [batchCalls][]zoom.Fact, err error) {
 	for _, body := range lot.bodies {
-		fact, err := zoom.Decode(body)
+		fact, err := zoom.Decode(body, time.Now())
 		if err != nil {
 			return shares, err
 		}

@@ -61,7 +61,7 @@ func (e *entrant) delays(ctx context.Context, events int) ([]time.Duration, erro
 	}
 	var all []time.Duration
 	for i, body := range lot.bodies {
-		fact, err := zoom.Decode(body)
+		fact, err := zoom.Decode(body, d.answered[i])
 		if err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func TestALessonIsEntered(t *testing.T) {
 	require.Greater(t, len(events), len(w.ledger.all()), "some come twice")
 	copies, poisoned := w.poisonSome(events, 2), 0
 	for _, e := range events {
-		fact, err := zoom.Decode(e.body)
+		fact, err := zoom.Decode(e.body, time.Time{})
 		require.NoError(t, err)
 		k := w.ledger.all()[e.key]
 		require.Equal(t, e.key, keyOf(fact))

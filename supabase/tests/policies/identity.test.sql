@@ -64,7 +64,7 @@ select is(pg_temp.tries('admin', $$ insert into users (id, email, name, role) va
 
 -- Two spellings of an address.
 insert into users (id, email, name, role) values (pg_temp.id('twin'), 'Student@Policies.test', 'twin', 'student');
-select is(zoom.user_of_email(address), pg_temp.id(whose), format('%s is %s', address, coalesce(whose, 'nobody')))
+select is(zoom.user_of_email(address, now()), pg_temp.id(whose), format('%s is %s', address, coalesce(whose, 'nobody')))
 from (values ('student@policies.test', 'student'), (' student@policies.test ', 'student'), ('Student@Policies.test', 'twin'), ('STUDENT@policies.test', null),
   ('CLASSMATE@policies.test', 'classmate'), ('', null), (null, null)) as address (address, whose);
 delete from users where name = 'twin';

@@ -1,0 +1,248 @@
+package rejudge_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"zoom-attendance/sidecar/rejudge"
+)
+
+// journal collects log lines.
+type journal struct {
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	wrote chan struct{} // closed with every line; nil: nobody waits
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.wrote != nil {
+		close(j.wrote)
+		j.wrote = nil
+	}
+	return j.buf.Write(p)
+}
+
+// lines are those that hold every one of the words.
+func (j *journal) lines(words ...string) (found []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for line := range strings.Lines(j.buf.String()) {
+		holds := true
+		for _, w := range words {
+			holds = holds && strings.Contains(line, w)
+		}
+		if holds {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// await waits until a line holds every one of the words.
+func (j *journal) await(t *testing.T, words ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		j.mu.Lock()
+		if j.wrote == nil {
+			j.wrote = make(chan struct{})
+		}
+		wrote := j.wrote
+		j.mu.Unlock()
+		if len(j.lines(words...)) > 0 {
+			return
+		}
+		select {
+		case <-wrote:
+		case <-ctx.Done():
+			t.Fatalf("no line has %q", words)
+		}
+	}
+}
+
+// database answers as the test wants, and notes when it was asked and for what.
+type database struct {
+	began  time.Time
+	calls  []time.Duration
+	since  []string
+	answer func(n int) (string, error)
+}
+
+func (d *database) Call(_ context.Context, function string, args, into any) error {
+	if function != "catch_up_zoom" {
+		return errors.New("another function: " + function)
+	}
+	text, err := json.Marshal(args)
+	if err != nil {
+		return err
+	}
+	d.calls = append(d.calls, time.Since(d.began))
+	d.since = append(d.since, string(text))
+	answer, err := d.answer(len(d.calls))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(answer), into)
+}
+
+// kept is an inbox that notes what it is asked for.
+type kept struct {
+	first    time.Time
+	recalled []string
+	fails    time.Time // until then
+}
+
+func (k *kept) UnknownSince(context.Context) (time.Time, error) { return k.first, nil }
+
+func (k *kept) Recall(_ context.Context, numbers []string) (int, error) {
+	k.recalled = append(k.recalled, strings.Join(numbers, " "))
+	if time.Now().Before(k.fails) {
+		return 0, errors.New("disk of glass")
+	}
+	return len(numbers), nil
+}
+
+type refused struct{ code string }
+
+func (r refused) Error() string   { return "refused: " + r.code }
+func (r refused) BlamesUs() bool  { return r.code == "PGRST202" }
+func (r refused) Cause() string   { return r.code }
+func (r refused) Meaning() string { return "meaning of " + r.code }
+
+// run has a loop ask for so long, in a bubble of synctest.
+func run(t *testing.T, d *database, k *kept, lasts time.Duration, change ...func(*rejudge.Options)) *journal {
+	t.Helper()
+	log := &journal{}
+	d.began = time.Now()
+	o := rejudge.Options{Project: d, Inbox: k, Log: slog.New(slog.NewTextHandler(log, nil))}
+	for _, c := range change {
+		c(&o)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	defer cancel()
+	require.NoError(t, rejudge.New(o).Run(ctx))
+	return log
+}
+
+const quiet = `{"left": 0, "numbers": [], "until": "2026-03-02T08:00:00.123456+00:00", "failed": []}`
+
+func TestItCallsAtOnceAndEveryFiveSecondsAndPassesOnUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{answer: func(int) (string, error) { return quiet, nil }}
+		run(t, d, &kept{}, 12*time.Second)
+		require.Equal(t, []time.Duration{0, 5 * time.Second, 10 * time.Second}, d.calls)
+		require.Equal(t, []string{`{"since":null}`, `{"since":"2026-03-02T08:00:00.123456+00:00"}`, `{"since":"2026-03-02T08:00:00.123456+00:00"}`}, d.since)
+	})
+}
+
+func TestItAsksForAllNumbersSinceTheFirstThatTheInboxRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{answer: func(int) (string, error) {
+			return `{"left": 0, "numbers": ["82", "81"], "until": "u", "failed": []}`, nil
+		}}
+		k := &kept{first: time.Date(2026, 3, 2, 8, 0, 0, 5000, time.UTC)}
+		log := run(t, d, k, time.Second)
+		require.Equal(t, []string{`{"since":"2026-03-02T07:55:00.000005Z"}`}, d.since)
+		require.Equal(t, []string{"81 82"}, k.recalled)
+		require.Len(t, log.lines("handed out again", "events=2"), 1)
+	})
+}
+
+func TestItCallsAgainAtOnceWhileSomethingIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		left := []string{"3", "2", "1", "0"}
+		d := &database{answer: func(n int) (string, error) {
+			return strings.Replace(quiet, `"left": 0`, `"left": `+left[min(n, 4)-1], 1), nil
+		}}
+		run(t, d, &kept{}, 4*time.Second)
+		require.Equal(t, []time.Duration{0, 0, 0, 0}, d.calls)
+	})
+}
+
+func TestWhatDoesNotGetLessIsNotAskedForWithoutARest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{answer: func(int) (string, error) { return strings.Replace(quiet, `"left": 0`, `"left": 7`, 1), nil }}
+		run(t, d, &kept{}, time.Minute)
+		require.Less(t, len(d.calls), 30)
+		require.Greater(t, len(d.calls), 10)
+	})
+}
+
+func TestItIsWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wake := make(chan struct{}, 1)
+		d := &database{answer: func(int) (string, error) { return quiet, nil }}
+		time.AfterFunc(2*time.Second, func() { wake <- struct{}{} })
+		run(t, d, &kept{}, 4*time.Second, func(o *rejudge.Options) { o.Wake = wake })
+		require.Equal(t, []time.Duration{0, 2 * time.Second}, d.calls)
+	})
+}
+
+func TestAnOutageHasOneLineWhenItBeginsAndOneWhenItIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		d := &database{answer: func(int) (string, error) {
+			if time.Since(began) < time.Hour {
+				return "", refused{"PGRST202"}
+			}
+			return quiet, nil
+		}}
+		log := run(t, d, &kept{}, time.Hour+5*time.Minute)
+		require.Less(t, len(d.calls), 400)
+		require.Len(t, log.lines("level=ERROR", "cannot look again", "meaning of PGRST202"), 1)
+		require.Len(t, log.lines("the database looks again"), 1)
+	})
+}
+
+func TestAConflictWithAnotherSidecarIsNobodysBusiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{answer: func(n int) (string, error) {
+			if n%3 == 1 {
+				return "", refused{"40P01"}
+			}
+			return quiet, nil
+		}}
+		log := run(t, d, &kept{}, time.Minute)
+		require.Empty(t, log.lines("level="))
+	})
+}
+
+func TestAMeetingThatCannotBeJudgedIsNamedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{answer: func(int) (string, error) {
+			return `{"left": 0, "numbers": [], "until": "u", "failed": [{"meeting": "81234567890", "code": "57014"}]}`, nil
+		}}
+		log := run(t, d, &kept{}, 50*time.Minute)
+		require.Len(t, log.lines("level=WARN", "meeting=81234567890", "code=57014"), 1)
+	})
+}
+
+func TestNumbersAreKeptUntilTheInboxTookThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{answer: func(n int) (string, error) {
+			if n == 1 {
+				return `{"left": 0, "numbers": ["81"], "until": "u", "failed": []}`, nil
+			}
+			return quiet, nil
+		}}
+		k := &kept{fails: time.Now().Add(10 * time.Second)}
+		log := run(t, d, k, time.Minute)
+		require.Greater(t, len(k.recalled), 3)
+		require.Less(t, len(k.recalled), 15)
+		require.Len(t, log.lines("disk of glass"), 1)
+		require.Len(t, log.lines("the inbox hands out the events of meetings that became known again"), 1)
+	})
+}

@@ -1,0 +1,108 @@
+package watch
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Held is a meeting whose events the database does not take, while it takes those of
+// others.
+type Held struct {
+	Meeting string    // Zoom's number
+	Since   time.Time // when it failed first
+	Cause   string    // a short code, never personal
+	Meaning string    // the cause in plain words and what to do, never personal
+}
+
+// holding looks for meetings that are held up.
+type holding struct {
+	patience time.Duration // shorter ones are nobody's business
+}
+
+// judge names each meeting, or counts them when they are many.
+func (h holding) judge(at time.Time, all []Held, marks map[string]*mark, found *findings) {
+	var long []Held
+	for _, one := range all {
+		if at.Sub(one.Since) >= h.patience || marks[one.key()] != nil {
+			long = append(long, one)
+		}
+	}
+	are := map[string]bool{}
+	areSeveral := len(long) >= several || len(long) > 0 && marks[meetingHeldUp] != nil
+	if areSeveral {
+		are[meetingHeldUp] = true
+		found.add(wrong, together(long))
+	}
+	for _, one := range long {
+		if marks[one.key()] != nil || !areSeveral {
+			are[one.key()] = true
+			found.add(wrong, one.finding())
+		}
+	}
+	for key, m := range marks {
+		if m.name == meetingHeldUp && !are[key] {
+			found.right = append(found.right, key)
+		}
+	}
+}
+
+// elsewhere says of what others found, or an earlier process, that it is not so here.
+func (h holding) elsewhere(open []openAlert, found *findings) {
+	known := map[string]bool{}
+	for _, f := range found.wrong {
+		known[f.key] = true
+	}
+	for _, key := range found.right {
+		known[key] = true
+	}
+	for _, alert := range open {
+		if isHeldUp(alert.Key) && !known[alert.Key] {
+			found.right = append(found.right, alert.Key)
+		}
+	}
+}
+
+func isHeldUp(key string) bool {
+	return key == meetingHeldUp || strings.HasPrefix(key, meetingHeldUp+":")
+}
+
+// heldNumbers are the meetings that this sidecar or another one finds held up.
+func heldNumbers(all []Held, open []openAlert) map[string]bool {
+	numbers := map[string]bool{}
+	for _, one := range all {
+		numbers[one.Meeting] = true
+	}
+	for _, alert := range open {
+		if number, ok := strings.CutPrefix(alert.Key, meetingHeldUp+":"); ok {
+			numbers[number] = true
+		}
+	}
+	return numbers
+}
+
+func (h Held) key() string { return meetingHeldUp + ":" + h.Meeting }
+
+const heldRemedy = "Their events are safe and tried again; all other meetings go on. Look for what the database does for these alone: a trigger, a lock that somebody holds, a right that is missing."
+
+// finding is what is wrong with one meeting.
+func (h Held) finding() finding {
+	return finding{
+		key: h.key(), name: meetingHeldUp, meeting: h.Meeting,
+		says:   fmt.Sprintf("The database does not take the events of meeting %s: %s, %s.", h.Meeting, h.Cause, h.Meaning),
+		remedy: "Its events are safe and tried again; all other meetings go on. Look for what the database does for this meeting alone: a trigger, a lock that somebody holds, a right that is missing.",
+	}
+}
+
+// together is what is wrong with many, the longest first.
+func together(long []Held) finding {
+	var few []string
+	for _, one := range long[:min(fewNamed, len(long))] {
+		few = append(few, one.Meeting)
+	}
+	return finding{
+		key: meetingHeldUp, name: meetingHeldUp, remedy: heldRemedy,
+		says: fmt.Sprintf("The database does not take the events of %d meetings: %s%s. The first: %s, %s.",
+			len(long), strings.Join(few, ", "), andMore(len(long)-len(few)), long[0].Cause, long[0].Meaning),
+	}
+}

@@ -1,0 +1,167 @@
+-- What decided: the lesson, the rule, whose word stands in the record, and whether anything more is expected. In words that
+-- are true at that moment.
+
+create function zoom.explain_lesson(lesson zoom.lessons) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  room constant jsonb := zoom.as_of('zoom_meetings', lesson.meeting_id::text, lesson.as_of);
+begin
+  return case
+    when lesson.is_planned then 'the meeting was planned for it'
+    when room ->> 'meeting_type' = 'recurring' then 'its own run made it: the meeting recurs'
+    when room ->> 'meeting_type' = 'instant' then 'its own run made it: the meeting is held at once'
+    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it: the meeting was written down later'
+    else 'its own run made it: it came after the planned start, and the lesson that was planned had not been held'
+  end;
+end
+$$;
+comment on function zoom.explain_lesson is 'Why there is a lesson, in words.';
+
+create function zoom.explain_run(run zoom.instances) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when run.no_lesson = 'cancelled' then 'it belongs to no lesson: the meeting had been cancelled when it began'
+    when run.no_lesson is not null then 'it belongs to no lesson: the meeting was not planned for its time'
+    when run.lesson_id is null then 'it belongs to no lesson'
+    when not run.counts then 'only one person was in it, and in another run of the lesson there were two'
+  end;
+end
+$$;
+comment on function zoom.explain_run is 'Why a run counts nothing for attendance, in words; null if it does.';
+
+create function zoom.end_was_told(run zoom.instances) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  -- The end of a run without uuid may hang on a run of its own: see zoom.run_end.
+  return run.told_end is not null or run.instance like 'day %' and exists (
+    select from zoom.instances own
+    where own.number = run.number and own.instance like 'start %' and own.told_end = run.ended_at);
+end
+$$;
+comment on function zoom.end_was_told is 'Whether Zoom told the end of a run. Else the last thing heard of it stands in its place, once it is over. Never null.';
+
+create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  if not lesson.is_over then
+    if exists (select from zoom.instances run where run.lesson_id = lesson.lesson_id and run.ended_at is null) then
+      return 'nothing yet: they were not seen, and Zoom has not told the end';
+    end if;
+    return 'nobody is absent: what was held of the lesson ended before its start';
+  end if;
+  if not lesson.makes_absent then
+    return case
+      when lesson.is_planned then 'nobody is absent: the lesson was not held, since none of the staff was recognised in it, as they were in the meeting before or after'
+      when not lesson.is_held then 'nobody is absent: a lesson that was not planned makes nobody absent unless it was held, by one of the staff and with somebody else'
+      else format('nobody is absent: a lesson that was not planned makes nobody absent unless it lasted for %s', zoom.spelt(lesson.min_seconds))
+    end;
+  end if;
+  if judged.verdict = 'absent' then
+    return 'absent: the lesson is over, and they were not seen in it';
+  end if;
+  return case
+    when zoom.enrolled(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were not active when the lesson ended'
+    when zoom.enrolled_since(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were enrolled only after the lesson'
+    when judged.was_enrolled then 'not absent: they were not enrolled any more when the lesson ended'
+    else 'not enrolled in the class, so no attendance is kept'
+  end;
+end
+$$;
+comment on function zoom.explain_absence is 'Why somebody who was not seen in a lesson is absent, or is not, in words.';
+
+create function zoom.explain_rule(judged zoom.judgement, lessons integer) returns text
+language plpgsql stable set search_path = '' as $$
+declare
+  lesson zoom.lessons;
+begin
+  select own.* into lesson from zoom.lessons own where own.lesson_id = judged.lesson_id;
+  return case
+    when judged.verdict = 'present' then format('present from %s: %s', zoom.spelt(lesson.min_seconds), zoom.spelt(judged.seconds))
+    when judged.verdict = 'partial' then format('partial%s: %s of the %s that are needed', case when judged.is_in then ' so far' end, zoom.spelt(judged.seconds), zoom.spelt(lesson.min_seconds))
+    when not judged.is_seen then zoom.explain_absence(judged, lesson)
+    when not judged.was_enrolled then 'not enrolled in the class, so no attendance is kept'
+    when judged.of_app then 'nothing yet: the app saw them come, and Zoom has not told the end'
+    else 'nothing yet: they are in, and Zoom has told neither that they left nor the end'
+  end
+  || case when judged.of_app and judged.verdict in ('present', 'partial') then ', by the word of the app' else '' end
+  || case when judged.is_in and judged.verdict = 'partial' then ', and they are in' else '' end
+  || case when lessons > 1 and judged.verdict is not null then format(', in the best of the %s lessons of that day', lessons) else '' end;
+end
+$$;
+comment on function zoom.explain_rule is 'Which rule gave what a lesson says of a student, in a sentence. lessons: how many the class had that day.';
+
+create function zoom.explain_record(
+  verdict text, current text, memory zoom.verdicts, refused zoom.refused, is_operator boolean, out overridden boolean, out note text
+)
+language plpgsql immutable set search_path = '' as $$
+declare
+  ours constant text := zoom.weighed(memory.theirs, memory.said, memory.verdict); -- what we left there
+  is_known constant boolean := memory.student_id is not null;
+begin
+  -- Our word would be another one, and a person's stands.
+  overridden := verdict is not null and current is distinct from verdict and refused.relation is null and case
+      when not is_known then current is not null
+      else current is distinct from ours or memory.said is not null and current is not distinct from memory.theirs
+    end;
+  note := case
+    when refused.relation is not null then format('The school''s database refused the record%s%s. It is tried again when something of it changes, and once an hour.',
+      ' ' || refused.wanted, case when is_operator then ': ' || refused.reason end)
+    when not is_known and current is null and verdict is not null
+      then 'There is no record yet: what it says is written within seconds, while a sidecar runs.'
+    when not is_known and current is null then null
+    when not is_known then format('Somebody wrote %s, and nothing that Zoom told has changed it.', current)
+    when current is null and ours is not null
+      then format('Somebody removed the record after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', ours)
+    when current is distinct from ours
+      then format('Somebody wrote %s after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', current, coalesce(ours, 'nothing'))
+    when verdict is distinct from memory.verdict
+      then format('By what is known now it would be %s, and %s was the verdict when it was judged last. That is done anew within seconds, while a sidecar runs.',
+        coalesce(verdict, 'nothing yet'), coalesce(memory.verdict, 'nothing'))
+    when memory.said is null then null
+    when memory.theirs is null and current is null
+      then format('Somebody removed the record after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', memory.said)
+    when memory.theirs is null then format('Somebody removed the record after it said %s, and Zoom told more than that since.', memory.said)
+    when memory.theirs in ('late', 'excused') then format('Somebody had written %s, which only people write: it is never touched.', memory.theirs)
+    when memory.theirs = memory.verdict then null
+    when current = memory.theirs and zoom.rank(memory.verdict) <= zoom.rank(memory.said)
+      then format('Somebody had written %s when Zoom''s verdict was %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', memory.theirs, memory.said)
+    when current = memory.theirs
+      then format('Somebody had written %s, which is better than %s. People outrank Zoom: what they wrote is only ever raised.', memory.theirs, coalesce(memory.verdict, 'nothing'))
+    else format('Somebody had written %s, and Zoom told more than we had said then: it was raised to %s.', memory.theirs, current)
+  end;
+end
+$$;
+comment on function zoom.explain_record is
+  'Whether a person''s word stands in a record in place of the verdict, and in a sentence how the two came together; null if '
+  'there is nothing to say. refused: what the school''s database did not take; its reason is for operators.';
+
+create function zoom.explain_outlook(runs bigint[], lessons bigint[], student uuid, class uuid, day date) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return case
+    when exists (select from zoom.due own where own.run_id = any (runs))
+        or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
+      then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
+    when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
+      then 'More is expected: Zoom has not told that it ended.'
+    when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
+      then 'Zoom never told the end, and the last thing heard stands in its place. Nothing more is expected.'
+    when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
+      then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
+    else 'Nothing more is expected.'
+  end
+  || case when lessons = '{}'
+    then ' If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
+    else ' An event that comes late changes it. So does what was lacking then (an address, a registration, an enrolment) once the school writes it; what was wrong then, and is corrected, with sidecar rejudge --as-of now.'
+  end;
+end
+$$;
+comment on function zoom.explain_outlook is 'Whether anything more is expected of the runs of a date, and what would change what they say: in words.';
+
+revoke execute on function
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_record, zoom.explain_outlook
+from public;
+grant execute on function
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_record, zoom.explain_outlook
+to service_role;
