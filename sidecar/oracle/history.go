@@ -32,6 +32,7 @@ type timeline struct {
 	instants []time.Time // of the changes
 	plain    []moment    // what the tables held before the first change, and after each
 	counting []moment    // and what counts: with the first values of rows that came later
+	clock    time.Time   // what time it is
 }
 
 // moment is the school's data and settings at one moment.

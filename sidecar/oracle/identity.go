@@ -17,6 +17,7 @@ func identify(t *timeline, r *run, visits []Visit) {
 	came := comers(r, visits)
 	for _, c := range r.connections {
 		c.userID, _ = lookUp(t, r.begin, func(m moment) string { return whoIs(m.School, c, policy, came) })
+		c.knownID, _ = lookUp(t, r.begin, func(m moment) string { return whoIs(m.School, c, policy, nil) })
 	}
 }
 
@@ -153,11 +154,16 @@ func (c *connection) accounts() (accounts []string) {
 func (c *connection) name() string { return newestName([]*connection{c}) }
 
 func newestName(connections []*connection) string {
+	return newestNameOf(connections, func(name string) bool { return name != "" })
+}
+
+// newestNameOf is the newest of the names that fit.
+func newestNameOf(connections []*connection, fits func(string) bool) string {
 	var newest mark
 	for _, c := range connections {
 		for _, s := range c.segments {
 			for _, m := range s.marks {
-				if m.name != "" && cmp.Or(m.at.Compare(newest.at), strings.Compare(m.name, newest.name)) > 0 {
+				if m.name != "" && fits(m.name) && cmp.Or(m.at.Compare(newest.at), strings.Compare(m.name, newest.name)) > 0 {
 					newest = m
 				}
 			}

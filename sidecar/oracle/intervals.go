@@ -108,8 +108,9 @@ func secondsOf(stays []interval) int {
 	return int(total / time.Second)
 }
 
-// haveLeft: they left once, or a run that they were in is over.
-func haveLeft(connections []*connection) bool {
-	return len(leaves(connections)) > 0 ||
-		slices.ContainsFunc(stays(connections), func(i interval) bool { return i.byEnd })
+// haveLeft: a leave of theirs, or a stay of theirs that is over, lies in the time that
+// counts.
+func haveLeft(connections []*connection, counts lessonTime) bool {
+	return slices.ContainsFunc(leaves(connections), counts.has) ||
+		slices.ContainsFunc(stays(connections), func(i interval) bool { return !i.isOpen() && counts.touches(i) })
 }

@@ -14,6 +14,8 @@ type lesson struct {
 	isMade  bool // by a run
 	runs    []*run
 
+	isEndless bool // its length is that of a run that goes on
+
 	from, to time.Time // the window
 	class    string
 	date     string
@@ -111,6 +113,15 @@ func (l *lesson) open(policy Policy) {
 	l.from, l.to = l.start.Add(-policy.margin()), l.start.Add(l.length).Add(policy.margin())
 }
 
+// ends is when the lesson was to end; that of an instant meeting has no end while its
+// run is open.
+func (l *lesson) ends() time.Time {
+	if l.isEndless {
+		return time.Time{}
+	}
+	return l.start.Add(l.length)
+}
+
 // until is the end of what is known of a run.
 func (r *run) until() time.Time { return later(r.begin, r.end) }
 
@@ -147,7 +158,7 @@ func lessonsOf(t *timeline, runs []*run, counts func(*run) bool, held func(*less
 	for _, r := range rest {
 		l := touched(made, r)
 		if l == nil && mayMake(t, r, plans, held) {
-			l = &lesson{meeting: r.meeting, start: r.begin, length: ownLength(t, r), isMade: true}
+			l = &lesson{meeting: r.meeting, start: r.begin, length: ownLength(t, r), isMade: true, isEndless: !r.isOver && hasOwnLength(t, r)}
 			made = append(made, l)
 		}
 		if l != nil {
@@ -202,17 +213,26 @@ func mayMake(t *timeline, r *run, lessons []*lesson, held func(*lesson) bool) bo
 			return false
 		}
 	}
+	return comesLate(row, r)
+}
+
+// comesLate: a run began at or after the planned start, or before the row was made.
+func comesLate(row Meeting, r *run) bool {
 	return !r.begin.Before(row.StartTime) || r.begin.Before(row.CreatedAt)
 }
 
 // ownLength is the length of a lesson that a run makes: the row's, for an instant
 // meeting its own.
 func ownLength(t *timeline, r *run) time.Duration {
-	row := t.meetingAt(r.meeting, r.begin)
-	if row.Type == "instant" || row.Duration == 0 {
+	if hasOwnLength(t, r) {
 		return r.until().Sub(r.begin)
 	}
-	return time.Duration(row.Duration) * time.Minute
+	return time.Duration(t.meetingAt(r.meeting, r.begin).Duration) * time.Minute
+}
+
+func hasOwnLength(t *timeline, r *run) bool {
+	row := t.meetingAt(r.meeting, r.begin)
+	return row.Type == "instant" || row.Duration == 0
 }
 
 // meetingAt is a meeting's row as it counts at an instant; one that was deleted before

@@ -12,11 +12,14 @@ func (l *lesson) time() lessonTime {
 	if len(staff) == 0 {
 		return lessonTime{}
 	}
-	counts := lessonTime{from: l.start, to: l.start.Add(l.length)}
+	counts := lessonTime{from: l.start, to: l.ends()}
 	for _, at := range joins(staff) {
 		if at.Before(counts.from) {
 			counts.from = at
 		}
+	}
+	if l.isEndless {
+		return counts
 	}
 	for _, at := range leaves(staff) {
 		counts.to = later(counts.to, at)

@@ -34,6 +34,7 @@ func ExpectUnchanged(school School, facts []zoom.Fact, policy Policy) Rows {
 type held struct {
 	id      string
 	runs    []*run // by begin
+	likely  []*run // those that may be a lesson's
 	visits  []Visit
 	lessons []*lesson
 }
@@ -47,6 +48,7 @@ func hold(t *timeline, facts []zoom.Fact, now time.Time) map[string]*held {
 			meetings[row.ID] = &held{id: row.ID}
 		}
 	}
+	t.clock = now
 	runs := gatherRuns(facts)
 	meetingsOf(t, runs)
 	for _, r := range runs {
@@ -77,6 +79,9 @@ func (m *held) judge(t *timeline, now time.Time) {
 	for _, r := range m.runs {
 		identify(t, r, m.visits)
 		recogniseStaff(t, r)
+		if isLikely(t, r) {
+			m.likely = append(m.likely, r)
+		}
 	}
 	m.lessons = lessonsOf(t, m.runs, func(r *run) bool { return mayCount(t, r) }, m.wasHeld)
 }

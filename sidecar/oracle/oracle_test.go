@@ -97,10 +97,11 @@ func TestTheModelAgreesWithTheRulesWorkedOutByHand(t *testing.T) {
 				maria: partial`,
 		},
 		{
-			name:  "a second joined of one segment ends the first stay",
+			name:  "a second joined of one segment ends the first stay, and they were seen to be away",
 			facts: facts("joined i1 08:00 seg=1 email=maria@school.test", "joined i1 08:10 seg=1"),
 			want: `started
-				maria joined 08:10- nulls as 1 "Maria Oliveira" maria@school.test`,
+				maria joined 08:10- nulls as 1 "Maria Oliveira" maria@school.test
+				maria: partial`,
 		},
 		{
 			name:  "in one second joined comes before left",
@@ -431,6 +432,9 @@ func facts(sentences ...string) []zoom.Fact {
 		}
 		if plain[2] != "-" {
 			fact.At = at(plain[2])
+		}
+		if fact.Accepted.IsZero() {
+			fact.Accepted = fact.At.Add(time.Second)
 		}
 		all = append(all, fact)
 	}

@@ -90,7 +90,8 @@ func (m *held) userRow(now moment, userID string, connections []*connection, sho
 	if len(there) > 0 {
 		row.show(there)
 	}
-	row.Name, row.Email = cmp.Or(row.Name, user.Name), cmp.Or(row.Email, user.Email)
+	row.Name = cmp.Or(ownName(user, there), row.Name, user.Name)
+	row.Email = cmp.Or(row.Email, user.Email)
 	return row
 }
 
@@ -121,7 +122,7 @@ func (row *Participant) show(connections []*connection) {
 	if !slices.ContainsFunc(allStays(connections), interval.isOpen) {
 		row.Status, row.LeaveTime = "left", lastLeave(connections)
 	}
-	if haveLeft(connections) || allOver(connections) {
+	if len(leaves(connections)) > 0 || slices.ContainsFunc(allStays(connections), func(i interval) bool { return i.byEnd }) {
 		seconds := secondsOf(stays(connections))
 		row.Duration = &seconds
 	}
@@ -139,8 +140,10 @@ func (row *Participant) show(connections []*connection) {
 	}
 }
 
-func allOver(connections []*connection) bool {
-	return !slices.ContainsFunc(connections, func(c *connection) bool { return !c.in.isOver })
+// ownName is the user's own name as they showed it, in any case; empty where they
+// showed others only.
+func ownName(user *User, connections []*connection) string {
+	return newestNameOf(connections, func(name string) bool { return foldName(name) == foldName(user.Name) })
 }
 
 // lastLeave is the latest leave, or the latest stay that an end closed.

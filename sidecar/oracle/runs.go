@@ -37,6 +37,7 @@ type connection struct {
 	segments []*segment
 
 	userID  string // who it is; empty: nobody
+	knownID string // who it is without regard to a name
 	isStaff bool
 }
 
@@ -74,6 +75,7 @@ func gatherRuns(facts []zoom.Fact) []*run {
 	for key, facts := range byRun {
 		runs = append(runs, newRun(key[0], key[1], facts))
 	}
+	joinTold(runs)
 	slices.SortFunc(runs, olderRun)
 	return runs
 }
@@ -210,4 +212,22 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// joinTold gives a run that goes by its day alone, since Zoom told neither uuid nor
+// start, the end that Zoom told of a run of the same number and day that goes by its
+// start, if that is no earlier than it began.
+func joinTold(runs []*run) {
+	for _, r := range runs {
+		day, ok := strings.CutPrefix(r.instance, "day ")
+		if !ok || !r.told.IsZero() {
+			continue
+		}
+		for _, other := range runs {
+			start, byStart := strings.CutPrefix(other.instance, "start ")
+			if byStart && other.number == r.number && strings.HasPrefix(start, day) && !other.told.Before(r.begin) {
+				r.told = later(r.told, other.told)
+			}
+		}
+	}
 }

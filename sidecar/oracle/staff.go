@@ -3,31 +3,31 @@ package oracle
 import "slices"
 
 // recogniseStaff says which connections of a run are staff, by the school's data when
-// it began. Whoever is staff on one device is so on each.
+// it began. Whoever is staff on one device is so on each. A name makes nobody staff.
 func recogniseStaff(t *timeline, r *run) {
 	s := t.asOf(r.begin).School
 	var users []string
 	for _, c := range r.connections {
 		c.isStaff = isStaff(s, c)
 		if c.isStaff {
-			users = appendNew(users, c.userID)
+			users = appendNew(users, c.knownID)
 		}
 	}
 	for _, c := range r.connections {
-		c.isStaff = c.isStaff || slices.Contains(users, c.userID)
+		c.isStaff = c.isStaff || slices.Contains(users, c.knownID)
 	}
 }
 
 // isStaff: Zoom's host, the row's host, the class's teacher, teachers and admins; never
 // somebody who is enrolled in the class.
 func isStaff(s School, c *connection) bool {
-	if s.enrolled(c.in.class, c.userID) {
+	if s.enrolled(c.in.class, c.knownID) {
 		return false
 	}
 	if isZoomHost(c) {
 		return true
 	}
-	user := s.User(c.userID)
+	user := s.User(c.knownID)
 	if user == nil {
 		return false
 	}

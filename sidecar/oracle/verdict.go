@@ -13,7 +13,7 @@ func (l *lesson) verdict(t *timeline, m *held, studentID string) string {
 	theirs := connectionsOf(l.counted(), studentID)
 	counts := l.time()
 	if isSeen(theirs, counts) {
-		if !l.hadEnrolled(t, studentID) || !haveLeft(theirs) && !l.isOver() {
+		if !l.hadEnrolled(t, studentID) || !haveLeft(theirs, counts) && !l.isOver() {
 			return ""
 		}
 		return l.measure(clipped(stays(theirs), counts))
@@ -80,7 +80,11 @@ func (l *lesson) hadEnrolled(t *timeline, studentID string) bool {
 // door first heard of that run, if that was later.
 func (l *lesson) missed(t *timeline, studentID string) bool {
 	last := l.runs[len(l.runs)-1]
-	m := t.plain[t.index(later(last.end, last.accepted))]
+	told := last.accepted
+	if told.IsZero() {
+		told = t.clock // the door knows nothing of it: the call that told of it does
+	}
+	m := t.plain[t.index(later(last.end, told))]
 	user := m.User(studentID)
 	return m.enrolled(l.class, studentID) && user != nil && !user.Inactive
 }
@@ -102,8 +106,16 @@ func (m *held) wasHeld(l *lesson) bool {
 	return hasOthers(runs) && (!m.knowsStaff() || len(staffOf(runs)) > 0)
 }
 
-// knowsStaff: one of the staff was ever recognised in the meeting.
-func (m *held) knowsStaff() bool { return len(staffOf(m.runs)) > 0 }
+// knowsStaff: one of the staff was ever recognised in the meeting, in a run that may be
+// a lesson's.
+func (m *held) knowsStaff() bool { return len(staffOf(m.likely)) > 0 }
+
+// isLikely: a run may be a lesson's. It is not one that a cancelled meeting had, nor one
+// that came before the planned time of a one-off meeting that was made by then.
+func isLikely(t *timeline, r *run) bool {
+	row := t.meetingAt(r.meeting, r.begin)
+	return mayCount(t, r) && (plannedFor(t, r) != nil || !isOneOff(row) || comesLate(row, r))
+}
 
 // mayCount: a run that began while people had cancelled the meeting belongs to no
 // lesson, unless one of the staff and somebody else were in it.
