@@ -124,28 +124,28 @@ func comers(r *run, visits []Visit) (users []string) {
 
 func (c *connection) keys() (keys []string) {
 	for _, s := range c.segments {
-		keys = appendNew(keys, s.keys...)
+		keys = appendNew(keys, s.key)
 	}
 	return keys
 }
 
 func (c *connection) ids() (ids []string) {
 	for _, s := range c.segments {
-		ids = appendNew(ids, s.ids...)
+		ids = appendNew(ids, s.ids[0], s.account, s.ids[1])
 	}
 	return ids
 }
 
 func (c *connection) emails() (emails []string) {
 	for _, s := range c.segments {
-		emails = appendNew(emails, s.emails...)
+		emails = appendNew(emails, s.email)
 	}
 	return emails
 }
 
 func (c *connection) accounts() (accounts []string) {
 	for _, s := range c.segments {
-		accounts = appendNew(accounts, s.accounts...)
+		accounts = appendNew(accounts, s.account)
 	}
 	return accounts
 }

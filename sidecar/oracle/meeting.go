@@ -40,11 +40,8 @@ func personalRoomOf(m moment, r *run) string {
 			continue
 		}
 		rooms = append(rooms, row)
-		for _, email := range r.hostEmails {
-			if owner := ownerOf(m.School, email); owner != "" && owner == row.HostID {
-				ofHost = append(ofHost, row)
-				break
-			}
+		if owner := ownerOf(m.School, r.hostEmail); owner != "" && owner == row.HostID {
+			ofHost = append(ofHost, row)
 		}
 	}
 	if len(ofHost) > 0 {

@@ -21,8 +21,8 @@ type run struct {
 	isOver bool
 	end    time.Time // the told one, else the last thing heard
 
-	hostIDs     []string
-	hostEmails  []string
+	hostID      string
+	hostEmail   string
 	connections []*connection
 
 	meeting string // the row's id
@@ -46,10 +46,10 @@ type segment struct {
 	id         string // as Zoom told it; empty where it told none
 	seat       string // what stands for it
 	connection string
-	keys       []string
-	ids        []string // whatever may be the id of a registration
-	accounts   []string
-	emails     []string
+	key        string
+	account    string
+	ids        [2]string // what else may be the id of a registration
+	email      string
 	marks      []mark
 }
 
@@ -128,8 +128,8 @@ func newRun(number, instance string, facts []zoom.Fact) *run {
 		if !fact.Accepted.IsZero() && (r.accepted.IsZero() || fact.Accepted.Before(r.accepted)) {
 			r.accepted = fact.Accepted
 		}
-		r.hostIDs = appendNew(r.hostIDs, fact.HostID)
-		r.hostEmails = appendNew(r.hostEmails, fact.HostEmail)
+		r.hostID = max(r.hostID, fact.HostID)
+		r.hostEmail = max(r.hostEmail, fact.HostEmail)
 		switch fact.Kind {
 		case zoom.Ended:
 			r.told = later(r.told, fact.At)
@@ -169,14 +169,15 @@ func beginOf(facts []zoom.Fact) time.Time {
 	return slices.MinFunc(stated, time.Time.Compare)
 }
 
+// newSegment keeps the greatest of whatever the facts of one visit say differently.
 func newSegment(seat string, facts []zoom.Fact) *segment {
 	s := &segment{id: facts[0].Segment, seat: seat}
 	for _, fact := range facts {
 		s.connection = max(s.connection, fact.Connection)
-		s.keys = appendNew(s.keys, fact.CustomerKey)
-		s.ids = appendNew(s.ids, fact.RegistrantID, fact.ZoomUserID, fact.ParticipantID)
-		s.accounts = appendNew(s.accounts, fact.ZoomUserID)
-		s.emails = appendNew(s.emails, fact.Email)
+		s.key = max(s.key, fact.CustomerKey)
+		s.account = max(s.account, fact.ZoomUserID)
+		s.ids = [2]string{max(s.ids[0], fact.RegistrantID), max(s.ids[1], fact.ParticipantID)}
+		s.email = max(s.email, fact.Email)
 		s.marks = append(s.marks, mark{fact.At, fact.Kind, fact.Name})
 	}
 	s.marks = orderedMarks(s.marks)

@@ -38,17 +38,10 @@ func isStaff(s School, c *connection) bool {
 
 // isZoomHost: the connection shows the account or the address of Zoom's host.
 func isZoomHost(c *connection) bool {
-	for _, account := range c.accounts() {
-		if slices.Contains(c.in.hostIDs, account) {
-			return true
-		}
+	if slices.Contains(c.accounts(), c.in.hostID) {
+		return true
 	}
-	for _, address := range c.emails() {
-		for _, host := range c.in.hostEmails {
-			if foldEmail(address) == foldEmail(host) {
-				return true
-			}
-		}
-	}
-	return false
+	return c.in.hostEmail != "" && slices.ContainsFunc(c.emails(), func(address string) bool {
+		return foldEmail(address) == foldEmail(c.in.hostEmail)
+	})
 }
