@@ -1433,6 +1433,14 @@ comment on type zoom.presence is
   'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
+create function zoom.is_made_up(segment text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return segment ~ '^(email|name|connection|account) ';
+end
+$$;
+comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
+
 create function zoom.seats(people zoom.person[])
 returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
@@ -1473,7 +1481,7 @@ begin
     cross join lateral (
       select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
     ) stay
-    where lower(stay.name collate "default") = lower(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
+    where zoom.folded(stay.name) = zoom.folded(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
     order by stay.at desc, stay.name desc
     limit 1);
 end
@@ -1515,8 +1523,9 @@ begin
     from timed
   ), total as (
     select clipped.n,
-      -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc,
+        zoom.is_made_up(clipped.segment), clipped.segment collate "C" desc))[1] as segment,
       (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
       min(clipped.name) <> max(clipped.name) as has_names,
       max(clipped.email collate "C") as email,
@@ -1534,7 +1543,7 @@ begin
     from clipped
     group by clipped.n
   )
-  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end,
+  select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
     case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
@@ -1546,8 +1555,8 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.seats, zoom.own_name_shown, zoom.add_up from public;
-grant execute on function zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
+revoke execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
 
 
 -- supabase/schemas/09_lesson_time.sql
@@ -1734,10 +1743,15 @@ begin
   if earlier is null then
     return;
   end if;
-  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes.
+  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes. Nobody else works on these
+  -- runs meanwhile (this lock comes before those of the batch: two that meet here may have to be called again).
+  perform zoom.lock_meetings(array(
+    select run.meeting_id from zoom.marks mark
+    join zoom.instances run on run.run_id = mark.run_id
+    where mark.body_hash = any (earlier) and mark.body_hash <> ''));
   with gone as (
     delete from zoom.marks mark using zoom.kinds kind
-    where mark.body_hash = any (earlier) and kind.kind = mark.kind
+    where mark.body_hash = any (earlier) and mark.body_hash <> '' and kind.kind = mark.kind
     returning mark.run_id
   )
   select array_agg(distinct gone.run_id) into runs from gone;
@@ -2731,9 +2745,7 @@ begin
       where exists (
         select from zoom.lessons held
         where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
-    ) told
-    where exists (select from public.users person where person.id = told.student_id)
-      and exists (select from public.classes class where class.id = told.class_id));
+    ) told);
 end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
@@ -2897,10 +2909,13 @@ language plpgsql volatile set search_path = '' as $$
 declare
   changes zoom.record_change[];
 begin
-  -- Of a lesson that was forgotten in part nothing can be said any more.
+  -- For a student or a class that is gone there is nothing to write; and of a lesson that was forgotten in part nothing can be
+  -- said any more.
   due := array(
     select row(told.*)::zoom.record_key from unnest(due) told
-    where not exists (
+    where exists (select from public.users person where person.id = told.student_id)
+      and exists (select from public.classes class where class.id = told.class_id)
+      and not exists (
       select from zoom.lessons lesson
       join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
       where lesson.class_id = told.class_id and lesson.held_on = told.date));
@@ -3322,6 +3337,7 @@ declare
   change zoom.changes;
   moment timestamptz;
   earliest timestamptz := 'infinity';
+  visitors zoom.visitor[] := '{}';
 begin
   for change in
     select own.* from zoom.changes own
@@ -3338,6 +3354,11 @@ begin
       select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
     earliest := least(earliest, moment, (
       select max(own.since) from zoom.settings own where change.relation = 'settings'));
+    if change.relation = 'users' then
+      visitors := visitors || array(
+        select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit
+        where visit.user_id = change.row_key::uuid and visit.at >= moment);
+    end if;
     if change.again_from is null then
       -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
@@ -3352,6 +3373,10 @@ begin
     where run.started_at >= earliest and run.forgotten_at is null and run.meeting_id is not null
     order by run.run_id
     on conflict do nothing;
+  end if;
+  if cardinality(visitors) > 0 then
+    perform zoom.lock_meetings(array(select told.meeting_id from unnest(visitors) told));
+    perform zoom.show_visitors(visitors);
   end if;
 end
 $$;
@@ -3519,6 +3544,11 @@ begin
         select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
         from zoom.history own
         where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+        union all
+        -- Where one of two gave a number up, the other has it alone.
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
       ) told
       where told.number <> '')
     end,
@@ -3528,7 +3558,7 @@ $$;
 comment on function public.catch_up_zoom is
   'Judges anew what the school''s changes, the clock and refused rows make due, and writes what large lessons left: the runs of '
   'one meeting, at most so many (most), or one part of a large lesson. Returns left (how much is still due: call again at once '
-  'when it is more than 0), numbers (Zoom''s numbers of meetings that were made, or given another number, after since, '
+  'when it is more than 0), numbers (Zoom''s numbers that a meeting was given, or gave up, after since, '
   'as digits; some of a minute before are told again) until (the next since) and failed (meetings, by number, that '
   'could not be judged and are put off, with the SQLSTATE). Raises 40001 and 40P01 when it should be called again.';
 revoke execute on function public.catch_up_zoom from public, anon, authenticated;

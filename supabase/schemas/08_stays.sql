@@ -43,6 +43,14 @@ comment on type zoom.presence is
   'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
+create function zoom.is_made_up(segment text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return segment ~ '^(email|name|connection|account) ';
+end
+$$;
+comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
+
 create function zoom.seats(people zoom.person[])
 returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
@@ -83,7 +91,7 @@ begin
     cross join lateral (
       select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
     ) stay
-    where lower(stay.name collate "default") = lower(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
+    where zoom.folded(stay.name) = zoom.folded(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
     order by stay.at desc, stay.name desc
     limit 1);
 end
@@ -125,8 +133,9 @@ begin
     from timed
   ), total as (
     select clipped.n,
-      -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
+      -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc,
+        zoom.is_made_up(clipped.segment), clipped.segment collate "C" desc))[1] as segment,
       (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
       min(clipped.name) <> max(clipped.name) as has_names,
       max(clipped.email collate "C") as email,
@@ -144,7 +153,7 @@ begin
     from clipped
     group by clipped.n
   )
-  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end,
+  select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
     case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
@@ -156,5 +165,5 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.seats, zoom.own_name_shown, zoom.add_up from public;
-grant execute on function zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
+revoke execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;

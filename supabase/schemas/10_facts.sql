@@ -61,10 +61,15 @@ begin
   if earlier is null then
     return;
   end if;
-  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes.
+  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes. Nobody else works on these
+  -- runs meanwhile (this lock comes before those of the batch: two that meet here may have to be called again).
+  perform zoom.lock_meetings(array(
+    select run.meeting_id from zoom.marks mark
+    join zoom.instances run on run.run_id = mark.run_id
+    where mark.body_hash = any (earlier) and mark.body_hash <> ''));
   with gone as (
     delete from zoom.marks mark using zoom.kinds kind
-    where mark.body_hash = any (earlier) and kind.kind = mark.kind
+    where mark.body_hash = any (earlier) and mark.body_hash <> '' and kind.kind = mark.kind
     returning mark.run_id
   )
   select array_agg(distinct gone.run_id) into runs from gone;
