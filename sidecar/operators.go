@@ -117,8 +117,8 @@ func (f forBoard) LessonTimeline(ctx context.Context, meeting, date string) (jso
 	return f.Client.LessonTimeline(ctx, meeting, date, f.policy)
 }
 
-func (f forBoard) DoubtfulMeetings(ctx context.Context) (json.RawMessage, error) {
-	return f.Client.Ask(ctx, "doubtful_meetings", struct{}{})
+func (f forBoard) Unmatched(ctx context.Context) (json.RawMessage, error) {
+	return f.Client.Unmatched(ctx, 50)
 }
 
 func (f forBoard) RefusedRows(ctx context.Context, most int) (json.RawMessage, error) {

@@ -39,8 +39,8 @@ type Mark struct {
 type School interface {
 	// RecentLessons returns recent_lessons' array.
 	RecentLessons(ctx context.Context) (json.RawMessage, error)
-	// DoubtfulMeetings returns doubtful_meetings' object.
-	DoubtfulMeetings(ctx context.Context) (json.RawMessage, error)
+	// Unmatched returns unmatched_zoom's object.
+	Unmatched(ctx context.Context) (json.RawMessage, error)
 	// LessonTimeline returns lesson_timeline's object.
 	LessonTimeline(ctx context.Context, meeting, date string) (json.RawMessage, error)
 	// Explain says in words why a student is marked as they are, as an object for

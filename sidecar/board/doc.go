@@ -9,7 +9,7 @@
 // serves these pages; what it shows comes from where it is true already:
 //
 //	Now            the process's own metrics; the lessons by rpc/recent_lessons; the marks of the watch; what an
-//	               admin should look at by rpc/doubtful_meetings
+//	               admin should look at by rpc/unmatched_zoom
 //	a lesson       rpc/lesson_timeline, with a click rpc/explain_attendance in words
 //	dead letters   the admin room's JSON interface, asked by the page
 //	history        a ring of one sample a minute for 24 hours, in memory, made of the metrics
@@ -18,7 +18,7 @@
 //
 //	GET  /                      the one page; its views are behind the # of the address
 //	GET  /board/…               its script, style and pictures, embedded in the binary; nothing comes from elsewhere
-//	GET  /board/live            server-sent events: "now" every two seconds, "lessons" and "doubts" when they changed
+//	GET  /board/live            server-sent events: "now" every two seconds, "lessons" and "unmatched" when they changed
 //	GET  /board/lesson?meeting=N&date=D
 //	POST /board/why             {"meeting","student","date"}: the explanation in words; the student is a user's id
 //	GET  /board/history

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	lookEvery   = 2 * time.Second  // while somebody looks
-	doubtsEvery = 10 * time.Second // how often what is doubtful is looked for
-	rateOver    = 10 * time.Second // how long events a second are counted over
-	lessonsWait = 8 * time.Second  // for the database to tell the lessons, and as long for the doubts
-	streamsMost = 16               // pages at once
-	writeWait   = 10 * time.Second // for a client to take an event
+	lookEvery      = 2 * time.Second  // while somebody looks
+	unmatchedEvery = 10 * time.Second // how often what cannot be matched is looked for
+	rateOver       = 10 * time.Second // how long events a second are counted over
+	lessonsWait    = 8 * time.Second  // for the database to tell the lessons, and as long for what cannot be matched
+	streamsMost    = 16               // pages at once
+	writeWait      = 10 * time.Second // for a client to take an event
 )
 
 // lessons are what the database last told of them.
@@ -29,9 +29,9 @@ type lessons struct {
 
 // news is what the pages are told: as it goes over the wire.
 type news struct {
-	now     []byte
-	lessons piece
-	doubts  piece
+	now       []byte
+	lessons   piece
+	unmatched piece
 }
 
 // piece is what is told when it has changed.
@@ -101,7 +101,7 @@ func (b *Board) Run(ctx context.Context) error {
 			b.mu.Unlock()
 		case <-b.looked:
 			look.Reset(lookEvery)
-			asker.doubted = time.Time{} // whoever opens a page is told how it is
+			asker.looked = time.Time{} // whoever opens a page is told how it is
 			asker.begin(ctx)
 			b.tell()
 		case <-look.C:
@@ -119,19 +119,19 @@ func (b *Board) Run(ctx context.Context) error {
 	}
 }
 
-// asker asks the database for the lessons, and now and then for what is doubtful,
+// asker asks the database for the lessons, and now and then for what cannot be matched,
 // once at a time.
 type asker struct {
 	school  School
 	answers chan answer
 	busy    bool
-	doubted time.Time // when it was last asked for what is doubtful
+	looked  time.Time // when it was last asked for what cannot be matched
 	working sync.WaitGroup
 }
 
 type answer struct {
-	lessons lessons
-	doubts  json.RawMessage // an object; nil: they were not asked for
+	lessons   lessons
+	unmatched json.RawMessage // an object; nil: they were not asked for
 }
 
 func (a *asker) begin(ctx context.Context) {
@@ -139,14 +139,14 @@ func (a *asker) begin(ctx context.Context) {
 		return
 	}
 	a.busy = true
-	isDue := time.Since(a.doubted) >= doubtsEvery
+	isDue := time.Since(a.looked) >= unmatchedEvery
 	if isDue {
-		a.doubted = time.Now()
+		a.looked = time.Now()
 	}
 	a.working.Go(func() {
 		told := answer{lessons: lessonsOf(within(ctx, a.school.RecentLessons))}
 		if isDue {
-			told.doubts = doubtsOf(within(ctx, a.school.DoubtfulMeetings))
+			told.unmatched = unmatchedOf(within(ctx, a.school.Unmatched))
 		}
 		a.answers <- told
 	})
@@ -159,13 +159,13 @@ func within(ctx context.Context, ask func(context.Context) (json.RawMessage, err
 	return ask(ctx)
 }
 
-// doubtsOf is what a page is told: the answer, or why there is none.
-func doubtsOf(told json.RawMessage, err error) json.RawMessage {
+// unmatchedOf is what a page is told: the answer, or why there is none.
+func unmatchedOf(told json.RawMessage, err error) json.RawMessage {
 	var each struct {
-		Meetings, Addresses []struct{ Says, Remedy string }
+		Items []struct{ Says, Remedy string }
 	}
-	if err == nil && (json.Unmarshal(told, &each) != nil || each.Meetings == nil || each.Addresses == nil) {
-		err = errors.New("doubtful_meetings answered something else than meetings")
+	if err == nil && (json.Unmarshal(told, &each) != nil || each.Items == nil) {
+		err = errors.New("unmatched_zoom answered something else than items")
 	}
 	if err != nil {
 		told, _ = json.Marshal(map[string]string{"fault": err.Error()}) // of texts
@@ -201,8 +201,8 @@ func lessonsOf(list json.RawMessage, err error) lessons {
 func (b *Board) set(told answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if told.doubts != nil {
-		b.news.doubts.set(told.doubts)
+	if told.unmatched != nil {
+		b.news.unmatched.set(told.unmatched)
 	}
 	if told.lessons.fault != "" {
 		b.lessons.fault = told.lessons.fault
@@ -283,7 +283,7 @@ func (b *Board) live(w http.ResponseWriter, req *http.Request) {
 	if out.SetReadDeadline(time.Time{}) != nil || write(w, out, "retry: 2000\n\n") != nil {
 		return
 	}
-	lessons, doubts := 0, 0 // the versions that were sent
+	lessons, unmatched := 0, 0 // the versions that were sent
 	for {
 		select {
 		case <-req.Context().Done():
@@ -296,7 +296,7 @@ func (b *Board) live(w http.ResponseWriter, req *http.Request) {
 		news := b.news
 		b.mu.Unlock()
 		text := fmt.Sprintf("event: now\ndata: %s\n\n", news.now)
-		text += news.lessons.event("lessons", &lessons) + news.doubts.event("doubts", &doubts)
+		text += news.lessons.event("lessons", &lessons) + news.unmatched.event("unmatched", &unmatched)
 		if write(w, out, text) != nil {
 			return
 		}

@@ -122,44 +122,44 @@ func TestADatabaseThatIsAwayIsSaidAndTheNumbersGoOn(t *testing.T) {
 
 // What an admin should look at is asked for when somebody begins to look, and then
 // every ten seconds.
-func TestDoubtfulMeetingsAreToldWhenTheyChange(t *testing.T) {
+func TestWhatCannotBeMatchedIsToldWhenItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.run()()
 		time.Sleep(time.Hour)
-		require.Zero(t, w.school.doubting, "nobody looks")
+		require.Zero(t, w.school.unmatchedAsked, "nobody looks")
 		p := w.look()
 		synctest.Wait()
-		require.Equal(t, []string{noDoubts}, p.heard("doubts"), "at once")
+		require.Equal(t, []string{nothingUnmatched}, p.heard("unmatched"), "at once")
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		require.Len(t, p.heard("doubts"), 1, "they are the same")
+		require.Len(t, p.heard("unmatched"), 1, "they are the same")
 		w.school.mu.Lock()
-		require.InDelta(t, 30, w.school.doubting, 2)
-		w.school.doubts = `{"of":1,"meetings":[{"title":"Algebra","says":"It is doubtful.","remedy":"An admin looks."}],"addresses":[]}`
+		require.InDelta(t, 30, w.school.unmatchedAsked, 2)
+		w.school.unmatched = `{"of":1,"items":[{"title":"Algebra","says":"It is doubtful.","remedy":"An admin looks."}]}`
 		w.school.mu.Unlock()
-		time.Sleep(doubtsEvery)
+		time.Sleep(unmatchedEvery)
 		synctest.Wait()
-		heard := p.heard("doubts")
+		heard := p.heard("unmatched")
 		require.Len(t, heard, 2)
 		require.Contains(t, heard[1], "Algebra")
 
 		another := w.look()
 		time.Sleep(lookEvery)
 		synctest.Wait()
-		require.Equal(t, heard[1:], another.heard("doubts"), "whoever comes later is told, too")
+		require.Equal(t, heard[1:], another.heard("unmatched"), "whoever comes later is told, too")
 
-		w.school.set("", errors.New("doubtful_meetings: connection refused"))
-		time.Sleep(doubtsEvery)
+		w.school.set("", errors.New("unmatched_zoom: connection refused"))
+		time.Sleep(unmatchedEvery)
 		synctest.Wait()
-		require.Equal(t, `{"fault":"doubtful_meetings: connection refused"}`, p.heard("doubts")[2])
+		require.Equal(t, `{"fault":"unmatched_zoom: connection refused"}`, p.heard("unmatched")[2])
 		w.school.set("[]", nil)
 		w.school.mu.Lock()
-		w.school.doubts = `[]`
+		w.school.unmatched = `[]`
 		w.school.mu.Unlock()
-		time.Sleep(doubtsEvery)
+		time.Sleep(unmatchedEvery)
 		synctest.Wait()
-		require.Contains(t, p.heard("doubts")[3], "something else than meetings")
+		require.Contains(t, p.heard("unmatched")[3], "something else than items")
 	})
 }
 

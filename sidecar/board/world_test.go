@@ -27,15 +27,15 @@ type school struct {
 	busy  int // questions under way, and the most at a time
 	most  int
 
-	doubts   string // what is doubtful; and how often that was asked for
-	doubting int
+	unmatched      string // what cannot be matched; and how often that was asked for
+	unmatchedAsked int
 }
 
-func (s *school) DoubtfulMeetings(context.Context) (json.RawMessage, error) {
+func (s *school) Unmatched(context.Context) (json.RawMessage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doubting++
-	return json.RawMessage(s.doubts), s.err
+	s.unmatchedAsked++
+	return json.RawMessage(s.unmatched), s.err
 }
 
 func (s *school) RecentLessons(ctx context.Context) (json.RawMessage, error) {
@@ -76,7 +76,7 @@ func (s *school) count() int {
 	return s.asked
 }
 
-const noDoubts = `{"of":0,"meetings":[],"addresses":[]}`
+const nothingUnmatched = `{"of":0,"items":[]}`
 
 // world is a board with metrics that a test sets.
 type world struct {
@@ -99,7 +99,7 @@ func newWorld(t *testing.T) *world {
 	registry := prometheus.NewRegistry()
 	f := promauto.With(registry)
 	w := &world{
-		t: t, school: &school{list: "[]", doubts: noDoubts},
+		t: t, school: &school{list: "[]", unmatched: nothingUnmatched},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "sidecar_inbox_accepted_total"}),
 		backlog:  f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidecar_inbox_backlog_groups"}, []string{"stream"}),
 		up:       f.NewGauge(prometheus.GaugeOpts{Name: "sidecar_relay_destination_up"}),

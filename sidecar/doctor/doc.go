@@ -18,7 +18,7 @@
 //	risks                               what of the app's own does: to be looked at
 //	round trip                          a lesson of nobody, applied and undone
 //	own rows                            people's writes of what is theirs, tried and undone
-//	meetings                            those that an admin should look at
+//	meetings                            what cannot be matched, and what else an admin should look at
 //	address, redirect, challenge,       with --url: what Zoom meets there, in as many
 //	unsigned, answer time               requests as there are secrets, and two
 //	seen                                with --as: what a user sees, and what of it policies/README.md does
@@ -34,6 +34,6 @@
 // what: somebody who mends each failure has mended all.
 //
 // What it prints holds no secret, no key and no row of the school's but the titles,
-// classes and hosts of doubtful meetings, the names of users who share an e-mail,
+// classes and hosts of meetings that an admin should look at, the names of users who share an e-mail,
 // and, with --as, counts and the titles of that user's meetings.
 package doctor

@@ -108,7 +108,7 @@ func Examine(ctx context.Context, p Place, q Question, tell func(Finding)) Repor
 	because := e.project(ctx)
 	if because == "" {
 		e.roundTrip(ctx)
-		e.meetings(ctx)
+		e.unmatched(ctx)
 	}
 	if q.URL != "" {
 		e.public(ctx, q.URL)
@@ -120,32 +120,28 @@ func Examine(ctx context.Context, p Place, q Question, tell func(Finding)) Repor
 	return r
 }
 
-// mostMeetings is how many doubtful meetings are told one by one.
-const mostMeetings = 10
+// mostUnmatched is how much of what cannot be matched is told one by one.
+const mostUnmatched = 10
 
-// doubtful is doubtful_meetings' object.
-type doubtful struct {
-	Of       int `json:"of"`
-	Meetings []struct {
-		Number string `json:"number"`
+// unmatched is unmatched_zoom's object.
+type unmatched struct {
+	Of    int `json:"of"`
+	Items []struct {
+		Number string `json:"number"` // empty where it is about users
 		Title  string `json:"title"`
 		Says   string `json:"says"`
 		Remedy string `json:"remedy"`
-	} `json:"meetings"`
-	Addresses []struct {
-		Says   string `json:"says"`
-		Remedy string `json:"remedy"`
-	} `json:"addresses"`
+	} `json:"items"`
 }
 
-// meetings shows those that an admin should look at.
-func (e *examination) meetings(ctx context.Context) {
-	body, err := e.Project.Ask(ctx, "doubtful_meetings", struct {
+// unmatched shows what an admin should look at.
+func (e *examination) unmatched(ctx context.Context) {
+	body, err := e.Project.Ask(ctx, "unmatched_zoom", struct {
 		Most int `json:"most"`
-	}{mostMeetings})
-	var d doubtful
+	}{mostUnmatched})
+	var u unmatched
 	if err == nil {
-		err = json.Unmarshal(body, &d)
+		err = json.Unmarshal(body, &u)
 	}
 	if because := e.failed(checkMigrations, checkFunctions, checkGrants); err != nil && because != "" {
 		e.skip(because, checkMeetings)
@@ -156,20 +152,21 @@ func (e *examination) meetings(ctx context.Context) {
 		return
 	}
 	var found []Fault
-	for _, m := range d.Meetings {
-		found = append(found, Fault{fmt.Sprintf("%q (%s): %s", m.Title, m.Number, m.Says), m.Remedy})
+	for _, item := range u.Items {
+		says := item.Says
+		if item.Number != "" {
+			says = fmt.Sprintf("%q (%s): %s", item.Title, item.Number, item.Says)
+		}
+		found = append(found, Fault{says, item.Remedy})
 	}
-	if more := d.Of - len(d.Meetings); more > 0 {
-		found = append(found, Fault{fmt.Sprintf("and %d more", more), "the board shows fifty; in the SQL editor: select public.doubtful_meetings(1000)"})
-	}
-	for _, a := range d.Addresses {
-		found = append(found, Fault{a.Says, a.Remedy})
+	if more := u.Of - len(u.Items); more > 0 {
+		found = append(found, Fault{fmt.Sprintf("and %d more", more), "`sidecar list` shows them all"})
 	}
 	if len(found) > 0 {
 		e.look(checkMeetings, found...)
 		return
 	}
-	e.ok(checkMeetings, "there is none that an admin should look at")
+	e.ok(checkMeetings, "there is nothing that an admin should look at")
 }
 
 // settings makes each fault a line of its own.

@@ -29,13 +29,12 @@ type answer struct {
 	Policy struct {
 		MinSeconds int `json:"min_seconds"`
 	} `json:"policy"`
-	Runs []struct {
-		StartedAt time.Time  `json:"started_at"`
-		EndedAt   *time.Time `json:"ended_at"`
-	} `json:"runs"`
-	Events []event `json:"events"`
-	Others []other `json:"others"`
-	App    struct {
+	Lessons []lesson `json:"lessons"`
+	Runs    []held   `json:"runs"`
+	Events  []event  `json:"events"`
+	Others  []other  `json:"others"`
+	Remarks []word   `json:"remarks"`
+	App     struct {
 		Visits []visit `json:"visits"`
 		Worth  word    `json:"worth"`
 	} `json:"app"`
@@ -49,6 +48,31 @@ type answer struct {
 	SaidBefore word     `json:"said_before"`
 	Overridden bool     `json:"overridden"`
 	Note       word     `json:"note"`
+	Refused    *struct {
+		Wanted word `json:"wanted"`
+	} `json:"refused"`
+	Outlook word `json:"outlook"`
+	Changes word `json:"changes"`
+}
+
+// lesson is one of the meeting on that date.
+type lesson struct {
+	StartsAt    time.Time  `json:"starts_at"`
+	EndsAt      *time.Time `json:"ends_at"` // null: of a meeting that was held at once, and is open
+	IsPlanned   bool       `json:"is_planned"`
+	Why         word       `json:"why"`
+	CountsFrom  *time.Time `json:"counts_from"`  // null: none of the staff was recognised, so all of it counts
+	CountsUntil *time.Time `json:"counts_until"` // null: so, or one of them is still in
+	HasStaff    bool       `json:"has_staff"`
+}
+
+// held is a run of the meeting on that date.
+type held struct {
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+	EndTold   *bool      `json:"end_told"`
+	Counts    *bool      `json:"counts"`
+	Why       word       `json:"why"` // it counts for nothing
 }
 
 // event is one that Zoom told of the student.
@@ -61,14 +85,18 @@ type event struct {
 	Approximate bool      `json:"approximate"`
 	Counted     bool      `json:"counted"`
 	Why         word      `json:"why"`
+	Cut         []string  `json:"cut"` // what of it lies outside the lesson: before, after
 }
 
-// other is a connection under the student's name that was not taken for them.
+// other is a connection that shows something of the student, and was not taken for
+// them.
 type other struct {
-	Name word      `json:"name"`
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
-	Why  word      `json:"why"`
+	Name  word      `json:"name"`
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+	Shows []string  `json:"shows"`
+	WasIn *bool     `json:"was_in"` // false: they only waited to be let in
+	Why   word      `json:"why"`
 }
 
 // visit is a coming or going that the app saw.
@@ -83,12 +111,13 @@ type stay struct {
 	To   time.Time `json:"to"`
 }
 
-// judged is what one of the class's meetings of the day says.
+// judged is what one of the class's lessons of the day says.
 type judged struct {
-	Number  word `json:"number"`
-	Title   word `json:"title"`
-	Seconds int  `json:"seconds"`
-	Verdict word `json:"verdict"`
+	Number   word      `json:"number"`
+	Title    word      `json:"title"`
+	Seconds  int       `json:"seconds"`
+	Verdict  word      `json:"verdict"`
+	StartsAt time.Time `json:"starts_at"`
 }
 
 // word is text of somebody's, fit to be shown.

@@ -65,16 +65,37 @@ func (a answer) mark(p *page) (time.Time, string) {
 func (a answer) threshold(p *page) (time.Time, string) {
 	enough := time.Duration(a.Policy.MinSeconds) * time.Second
 	left := enough
+	decides := a.decides()
 	for _, s := range a.Union {
+		if decides != nil && (decides.CountsFrom != nil && s.To.Before(*decides.CountsFrom) || decides.CountsUntil != nil && s.From.After(*decides.CountsUntil)) {
+			continue // of another lesson
+		}
 		if stayed := s.To.Sub(s.From); stayed < left {
 			left -= stayed
 			continue
 		}
 		at := s.From.Add(left)
-		return at, fmt.Sprintf("%s were reached at %s", spelt(a.Policy.MinSeconds), p.clock(at))
+		return at, fmt.Sprintf("%s %s reached at %s", spelt(a.Policy.MinSeconds), be(a.Policy.MinSeconds, "was", "were"), p.clock(at))
 	}
 	from, _ := a.span()
+	if decides != nil && decides.CountsFrom != nil && decides.CountsFrom.After(from) {
+		from = *decides.CountsFrom
+	}
 	return from.Add(enough), spelt(a.Policy.MinSeconds) + " from the start"
+}
+
+// decides is the lesson of the meeting that decides, or its first; nil if there is
+// none.
+func (a answer) decides() *lesson {
+	for i, l := range a.Lessons {
+		if len(a.Meetings) > 0 && a.Meetings[0].Number == a.Meeting.Number && a.Meetings[0].StartsAt.Equal(l.StartsAt) {
+			return &a.Lessons[i]
+		}
+	}
+	if len(a.Lessons) > 0 {
+		return &a.Lessons[0]
+	}
+	return nil
 }
 
 // span is from when to when the lesson went, as far as it is known: what is
@@ -89,6 +110,9 @@ func (a answer) span() (from, to time.Time) {
 		}
 	}
 	for _, r := range a.Runs {
+		if r.Why != "" && len(a.Lessons) > 0 { // one that does not count may be hours away
+			continue
+		}
 		widen(r.StartedAt)
 		if r.EndedAt != nil {
 			widen(*r.EndedAt)

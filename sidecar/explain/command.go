@@ -43,14 +43,14 @@ func Command(open func() (Project, error)) *cobra.Command {
 		Use:   "explain --meeting NUMBER --student E-MAIL",
 		Short: "Say why a student's attendance is what it is",
 		Long: `Says why a student is marked present, partial or absent: which of Zoom's events
-count and which do not, how long that makes, which rule decided, and whose word
-stands in the record. It changes nothing, and needs no running sidecar.
+count and which do not, which lesson they belong to and how long that makes,
+which rule decided, whose word stands in the record, and whether anything more is
+expected. It changes nothing, and needs no running sidecar. A lesson goes by the
+settings that were in force when it began.
 
 From the environment, as the sidecar has it:
   SUPABASE_URL              the project
   SUPABASE_SECRET_KEY       its key, or SUPABASE_SERVICE_ROLE_KEY
-  ATTENDANCE_MIN_MINUTES    from how many minutes a student is present
-  ATTENDANCE_APP_JOINS      what the app's word is worth
   ATTENDANCE_TIMEZONE       in which times are shown
 
 Exit code 0: explained. 1: it could not be asked. 2: the settings are not right.
@@ -122,9 +122,9 @@ func (a answer) nothing(q Question) error {
 		return fmt.Errorf("%w: nobody of the school has the e-mail or id %s", ErrNothing, q.Student)
 	case "no_lesson":
 		if a.Latest == "" {
-			return fmt.Errorf("%w: %s was never held, as far as Zoom told", ErrNothing, a.Meeting.Title)
+			return fmt.Errorf("%w: nothing that Zoom told is known to be of %s", ErrNothing, a.Meeting.Title)
 		}
-		return fmt.Errorf("%w: %s was not held on %s, as far as Zoom told; the latest was on %s", ErrNothing, a.Meeting.Title, a.Date, a.Latest)
+		return fmt.Errorf("%w: nothing that Zoom told is of %s on %s; the latest was on %s", ErrNothing, a.Meeting.Title, a.Date, a.Latest)
 	}
 	return fmt.Errorf("the project answered %q, which this version does not know", a.Outcome)
 }

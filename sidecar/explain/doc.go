@@ -8,10 +8,10 @@
 //
 //	the answer         Maria Oliveira is marked partial for Mathematics 7b on 2 March 2026: …
 //	the rule           which one decided, and in which of the day's meetings
-//	the lesson         a bar of it, with the time that counts and where it is enough
+//	the lesson         which it was and why, its runs, and a bar with the time that counts and where it is enough
 //	what Zoom told     each event, and why it does not count if it does not
 //	what the app saw   and what that was worth
-//	the record         what stood there before, and who outranks whom
+//	the record         what stood there before, who outranks whom, and what is still expected
 //
 // [Describe] gives the same in pieces, for a page to arrange.
 //

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,20 +58,25 @@ func TestThePiecesAreThoseOfTheText(t *testing.T) {
 			given, text, _ := strings.Cut(string(content), rule)
 			w, err := Describe(json.RawMessage(given), Question{}, "Europe/Berlin")
 			require.NoError(t, err)
-			said := append([]string{w.Answer, "Rule: " + w.Rule, w.Enough}, append(append(w.Others, w.App...), w.Notes...)...)
+			said := append([]string{w.Answer, "Rule: " + w.Rule}, slices.Concat(w.Lesson, w.Others, w.Remarks, w.App, w.Notes)...)
 			for _, told := range w.Told {
 				said = append(said, told.At, told.They, told.Name, told.By)
 			}
 			for _, held := range w.Meetings {
-				said = append(said, held.Title, held.Number, held.Counted, held.Verdict)
+				said = append(said, held.Title, held.Number, held.From, held.Counted, held.Verdict)
 			}
 			for _, words := range said {
 				require.Contains(t, text, words)
 			}
-			require.Equal(t, strings.Count(text, " came ")+strings.Count(text, " went "), len(w.Told))
+			if len(w.Told) == 0 {
+				require.Contains(t, text, w.Untold)
+			}
 			require.Equal(t, strings.Contains(text, "What Zoom told"), len(w.Told) > 0)
 			if !w.Forgotten {
 				require.Equal(t, strings.Count(text, "░")+strings.Count(text, "█") > 0, w.To.After(w.From))
+				if w.To.After(w.From) {
+					require.Contains(t, text, w.Enough)
+				}
 			}
 		})
 	}
@@ -134,7 +140,7 @@ func TestTheCommand(t *testing.T) {
 		{name: "knows no meeting", body: `{"outcome":"unknown_meeting"}`, err: ErrNothing, says: []string{"81234567890"}},
 		{name: "knows no student", body: `{"outcome":"unknown_student"}`, err: ErrNothing, says: []string{"maria@school.test"}},
 		{name: "knows no lesson", body: `{"outcome":"no_lesson",` + lesson + `,"date":"2026-03-03","latest":"2026-03-02"}`, err: ErrNothing, says: []string{"2026-03-03", "the latest was on 2026-03-02"}},
-		{name: "knows no lesson at all", body: `{"outcome":"no_lesson",` + lesson + `,"date":null,"latest":null}`, err: ErrNothing, says: []string{"never held"}},
+		{name: "knows no lesson at all", body: `{"outcome":"no_lesson",` + lesson + `,"date":null,"latest":null}`, err: ErrNothing, says: []string{"nothing that Zoom told is known to be of Mathematics 7b"}},
 		{name: "cannot ask", err: down, says: []string{"ask the project: nobody answers"}},
 		{name: "does not know the outcome", body: `{"outcome":"maybe"}`, says: []string{"maybe"}, err: errAny},
 		{name: "needs a date", arguments: []string{"--date", "yesterday"}, says: []string{"--date"}, err: errAny},

@@ -19,11 +19,14 @@ type Words struct {
 	Union     []Stay    `json:"union"`     // the times that count
 	EnoughAt  time.Time `json:"enough_at"` // when they had been there for long enough, or would have been
 	Enough    string    `json:"enough"`    // what to say of that
-	Meetings  []Held    `json:"meetings"`  // of the class that day, the one that decides first; none if there is but one
+	Lesson    []string  `json:"lesson"`    // which lessons there were and why, and which runs
+	Meetings  []Held    `json:"meetings"`  // the class's lessons of that day, the one that decides first; none if there is but one
 	Told      []Told    `json:"told"`      // what Zoom told of them
-	Others    []string  `json:"others"`    // connections under their name that were not taken for them
+	Untold    string    `json:"untold"`    // what to say if that is nothing
+	Others    []string  `json:"others"`    // connections that show something of theirs and were not taken for them
+	Remarks   []string  `json:"remarks"`   // what is odd about those that were
 	App       []string  `json:"app"`       // what the app saw
-	Notes     []string  `json:"notes"`     // what stood in the record before, and who outranks whom
+	Notes     []string  `json:"notes"`     // what stood in the record before, who outranks whom, and what is still expected
 }
 
 // Stay is a time that counts.
@@ -32,10 +35,11 @@ type Stay struct {
 	To   time.Time `json:"to"`
 }
 
-// Held is one of the class's meetings of that day.
+// Held is one of the class's lessons of that day.
 type Held struct {
 	Title   string `json:"title"`
 	Number  string `json:"number"`
+	From    string `json:"from"`
 	Counted string `json:"counted"`
 	Verdict string `json:"verdict"`
 }
@@ -43,12 +47,12 @@ type Held struct {
 // Told is an event of Zoom's.
 type Told struct {
 	At     string `json:"at"`
-	They   string `json:"they"` // came or went
+	They   string `json:"they"` // came, went, waited …
 	Device int    `json:"device"`
 	Name   string `json:"name"`
 	By     string `json:"by"`
 	Counts bool   `json:"counts"`
-	Why    string `json:"why"` // it does not
+	Why    string `json:"why"` // it does not; or what of it does not
 }
 
 // Describe puts what explain_attendance answered into words, with times in a
@@ -65,7 +69,8 @@ func Describe(body json.RawMessage, q Question, timezone string) (Words, error) 
 	p := &page{zone: a.zone(timezone)}
 	w := Words{
 		Answer: a.sentence(), Rule: string(a.Rule) + ".", Zone: p.zone.String(), Forgotten: a.Forgotten,
-		Union: []Stay{}, Meetings: []Held{}, Told: []Told{}, Others: []string{}, App: []string{}, Notes: append([]string{}, a.notes()...),
+		Union: []Stay{}, Meetings: []Held{}, Told: []Told{}, Others: []string{}, Remarks: []string{}, App: []string{},
+		Lesson: append([]string{}, a.held(p)...), Notes: append([]string{}, a.notes()...),
 	}
 	if a.Forgotten {
 		return w, nil
@@ -75,7 +80,9 @@ func Describe(body json.RawMessage, q Question, timezone string) (Words, error) 
 	for _, s := range a.Union {
 		w.Union = append(w.Union, Stay(s))
 	}
-	w.Meetings = append(w.Meetings, a.held()...)
+	w.Meetings = append(w.Meetings, a.judged(p)...)
+	w.Untold = a.untold()
+	w.Remarks = append(w.Remarks, a.remarks()...)
 	w.Told = append(w.Told, a.told(p)...)
 	w.Others = append(w.Others, a.otherwise(p)...)
 	w.App = append(w.App, a.seen(p)...)

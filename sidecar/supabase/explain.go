@@ -34,3 +34,11 @@ func (c *Client) LessonTimeline(ctx context.Context, meeting, date string, p Pol
 		Policy  Policy `json:"policy"`
 	}{meeting, date, p})
 }
+
+// Unmatched asks the project what cannot be matched, at most so many items of it.
+// It returns the function's object as it is.
+func (c *Client) Unmatched(ctx context.Context, most int) (json.RawMessage, error) {
+	return c.Ask(ctx, "unmatched_zoom", struct {
+		Most int `json:"most"`
+	}{most})
+}

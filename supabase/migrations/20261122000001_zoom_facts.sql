@@ -291,7 +291,7 @@ create table zoom.marks (
   run_id bigint not null references zoom.instances (run_id) on delete cascade,
   segment text collate "C" not null,
   at timestamptz not null,
-  kind text collate "C" not null references zoom.kinds (kind),
+  kind text collate "C" not null,
   body_hash text collate "C" not null default '',
   approximate boolean not null default false,
   name text collate "C" check (name <> ''),
@@ -303,7 +303,7 @@ comment on table zoom.marks is 'Something happened at an instant. A set: hearing
 comment on column zoom.marks.run_id is 'The run of the meeting.';
 comment on column zoom.marks.segment is 'The segment that it is about; empty for a mark of the run.';
 comment on column zoom.marks.at is 'When, to the second, by the event''s own time.';
-comment on column zoom.marks.kind is 'What: see zoom.kinds.';
+comment on column zoom.marks.kind is 'What: one that zoom.kinds lists (zoom.read_events refuses others; a foreign key would cost each event).';
 comment on column zoom.marks.body_hash is 'The SHA-256 of an event that had no time: at is when it was first accepted, to the microsecond (see zoom.timeless). Empty for all others.';
 comment on column zoom.marks.approximate is 'The event had no usable time of its own; this is when Zoom sent it, or when it was accepted.';
 comment on column zoom.marks.name is 'The display name at that time; of several told, the greatest.';
@@ -415,6 +415,8 @@ create table zoom.changes (
   relation text collate "C" not null,
   row_key text collate "C" not null,
   was jsonb not null,
+  version_id bigint,
+  is_gone boolean not null default false,
   again_from xid8
 );
 
@@ -422,7 +424,9 @@ comment on table zoom.changes is 'Changes of the school''s data that may give a 
 comment on column zoom.changes.change_id is 'Generated, in their order.';
 comment on column zoom.changes.relation is 'The table, as in zoom.history; or visits.';
 comment on column zoom.changes.row_key is 'The row, as in zoom.history.';
-comment on column zoom.changes.was is 'What it says now.';
+comment on column zoom.changes.was is 'What it says now; of a row that is gone, what it said.';
+comment on column zoom.changes.version_id is 'The version in zoom.history that began with it, or ended; null for what is not kept there.';
+comment on column zoom.changes.is_gone is 'Whether the row is gone.';
 comment on column zoom.changes.again_from is
   'It was looked at once, and is once more when all transactions of that time are over: one of them may hold an event that the '
   'change concerns. Null before the first look.';

@@ -182,6 +182,7 @@ begin
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
+      'shown_name', told -> 'name', 'shown_email', told -> 'email',
       'role', told -> 'role',
       'is_active', coalesce((told ->> 'is_active')::boolean, true))
     when 'classes' then jsonb_build_object('teacher_id', told -> 'teacher_id')
@@ -205,7 +206,7 @@ begin
 end
 $$;
 comment on function zoom.deciding is
-  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), role and is_active of users; who '
+  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
   'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
 
@@ -247,9 +248,11 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
-    insert into zoom.changes (relation, row_key, was) values (named, key, says);
+    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false))
+    returning version_id into standing.version_id;
   end if;
+  insert into zoom.changes (relation, row_key, was, version_id, is_gone)
+  values (named, key, coalesce(says, latest.was), standing.version_id, says is null);
 end
 $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
@@ -585,6 +588,7 @@ begin
     values (given.since, given.min_minutes, given.timezone, given.app_joins, given.plan_margin)
     on conflict (since) do update set min_minutes = excluded.min_minutes, timezone = excluded.timezone,
       app_joins = excluded.app_joins, plan_margin = excluded.plan_margin;
+    insert into zoom.changes (relation, row_key, was) values ('settings', 'settings', policy);
   end if;
 end
 $$;
@@ -717,11 +721,11 @@ language plpgsql stable set search_path = '' as $$
 declare
   heard timestamptz;
   told timestamptz;
+  is_past boolean;
 begin
   if run.told_end is not null or run.forgotten_at is not null then
     return coalesce(run.told_end, run.ended_at);
   end if;
-  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
   if run.instance like 'day %' then
     -- Events without a uuid: the end may have stated a start, and hang on a run of its own.
     select max(own.told_end) into told from zoom.instances own
@@ -731,13 +735,14 @@ begin
       return told;
     end if;
   end if;
-  if exists (
-        select from zoom.instances later
-        where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance))
-      or now() > greatest(run.started_at + zoom.longest(), heard + interval '1 hour') then
-    return heard;
+  is_past := exists (
+    select from zoom.instances later
+    where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance));
+  if not is_past and now() <= run.started_at + zoom.longest() then
+    return null;
   end if;
-  return null;
+  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
+  return case when is_past or now() > heard + interval '1 hour' then heard end;
 end
 $$;
 comment on function zoom.run_end is
@@ -1429,14 +1434,12 @@ comment on type zoom.presence is
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
 create function zoom.seats(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, own_name text, counts_from timestamptz, counts_until timestamptz,
-  counts boolean)
+returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
 begin
   return query
   -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
-  select person.n, run.run_id, here.segment::text, here.email::text,
-    (select lower(own.name) from public.users own where own.id = person.user_id), coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+  select person.n, run.run_id, here.segment::text, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
     run.counts
   from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
   cross join lateral (
@@ -1460,13 +1463,30 @@ end
 $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
+create function zoom.own_name_shown(person zoom.person) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select stay.name
+    from zoom.seats(array[person]) seat
+    join zoom.instances run on run.run_id = seat.run_id
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+    where lower(stay.name collate "default") = lower(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
+    order by stay.at desc, stay.name desc
+    limit 1);
+end
+$$;
+comment on function zoom.own_name_shown is 'Of several names that a user showed, the newest that is their own; null if none is.';
+
 create function zoom.add_up(people zoom.person[]) returns zoom.presence[]
 language plpgsql stable set search_path = '' as $$
 declare
   presences zoom.presence[];
 begin
   with part as (
-    select seat.n, seat.run_id, seat.segment, seat.email, seat.own_name, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
+    select seat.n, seat.run_id, seat.segment, seat.email, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
       stay.counts = 'opens' as is_open, stay.body_hash
     from zoom.seats(people) seat
     cross join lateral (
@@ -1474,7 +1494,7 @@ begin
     ) stay
     union all
     -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
     from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
@@ -1497,10 +1517,9 @@ begin
     select clipped.n,
       -- The segment that joined last; of those that only ever left, the last to do so.
       (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
-      -- Their own name, if they showed it; else the newest.
-      (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
-        filter (where clipped.name is not null))[1] as name,
-      max(clipped.email) as email,
+      (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
+      min(clipped.name) <> max(clipped.name) as has_names,
+      max(clipped.email collate "C") as email,
       max(clipped.at) filter (where clipped.is_open) as join_time,
       max(clipped.left_at) as leave_time,
       -- The union of their times, so two devices and a late leave count once.
@@ -1515,7 +1534,8 @@ begin
     from clipped
     group by clipped.n
   )
-  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
+  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end,
+    case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
     )::zoom.presence order by total.n)
@@ -1526,8 +1546,8 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.seats, zoom.add_up from public;
-grant execute on function zoom.seats, zoom.add_up to service_role;
+revoke execute on function zoom.seats, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
 
 
 -- supabase/schemas/09_lesson_time.sql
@@ -1824,11 +1844,7 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, place.meeting_id, null, f.at, f.approximate, f.body_hash, f.accepted, f.start, f.segment,
-      f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
-      f.user_id)::zoom.fact
-    from unnest(facts) f
-    join (
+    with place as (
       select run.number, run.instance, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
@@ -1838,7 +1854,18 @@ begin
         group by told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
-    ) place on place.number = f.number and place.instance is not distinct from f.instance
+    )
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+      f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
+      f.host_id, f.host_email, f.user_id)::zoom.fact
+    from unnest(facts) f
+    join place on place.number = f.number and place.instance is not distinct from f.instance
+    -- The same run under another number, in this very call.
+    left join lateral (
+      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
+      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
+      having count(distinct other.meeting_id) = 1
+    ) twin on true
     order by f.n);
 end
 $$;
@@ -1860,7 +1887,7 @@ comment on function zoom.lock_meetings is
   'others wait for one another and never in a ring. The app''s own rows are not locked.';
 
 create function zoom.keep_facts(
-  inout facts zoom.fact[], out new_runs bigint[], out changed_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+  inout facts zoom.fact[], out told_runs bigint[], out changed_runs bigint[], out new_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1905,10 +1932,11 @@ begin
       told_at = least(run.told_at, excluded.told_at)
     returning run.run_id, run.number, run.instance, run.started_at, run.host_id, run.host_email
   )
-  select array_agg(kept.run_id) filter (where before.run_id is null), array_agg(kept.run_id),
+  select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.run_id is null
+      or (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
     array_agg(kept.run_id) filter (where before.run_id is not null
       and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
-  into new_runs, changed_runs, new_begins
+  into changed_runs, new_runs, new_begins
   from kept join before on before.number = kept.number and before.instance = kept.instance;
 
   -- The facts of a run that was forgotten get no run: nothing is done with them.
@@ -1991,13 +2019,12 @@ begin
     select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
   changed_visits := changed_visits || new_marks;
-  changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
-  new_runs := new_runs || new_begins;
+  told_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
 end
 $$;
 comment on function zoom.keep_facts is
-  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
-  'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
+  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs of which anything '
+  'new is known, those whose times or host are, those of them that are new or began at another moment than was thought, the segments that changed (an empty one for the '
   'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint
@@ -2100,7 +2127,8 @@ create type zoom.judgement as (
   is_seen boolean, was_enrolled boolean, is_expected boolean
 );
 comment on type zoom.judgement is
-  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word.';
+  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word; was_enrolled: of who was '
+  'seen; is_expected: of who was not.';
 
 create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
 language plpgsql stable set search_path = '' as $$
@@ -2134,9 +2162,12 @@ begin
       offset 0
     ) app on true
     cross join lateral (
-      select zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) as was_enrolled,
-        lesson.expected_at is not null and zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
-          and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) as is_expected
+      -- (Each is asked only where the rule looks at it.)
+      select case when app.is_settled is not null or seen.is_seen
+          then zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) end as was_enrolled,
+        case when app.is_settled is null and not seen.is_seen and lesson.expected_at is not null
+          then zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
+            and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) end as is_expected
       offset 0
     ) enrolment
   ), judged as (
@@ -2314,9 +2345,9 @@ create function zoom.app_word(meeting uuid, visitor uuid) returns zoom.said
 language plpgsql stable set search_path = '' as $$
 begin
   return (
-    select row(null, person.name, person.email, latest.join_time, case latest.kind when 'left' then latest.at end, null, latest.kind)::zoom.said
-    from public.users person
-    cross join lateral (
+    select row(null, person.was ->> 'shown_name', person.was ->> 'shown_email', latest.join_time, case latest.kind when 'left' then latest.at end, null,
+      latest.kind)::zoom.said
+    from (
       select visit.at, visit.kind, (
           select max(came.at) from zoom.visits came
           where came.meeting_id = meeting and came.user_id = visitor and came.kind = 'joined'
@@ -2326,7 +2357,7 @@ begin
       order by visit.at desc, visit.kind desc
       limit 1
     ) latest
-    where person.id = visitor);
+    cross join lateral zoom.as_of('users', visitor::text, latest.at) person (was));
 end
 $$;
 comment on function zoom.app_word is 'What the app''s page would have written of a visitor: their latest visit. Null for none.';
@@ -2447,7 +2478,7 @@ begin
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select known.*,
       case when known.is_known and not known.is_in_app then row(
-        known.segment, coalesce(known.name, person.name), coalesce(known.email, person.email),
+        known.segment, coalesce(known.name, person.was ->> 'shown_name'), coalesce(known.email, person.was ->> 'shown_email'),
         case when known.is_here then known.join_time end,
         case when known.is_here then known.leave_time end,
         case when known.is_here and known.has_left then known.duration end,
@@ -2456,7 +2487,14 @@ begin
       (known.is_known or known.is_ours and (known.was).status is not null)
         and not (known.is_in_app and known.is_closed) as is_wanted -- closed, it says all that the app does
     from known
-    left join public.users person on person.id = known.user_id
+    -- Who showed no name goes by the one they had then.
+    left join lateral (
+      select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of)) as was
+      from zoom.meetings meeting
+      left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
+      left join zoom.instances run on run.run_id = meeting.shown_run
+      where meeting.meeting_id = known.meeting_id and known.user_id is not null and (known.name is null or known.email is null)
+    ) person on true
   ), decided as (
     select want.*, case
         when want.is_wanted and want.row_id is null then 'insert'
@@ -2535,7 +2573,7 @@ language plpgsql volatile set search_path = '' as $$
 begin
   with left_open as (
     -- Joined, says the app, or we closed it; and Zoom saw nothing of them in what is shown.
-    select shown.id, shown.meeting_id, shown.join_time,
+    select shown.id, shown.meeting_id, shown.join_time, is_closed,
       case when is_closed then memory.was
         else row(shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)::zoom.said
       end as was, (
@@ -2560,6 +2598,15 @@ begin
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
     returning shown.id, left_open.was, shown.leave_time
+  ), opened as (
+    -- There is no such end any more: it says what the app said.
+    update public.zoom_participants shown set status = (left_open.was).status, leave_time = (left_open.was).leave_time,
+      duration = (left_open.was).duration
+    from left_open
+    where shown.id = left_open.id and left_open.ended_at is null and left_open.is_closed
+    returning shown.id
+  ), forgotten as (
+    delete from zoom.rows memory using opened where memory.row_id = opened.id
   )
   insert into zoom.rows as memory (row_id, was, closed_at)
   select closed.id, closed.was, closed.leave_time from closed
@@ -2691,6 +2738,22 @@ end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
 
+create function zoom.may_be_settled(student uuid, class uuid, day date) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.lessons lesson
+    join zoom.instances run on run.lesson_id = lesson.lesson_id
+    where lesson.class_id = class and lesson.held_on = day
+      and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+        select from zoom.segments seg
+        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+        where seg.user_id = student and seg.run_id = run.run_id)));
+end
+$$;
+comment on function zoom.may_be_settled is 'Whether a lesson of that day may say something of a student already: it is over, a run of it is, or they left once. Never null.';
+
 create function zoom.due_records(
   sightings zoom.sighting[], visitors zoom.visitor[], lessons zoom.lesson_key[], out due zoom.record_key[], out later zoom.record_key[]
 )
@@ -2719,8 +2782,11 @@ begin
     select record.*, count(*) filter (where not record.is_touched)
       over (partition by record.class_id, record.date order by record.student_id) as n
     from record
-    where not record.is_touched or exists (
-      select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+    where not record.is_touched
+      or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+        and (zoom.may_be_settled(record.student_id, record.class_id, record.date) or exists (
+          select from zoom.verdicts memory
+          where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -2860,10 +2926,10 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;
 
 
@@ -2937,7 +3003,7 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -2970,7 +3036,8 @@ begin
   -- Of whom nothing new was told but that they came or went is known already.
   seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
     || array(select told from unnest(touched) told where told.user_id is not null);
-  weighed := zoom.weigh_runs(runs);
+  weighed := zoom.weigh_runs(array(
+    select distinct told.run_id from unnest(touched) told where told.user_id is null union select unnest(whole_runs)));
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
@@ -2986,7 +3053,14 @@ begin
   end if;
 
   lessons := array(
-    select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
+    select run.lesson_id from zoom.instances run
+    where run.run_id = any (changed_runs || weighed || ended || moved || whole_runs) and run.lesson_id is not null
+    union
+    select run.lesson_id
+    from unnest(touched) told
+    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null
+    where exists (
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and seg.is_staff)
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
@@ -3047,7 +3121,8 @@ begin
 end
 $$;
 comment on function zoom.work_out is
-  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, connections to look '
+  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
+  'their times or who told of them are new, connections to look '
   'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
   'classes are locked.';
 
@@ -3073,17 +3148,17 @@ begin
   kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is null));
   app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
-  if cardinality(kept.changed_runs) > 0 or app.fresh is not null then
+  if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
-    perform zoom.lock_classes(meetings, kept.changed_runs);
-    perform zoom.work_out(kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.lock_classes(meetings, kept.told_runs);
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.changed_runs)
+        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.told_runs)
           or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
         when f.customer_key is null then 'applied'
         when not exists (
@@ -3245,6 +3320,8 @@ create function zoom.look_at_changes(most integer) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   change zoom.changes;
+  moment timestamptz;
+  earliest timestamptz := 'infinity';
 begin
   for change in
     select own.* from zoom.changes own
@@ -3257,6 +3334,10 @@ begin
     select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
     order by told.run_id
     on conflict do nothing;
+    moment := (
+      select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
+    earliest := least(earliest, moment, (
+      select max(own.since) from zoom.settings own where change.relation = 'settings'));
     if change.again_from is null then
       -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
@@ -3264,6 +3345,14 @@ begin
       delete from zoom.changes own where own.change_id = change.change_id;
     end if;
   end loop;
+  -- And what began after a change, and was judged before it: there is nothing, as a rule.
+  if isfinite(earliest) then
+    insert into zoom.due (run_id)
+    select run.run_id from zoom.instances run
+    where run.started_at >= earliest and run.forgotten_at is null and run.meeting_id is not null
+    order by run.run_id
+    on conflict do nothing;
+  end if;
 end
 $$;
 comment on function zoom.look_at_changes is 'Notes the runs that the next changes concern, at most so many changes.';
@@ -3289,7 +3378,7 @@ begin
     where run.run_id = any (chosen) and lesson.class_id is not null);
   perform zoom.place_runs(chosen);
   perform zoom.lock_classes(meetings, chosen);
-  perform zoom.work_out('{}', array(
+  perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
     '{}', chosen, left_lessons);
 end
@@ -3732,8 +3821,9 @@ begin
     'union', (
       select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
       from unnest(stay.counted) piece),
-    'seconds', zoom.seconds(stay.counted),
-    'outlook', zoom.explain_outlook(runs, lessons, person.id, class.id, day));
+    'seconds', zoom.seconds(stay.counted))
+    || case when is_forgotten then '{"outlook": null, "changes": null}' else (
+      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day) own) end;
 
   -- Attendance is for those whom the policy of attendance_records shows it to.
   if not (is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false)) then
@@ -3778,7 +3868,7 @@ comment on function public.explain_attendance is
   'recognised, whether it counted, else why not, and what of lesson time it makes), others (connections that showed their name, '
   'e-mail, registration or key and were not taken for them, and why), remarks (a registration against the e-mail; two names at '
   'once), app (what the app saw and what that was worth), intervals, union and seconds (of lesson time), outlook (whether anything '
-  'more is expected, and what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
+  'more is expected) and changes (what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
   '(zoom.forget removed what was known), meetings (the lessons of the class on that date, the one that decides first), verdict, '
   'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
@@ -3801,10 +3891,10 @@ declare
 begin
   return case
     when lesson.is_planned then 'the meeting was planned for it'
-    when room ->> 'meeting_type' = 'recurring' then 'its own run made it: the meeting recurs'
-    when room ->> 'meeting_type' = 'instant' then 'its own run made it: the meeting is held at once'
-    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it: the meeting was written down later'
-    else 'its own run made it: it came after the planned start, and the lesson that was planned had not been held'
+    when room ->> 'meeting_type' = 'recurring' then 'its own run made it, since the meeting recurs'
+    when room ->> 'meeting_type' = 'instant' then 'its own run made it, since the meeting is held at once'
+    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it, which came before the meeting was written down'
+    else 'its own run made it, which came after the planned start, for which no lesson had been held'
   end;
 end
 $$;
@@ -3814,8 +3904,8 @@ create function zoom.explain_run(run zoom.instances) returns text
 language plpgsql stable set search_path = '' as $$
 begin
   return case
-    when run.no_lesson = 'cancelled' then 'it belongs to no lesson: the meeting had been cancelled when it began'
-    when run.no_lesson is not null then 'it belongs to no lesson: the meeting was not planned for its time'
+    when run.no_lesson = 'cancelled' then 'it belongs to no lesson, since the meeting had been cancelled when it began'
+    when run.no_lesson is not null then 'it belongs to no lesson, since the meeting was not planned for its time'
     when run.lesson_id is null then 'it belongs to no lesson'
     when not run.counts then 'only one person was in it, and in another run of the lesson there were two'
   end;
@@ -3929,24 +4019,26 @@ comment on function zoom.explain_record is
   'Whether a person''s word stands in a record in place of the verdict, and in a sentence how the two came together; null if '
   'there is nothing to say. refused: what the school''s database did not take; its reason is for operators.';
 
-create function zoom.explain_outlook(runs bigint[], lessons bigint[], student uuid, class uuid, day date) returns text
+create function zoom.explain_outlook(
+  runs bigint[], lessons bigint[], student uuid, class uuid, day date, out outlook text, out changes text
+)
 language plpgsql stable set search_path = '' as $$
 begin
-  return case
+  outlook := case
     when exists (select from zoom.due own where own.run_id = any (runs))
         or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
       then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
     when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
       then 'More is expected: Zoom has not told that it ended.'
     when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
-      then 'Zoom never told the end, and the last thing heard stands in its place. Nothing more is expected.'
+      then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
     when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
       then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
     else 'Nothing more is expected.'
-  end
-  || case when lessons = '{}'
-    then ' If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
-    else ' An event that comes late changes it. So does what was lacking then (an address, a registration, an enrolment) once the school writes it; what was wrong then, and is corrected, with sidecar rejudge --as-of now.'
+  end;
+  changes := case when lessons = '{}'
+    then 'If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
+    else 'What would change it: an event that comes late; an address, a registration or an enrolment that was lacking and is written now; or, where they were wrong and are corrected, sidecar rejudge --as-of now.'
   end;
 end
 $$;
@@ -4174,6 +4266,10 @@ begin
       when known_by = 'name' then format('it was taken for %s, by the name it showed', owner)
       else format('it was taken for %s', owner)
     end;
+  end if;
+  if not exists (
+      select from zoom.segments own where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.was_in) then
+    return 'it only waited to be let in, and whoever waits is not in the lesson';
   end if;
   if known_by = 'tie' then
     return case
@@ -4484,7 +4580,7 @@ from zoom.instances run
 join room on room.id = run.meeting_id
 where run.no_lesson is not null and run.people > 0 and run.forgotten_at is null
 union all
-select 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
+select distinct 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
   (select own.name from public.users own where own.id = told.user_id)
 from recent
 cross join lateral zoom.registered_against(recent.runs) told

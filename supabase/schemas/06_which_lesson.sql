@@ -21,11 +21,11 @@ language plpgsql stable set search_path = '' as $$
 declare
   heard timestamptz;
   told timestamptz;
+  is_past boolean;
 begin
   if run.told_end is not null or run.forgotten_at is not null then
     return coalesce(run.told_end, run.ended_at);
   end if;
-  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
   if run.instance like 'day %' then
     -- Events without a uuid: the end may have stated a start, and hang on a run of its own.
     select max(own.told_end) into told from zoom.instances own
@@ -35,13 +35,14 @@ begin
       return told;
     end if;
   end if;
-  if exists (
-        select from zoom.instances later
-        where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance))
-      or now() > greatest(run.started_at + zoom.longest(), heard + interval '1 hour') then
-    return heard;
+  is_past := exists (
+    select from zoom.instances later
+    where later.meeting_id = run.meeting_id and (later.started_at, later.instance) > (run.started_at, run.instance));
+  if not is_past and now() <= run.started_at + zoom.longest() then
+    return null;
   end if;
-  return null;
+  heard := greatest(zoom.last_heard(run.run_id), run.started_at);
+  return case when is_past or now() > heard + interval '1 hour' then heard end;
 end
 $$;
 comment on function zoom.run_end is

@@ -171,11 +171,7 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, place.meeting_id, null, f.at, f.approximate, f.body_hash, f.accepted, f.start, f.segment,
-      f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
-      f.user_id)::zoom.fact
-    from unnest(facts) f
-    join (
+    with place as (
       select run.number, run.instance, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
@@ -185,7 +181,18 @@ begin
         group by told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
-    ) place on place.number = f.number and place.instance is not distinct from f.instance
+    )
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+      f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
+      f.host_id, f.host_email, f.user_id)::zoom.fact
+    from unnest(facts) f
+    join place on place.number = f.number and place.instance is not distinct from f.instance
+    -- The same run under another number, in this very call.
+    left join lateral (
+      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
+      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
+      having count(distinct other.meeting_id) = 1
+    ) twin on true
     order by f.n);
 end
 $$;
@@ -207,7 +214,7 @@ comment on function zoom.lock_meetings is
   'others wait for one another and never in a ring. The app''s own rows are not locked.';
 
 create function zoom.keep_facts(
-  inout facts zoom.fact[], out new_runs bigint[], out changed_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
+  inout facts zoom.fact[], out told_runs bigint[], out changed_runs bigint[], out new_runs bigint[], out changed_visits zoom.visit[], out touched zoom.sighting[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -252,10 +259,11 @@ begin
       told_at = least(run.told_at, excluded.told_at)
     returning run.run_id, run.number, run.instance, run.started_at, run.host_id, run.host_email
   )
-  select array_agg(kept.run_id) filter (where before.run_id is null), array_agg(kept.run_id),
+  select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.run_id is null
+      or (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
     array_agg(kept.run_id) filter (where before.run_id is not null
       and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
-  into new_runs, changed_runs, new_begins
+  into changed_runs, new_runs, new_begins
   from kept join before on before.number = kept.number and before.instance = kept.instance;
 
   -- The facts of a run that was forgotten get no run: nothing is done with them.
@@ -338,13 +346,12 @@ begin
     select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
   changed_visits := changed_visits || new_marks;
-  changed_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
-  new_runs := new_runs || new_begins;
+  told_runs := array(select unnest(changed_runs) union select (unnest(changed_visits)).run_id);
 end
 $$;
 comment on function zoom.keep_facts is
-  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs that are new or began at '
-  'another moment than was thought, those of which anything new is known, the segments that changed (an empty one for the '
+  'Adds facts to the set. Returns them with their runs (null for one that was forgotten), the runs of which anything '
+  'new is known, those whose times or host are, those of them that are new or began at another moment than was thought, the segments that changed (an empty one for the '
   'run itself), and the connections touched (with the user, where who it is cannot have changed); null for none.';
 
 create function zoom.visits_in_minute(person uuid, at timestamptz) returns bigint

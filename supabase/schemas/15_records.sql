@@ -38,6 +38,22 @@ end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
 
+create function zoom.may_be_settled(student uuid, class uuid, day date) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.lessons lesson
+    join zoom.instances run on run.lesson_id = lesson.lesson_id
+    where lesson.class_id = class and lesson.held_on = day
+      and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+        select from zoom.segments seg
+        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+        where seg.user_id = student and seg.run_id = run.run_id)));
+end
+$$;
+comment on function zoom.may_be_settled is 'Whether a lesson of that day may say something of a student already: it is over, a run of it is, or they left once. Never null.';
+
 create function zoom.due_records(
   sightings zoom.sighting[], visitors zoom.visitor[], lessons zoom.lesson_key[], out due zoom.record_key[], out later zoom.record_key[]
 )
@@ -66,8 +82,11 @@ begin
     select record.*, count(*) filter (where not record.is_touched)
       over (partition by record.class_id, record.date order by record.student_id) as n
     from record
-    where not record.is_touched or exists (
-      select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+    where not record.is_touched
+      or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+        and (zoom.may_be_settled(record.student_id, record.class_id, record.date) or exists (
+          select from zoom.verdicts memory
+          where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -207,8 +226,8 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
 to service_role;

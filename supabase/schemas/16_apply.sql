@@ -65,7 +65,7 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -98,7 +98,8 @@ begin
   -- Of whom nothing new was told but that they came or went is known already.
   seen := zoom.recognise(array(select told from unnest(touched) told where told.user_id is null))
     || array(select told from unnest(touched) told where told.user_id is not null);
-  weighed := zoom.weigh_runs(runs);
+  weighed := zoom.weigh_runs(array(
+    select distinct told.run_id from unnest(touched) told where told.user_id is null union select unnest(whole_runs)));
 
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
@@ -114,7 +115,14 @@ begin
   end if;
 
   lessons := array(
-    select run.lesson_id from zoom.instances run where run.run_id = any (runs || ended || moved) and run.lesson_id is not null
+    select run.lesson_id from zoom.instances run
+    where run.run_id = any (changed_runs || weighed || ended || moved || whole_runs) and run.lesson_id is not null
+    union
+    select run.lesson_id
+    from unnest(touched) told
+    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null
+    where exists (
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and seg.is_staff)
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
@@ -175,7 +183,8 @@ begin
 end
 $$;
 comment on function zoom.work_out is
-  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, connections to look '
+  'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
+  'their times or who told of them are new, connections to look '
   'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
   'classes are locked.';
 
@@ -201,17 +210,17 @@ begin
   kept := zoom.keep_facts(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is null));
   app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
-  if cardinality(kept.changed_runs) > 0 or app.fresh is not null then
+  if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
-    perform zoom.lock_classes(meetings, kept.changed_runs);
-    perform zoom.work_out(kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.lock_classes(meetings, kept.told_runs);
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
   return (
     select coalesce(jsonb_agg(case
         when f.meeting_id is null then 'unknown_meeting'
-        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.changed_runs)
+        when not coalesce(f.n = any (app.fresh) or f.counts in ('begins', 'ends') and f.run_id = any (kept.told_runs)
           or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
         when f.customer_key is null then 'applied'
         when not exists (

@@ -77,6 +77,8 @@ create function zoom.look_at_changes(most integer) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   change zoom.changes;
+  moment timestamptz;
+  earliest timestamptz := 'infinity';
 begin
   for change in
     select own.* from zoom.changes own
@@ -89,6 +91,10 @@ begin
     select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
     order by told.run_id
     on conflict do nothing;
+    moment := (
+      select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
+    earliest := least(earliest, moment, (
+      select max(own.since) from zoom.settings own where change.relation = 'settings'));
     if change.again_from is null then
       -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
@@ -96,6 +102,14 @@ begin
       delete from zoom.changes own where own.change_id = change.change_id;
     end if;
   end loop;
+  -- And what began after a change, and was judged before it: there is nothing, as a rule.
+  if isfinite(earliest) then
+    insert into zoom.due (run_id)
+    select run.run_id from zoom.instances run
+    where run.started_at >= earliest and run.forgotten_at is null and run.meeting_id is not null
+    order by run.run_id
+    on conflict do nothing;
+  end if;
 end
 $$;
 comment on function zoom.look_at_changes is 'Notes the runs that the next changes concern, at most so many changes.';
@@ -121,7 +135,7 @@ begin
     where run.run_id = any (chosen) and lesson.class_id is not null);
   perform zoom.place_runs(chosen);
   perform zoom.lock_classes(meetings, chosen);
-  perform zoom.work_out('{}', array(
+  perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
     '{}', chosen, left_lessons);
 end

@@ -195,8 +195,9 @@ begin
     'union', (
       select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
       from unnest(stay.counted) piece),
-    'seconds', zoom.seconds(stay.counted),
-    'outlook', zoom.explain_outlook(runs, lessons, person.id, class.id, day));
+    'seconds', zoom.seconds(stay.counted))
+    || case when is_forgotten then '{"outlook": null, "changes": null}' else (
+      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day) own) end;
 
   -- Attendance is for those whom the policy of attendance_records shows it to.
   if not (is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false)) then
@@ -241,7 +242,7 @@ comment on function public.explain_attendance is
   'recognised, whether it counted, else why not, and what of lesson time it makes), others (connections that showed their name, '
   'e-mail, registration or key and were not taken for them, and why), remarks (a registration against the e-mail; two names at '
   'once), app (what the app saw and what that was worth), intervals, union and seconds (of lesson time), outlook (whether anything '
-  'more is expected, and what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
+  'more is expected) and changes (what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
   '(zoom.forget removed what was known), meetings (the lessons of the class on that date, the one that decides first), verdict, '
   'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';

@@ -8,10 +8,10 @@ declare
 begin
   return case
     when lesson.is_planned then 'the meeting was planned for it'
-    when room ->> 'meeting_type' = 'recurring' then 'its own run made it: the meeting recurs'
-    when room ->> 'meeting_type' = 'instant' then 'its own run made it: the meeting is held at once'
-    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it: the meeting was written down later'
-    else 'its own run made it: it came after the planned start, and the lesson that was planned had not been held'
+    when room ->> 'meeting_type' = 'recurring' then 'its own run made it, since the meeting recurs'
+    when room ->> 'meeting_type' = 'instant' then 'its own run made it, since the meeting is held at once'
+    when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it, which came before the meeting was written down'
+    else 'its own run made it, which came after the planned start, for which no lesson had been held'
   end;
 end
 $$;
@@ -21,8 +21,8 @@ create function zoom.explain_run(run zoom.instances) returns text
 language plpgsql stable set search_path = '' as $$
 begin
   return case
-    when run.no_lesson = 'cancelled' then 'it belongs to no lesson: the meeting had been cancelled when it began'
-    when run.no_lesson is not null then 'it belongs to no lesson: the meeting was not planned for its time'
+    when run.no_lesson = 'cancelled' then 'it belongs to no lesson, since the meeting had been cancelled when it began'
+    when run.no_lesson is not null then 'it belongs to no lesson, since the meeting was not planned for its time'
     when run.lesson_id is null then 'it belongs to no lesson'
     when not run.counts then 'only one person was in it, and in another run of the lesson there were two'
   end;
@@ -136,24 +136,26 @@ comment on function zoom.explain_record is
   'Whether a person''s word stands in a record in place of the verdict, and in a sentence how the two came together; null if '
   'there is nothing to say. refused: what the school''s database did not take; its reason is for operators.';
 
-create function zoom.explain_outlook(runs bigint[], lessons bigint[], student uuid, class uuid, day date) returns text
+create function zoom.explain_outlook(
+  runs bigint[], lessons bigint[], student uuid, class uuid, day date, out outlook text, out changes text
+)
 language plpgsql stable set search_path = '' as $$
 begin
-  return case
+  outlook := case
     when exists (select from zoom.due own where own.run_id = any (runs))
         or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
       then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
     when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
       then 'More is expected: Zoom has not told that it ended.'
     when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
-      then 'Zoom never told the end, and the last thing heard stands in its place. Nothing more is expected.'
+      then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
     when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
       then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
     else 'Nothing more is expected.'
-  end
-  || case when lessons = '{}'
-    then ' If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
-    else ' An event that comes late changes it. So does what was lacking then (an address, a registration, an enrolment) once the school writes it; what was wrong then, and is corrected, with sidecar rejudge --as-of now.'
+  end;
+  changes := case when lessons = '{}'
+    then 'If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
+    else 'What would change it: an event that comes late; an address, a registration or an enrolment that was lacking and is written now; or, where they were wrong and are corrected, sidecar rejudge --as-of now.'
   end;
 end
 $$;

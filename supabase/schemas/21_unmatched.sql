@@ -96,7 +96,7 @@ from zoom.instances run
 join room on room.id = run.meeting_id
 where run.no_lesson is not null and run.people > 0 and run.forgotten_at is null
 union all
-select 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
+select distinct 'registration_against_email', run.meeting_id, run.run_id, told.since, told.registered_as,
   (select own.name from public.users own where own.id = told.user_id)
 from recent
 cross join lateral zoom.registered_against(recent.runs) told

@@ -216,8 +216,8 @@ func TestNobodyTakesTheNumberOfAnother(t *testing.T) {
 	s.does(colleague, "POST", "zoom_meetings", row("70000000002"))
 	// That number belongs to another teacher at Zoom: the row takes it first, and is listed.
 	listed := func() int {
-		return value[int](s, `select count(*) from jsonb_array_elements(public.doubtful_meetings() -> 'meetings') doubt
-			where doubt ->> 'reason' = 'other_host' and doubt ->> 'number' = '70000000002'`)
+		return value[int](s, `select count(*) from jsonb_array_elements(public.unmatched_zoom() -> 'items') item
+			where item ->> 'reason' = 'other_host' and item ->> 'number' = '70000000002'`)
 	}
 	require.Zero(t, listed())
 	s.run("70000000002").tells("meeting.started", 0, "")

@@ -9,7 +9,7 @@ import * as lesson from './lesson.js'
 import * as dead from './dead.js'
 import * as history from './history.js'
 
-const state = { now: null, lessons: null, doubts: null, lostAt: 0 } // what the sidecar last said, and since when it says nothing
+const state = { now: null, lessons: null, unmatched: null, lostAt: 0 } // what the sidecar last said, and since when it says nothing
 const views = { now, lessons: now, lesson, dead, history }
 let shown = 'now'
 let path = []
@@ -88,9 +88,9 @@ function listen() {
     views[shown]?.lessons?.(state)
     paint()
   })
-  opened.addEventListener('doubts', (event) => {
+  opened.addEventListener('unmatched', (event) => {
     heard()
-    state.doubts = JSON.parse(event.data)
+    state.unmatched = JSON.parse(event.data)
     paint()
   })
   opened.addEventListener('error', () => {

@@ -5,7 +5,6 @@ import { explain } from './why.js'
 
 const AGAIN = 10_000 // ms after which a lesson in progress is asked for again, though nothing is known to have changed
 const PAUSE = 2_000 // ms between two questions at least
-const LONGEST = 30 * 3600_000 // ms that a meeting can last: an end that Zoom never told of is not waited for longer
 
 const list = $('lesson-people')
 let which // {meeting, date}
@@ -38,7 +37,7 @@ export function leave() {
 
 export function update(state) {
   if (!which) return
-  if (lesson?.outcome === 'ok' && isOn(lesson) && Date.now() - asked > AGAIN) refresh(state)
+  if (lesson?.outcome === 'ok' && lesson.is_on && Date.now() - asked > AGAIN) refresh(state)
 }
 
 // lessons is called when one of them has changed.
@@ -99,11 +98,12 @@ function paint() {
   zone = zoneOf(lesson.meeting.timezone)
   span = spanOf(lesson)
   const { meeting, runs, policy } = lesson
-  const on = isOn(lesson)
+  const on = lesson.is_on
   const ended = runs.every((run) => run.ended_at)
+  const told = runs.every((run) => run.end_told)
   say($('lesson-title'), meeting.title)
-  say($('lesson-status'), on ? 'In progress' : ended ? 'Over' : 'Over by now, but Zoom never told of its end')
-  $('lesson-status').dataset.state = on ? 'on' : ended ? 'over' : 'wait'
+  say($('lesson-status'), on ? 'In progress' : told ? 'Over' : 'Over, but Zoom never told its end')
+  $('lesson-status').dataset.state = on ? 'on' : told ? 'over' : 'wait'
   const times =
     `${clock(runs[0].started_at, zone)} ${on ? 'to now' : ended ? `to ${clock(Math.max(...runs.map((run) => Date.parse(run.ended_at))), zone)}` : ''}`.trim()
   say(
@@ -112,6 +112,7 @@ function paint() {
       day(lesson.date),
       times,
       runs.length > 1 && `held in ${runs.length} runs`,
+      whyNot(lesson),
       meeting.class ? `class ${meeting.class}` : 'no class, so no attendance is kept',
       `meeting ${meeting.number}`,
       zone,
@@ -131,11 +132,11 @@ function paint() {
   paintPeople()
 }
 
-const lasts = ({ started_at, ended_at }, now) => !ended_at && Date.parse(now) - Date.parse(started_at) < LONGEST
-const isOn = ({ runs, now }) => runs.some((run) => lasts(run, now))
+// whyNot is why none of it counts for attendance, if that is so.
+const whyNot = ({ lessons, runs }) => lessons.length === 0 && runs.find((run) => run.why)?.why
 
 // spanOf is from when to when it went, as far as it is known: what is told of somebody may reach beyond the runs.
-function spanOf({ runs, people, now }) {
+function spanOf({ runs, people, now, is_on }) {
   let [from, to] = [Infinity, -Infinity]
   const widen = (at) => {
     from = Math.min(from, at)
@@ -143,7 +144,7 @@ function spanOf({ runs, people, now }) {
   }
   for (const run of runs) {
     widen(Date.parse(run.started_at))
-    widen(Date.parse(run.ended_at ?? (lasts(run, now) ? now : run.started_at)))
+    widen(Date.parse(run.ended_at ?? (is_on ? now : run.started_at)))
   }
   for (const { union, intervals } of people) {
     for (const stay of union) [stay.from, stay.to].map(Date.parse).forEach(widen)
@@ -153,8 +154,8 @@ function spanOf({ runs, people, now }) {
 }
 
 // edge is up to when somebody is taken to be in whom nobody saw go.
-const edge = () => (isOn(lesson) ? Date.parse(lesson.now) : span.to)
-const isIn = (person) => person.is_in && isOn(lesson)
+const edge = () => (lesson.is_on ? Date.parse(lesson.now) : span.to)
+const isIn = (person) => person.is_in && lesson.is_on
 
 const place = (at) => `${Math.min(100, Math.max(0, ((at - span.from) / (span.to - span.from)) * 100))}%`
 
@@ -355,13 +356,11 @@ export function draw(track, person, { from, to }, enough, now) {
   for (let i = 1; i < stays.length; i++) parts.push(bar('gap', stays[i - 1][1], stays[i][0]))
   const lanes = Math.min(4, Math.max(1, ...person.intervals.map((stay) => stay.device)))
   for (const stay of person.intervals) {
-    const isOpen = !stay.to
-    const counts = !stay.why || stay.why.startsWith('another one') || isOpen
     parts.push(
       bar(
-        isOpen ? 'stay open' : counts ? 'stay' : 'stay void',
+        { open: 'stay open', void: 'stay void' }[stay.fate] ?? 'stay',
         Date.parse(stay.from),
-        isOpen ? now : Date.parse(stay.to),
+        stay.to ? Date.parse(stay.to) : now,
         Math.min(stay.device, 4) - 1,
       ),
     )

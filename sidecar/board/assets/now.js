@@ -6,7 +6,7 @@ import { $, el, say, show, keep, number, many, length, ago, clock, zoneOf, short
 const FIRST = 5 // of what an admin should look at; the others when somebody asks
 const WAITS = 60 // seconds that an event may wait before the page says so first
 
-export function update({ now, lessons, doubts, lostAt }, shown) {
+export function update({ now, lessons, unmatched, lostAt }, shown) {
   if (shown === 'lessons') return paintAll(lessons, now)
   if (!now) return
   const at = Date.parse(now.at)
@@ -23,7 +23,7 @@ export function update({ now, lessons, doubts, lostAt }, shown) {
   paintMarks(now.marks, at)
   paintVitals(now, at)
   paintLessons(lessons, now)
-  paintDoubts(doubts)
+  paintUnmatched(unmatched)
 }
 
 // verdict is how it is, in a sentence, and what that means.
@@ -157,35 +157,33 @@ function drawPulse(rate, at) {
 
 let all = false
 
-$('doubts-more').addEventListener('click', () => {
+$('unmatched-more').addEventListener('click', () => {
   all = !all
-  paintDoubts(known)
+  paintUnmatched(known)
 })
 
 let known = null
 
-function paintDoubts(doubts) {
-  known = doubts
-  const { meetings = [], addresses = [], of = 0, fault = '' } = doubts ?? {}
-  const items = [
-    ...addresses.map((one) => ({ ...one, key: one.says, title: 'One e-mail, several users' })),
-    ...meetings.map((one) => ({ ...one, key: `${one.id} ${one.reason}` })),
-  ]
-  show($('doubts-section'), items.length > 0 || fault !== '')
+function paintUnmatched(unmatched) {
+  known = unmatched
+  const { items = [], of = 0, fault = '' } = unmatched ?? {}
+  show($('unmatched-section'), items.length > 0 || fault !== '')
   say(
-    $('doubts-about'),
+    $('unmatched-about'),
     fault
       ? `Whether there is anything is not known: ${fault}`
-      : of > meetings.length
-        ? `These are the newest ${number(meetings.length)} of ${number(of)} doubts about meetings.`
-        : 'Nothing here stops the sidecar. What a meeting says may be wrong, or somebody else’s.',
+      : of > items.length
+        ? `These are the newest ${number(items.length)} of ${number(of)}. sidecar list shows them all.`
+        : 'Nothing here stops the sidecar. Something that it was told cannot be matched, or may be wrong.',
   )
-  keep($('doubts'), all ? items : items.slice(0, FIRST), (item) => item.key, makeDoubt, updateDoubt)
-  show($('doubts-more'), items.length > FIRST)
-  say($('doubts-more'), all ? `Show the first ${FIRST}` : `Show all ${number(items.length)}`)
+  keep($('unmatched'), all ? items : items.slice(0, FIRST), keyOfItem, makeItem, updateItem)
+  show($('unmatched-more'), items.length > FIRST)
+  say($('unmatched-more'), all ? `Show the first ${FIRST}` : `Show all ${number(items.length)}`)
 }
 
-function makeDoubt() {
+const keyOfItem = ({ reason, id, since, says }) => `${reason} ${id} ${since} ${says}`
+
+function makeItem() {
   return el(
     'li',
     {},
@@ -196,12 +194,14 @@ function makeDoubt() {
   )
 }
 
-function updateDoubt(item, doubt) {
-  const [title, says, remedy, since] = item.children
-  say(title, doubt.class && !doubt.title.includes(doubt.class) ? `${doubt.title} · ${doubt.class}` : doubt.title)
-  say(says, doubt.says)
-  say(remedy, doubt.remedy)
-  say(since, doubt.number === undefined ? '' : `${doubt.number}${doubt.since ? `, since ${shortDay(dateOf(Date.parse(doubt.since)))}` : ''}`)
+function updateItem(element, item) {
+  const [title, says, remedy, since] = element.children
+  const called = item.title ?? 'One e-mail, several users'
+  say(title, item.class && !called.includes(item.class) ? `${called} · ${item.class}` : called)
+  say(says, item.says)
+  say(remedy, item.remedy)
+  const day = item.since && shortDay(dateOf(Date.parse(item.since)))
+  say(since, [item.number, day && `since ${day}`].filter(Boolean).join(', '))
 }
 
 // The lessons -------------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ const question = (person, lesson) =>
 
 function words(why, lesson) {
   const parts = [el('p', { class: 'answer' }, why.answer), el('p', { class: 'rule' }, `Rule: ${why.rule}`)]
+  if (why.lesson.length) parts.push(el('h3', {}, 'The lesson'), ...why.lesson.map((text) => el('p', {}, text)))
   if (!why.forgotten) {
     const [from, to] = [Date.parse(why.from), Date.parse(why.to)]
     if (to > from) {
@@ -62,10 +63,10 @@ function words(why, lesson) {
     }
     if (why.meetings.length) {
       parts.push(
-        el('h3', {}, `The class met ${why.meetings.length} times that day; the first of these decides`),
+        el('h3', {}, `The class had ${why.meetings.length} lessons that day; the first of these decides`),
         table(
-          ['Meeting', 'Number', 'Counted', 'Would be'],
-          why.meetings.map((m) => [m.title, m.number, m.counted, m.verdict]),
+          ['Meeting', 'Number', 'From', 'Counted', 'Would be'],
+          why.meetings.map((m) => [m.title, m.number, m.from, m.counted, m.verdict]),
         ),
       )
     }
@@ -74,16 +75,17 @@ function words(why, lesson) {
       why.told.length
         ? table(
             [`Time (${why.zone})`, 'They', 'Device', 'Name shown', 'Known by', 'Counts'],
-            why.told.map((t) => [t.at, t.they, String(t.device), t.name, t.by, t.counts ? 'yes' : `no: ${t.why}`]),
+            why.told.map((t) => [t.at, t.they, String(t.device), t.name, t.by, t.counts ? t.why || 'yes' : `no: ${t.why}`]),
             (i) => why.told[i].counts || 'void',
           )
-        : el('p', {}, 'Nothing of them.'),
+        : el('p', {}, why.untold),
     )
     if (why.others.length)
       parts.push(
-        el('h3', {}, 'Under the same name, and not counted for them'),
+        el('h3', {}, 'With their name, e-mail, registration or key, and not counted for them'),
         ...why.others.map((text) => el('p', {}, text)),
       )
+    parts.push(...why.remarks.map((text) => el('p', {}, text)))
     parts.push(el('h3', {}, 'What the app saw'), ...why.app.map((text) => el('p', {}, text)))
   }
   if (why.notes.length) parts.push(el('h3', {}, 'The record'), ...why.notes.map((text) => el('p', {}, text)))
