@@ -11,33 +11,45 @@
 //
 // # One batch
 //
-//	take ──▶ decode ──▶ deal ──▶ apply, in one call ──▶ settle, each by its outcome
-//	            │     by meeting      │
-//	            │                     ├─ weather        wait, try the same again, for as long as it takes
-//	            │                     ├─ our fault      the same, and shout what to mend
-//	            │                     ├─ too much       wait, then try each half
-//	            │                     └─ the facts'     split in halves until the bad one stands
-//	            ▼                                       alone, and bury that one
-//	          bury
+//	take ──▶ decode ──▶ dispatch ──▶ apply, in one call ──▶ settle, each by its outcome
+//	            │      by meeting        │
+//	            ▼                        ├─ the facts are to blame    split in halves until the bad one stands
+//	          bury                       │                            alone, and bury that one
+//	                                     │
+//	                                     └─ anything else ──▶ make an empty call
+//	                                            ├─ not answered   wait until it is, for as long as it takes; the same again
+//	                                            └─ answered       apply meeting by meeting
+//	                                                                └─ one fails again   put it off by itself
 //
 // Each worker has its own meetings, since the database lets nobody write a
 // meeting while another does. What comes while it is at work is its next batch.
 //
-// An outcome settles its event: applied and duplicate are done. For
-// unknown_meeting the event comes again after each of the waits (the app may
-// still be inserting the row) and is then let go. An outcome this binary does
-// not know (a newer database) is treated like unknown_meeting: if it was a
-// request to come back, coming back serves it, and if it was not, repetition
-// is harmless.
+// # Trouble of one meeting
+//
+// A meeting that fails by itself, while an empty call is answered, is held up: its
+// events are put off (which survives a restart) with a back-off of its own, up to some
+// minutes. Its calls are made by workers of their own, so all other meetings go on. One
+// that takes too long is tried with fewer events first. The log names it when it begins,
+// when the cause changes, once an hour, and when it is over; [Relay.Held] has all of
+// them.
+//
+// # Outcomes
+//
+// An outcome settles its event: applied and duplicate are done. For unknown_meeting the
+// inbox keeps the event by the meeting's number, and hands it out again when somebody
+// finds that the meeting is known now. An outcome this binary does not know (a newer
+// database) is treated like unknown_meeting: the event has taken effect or has not, and
+// is kept for another try.
 //
 // # When things fail
 //
 //   - The destination is down: the batches in hand wait; the inbox fills; the
-//     door stays open. One log line when it begins, one a minute, one at the end.
+//     door stays open. One log line when it begins, one a minute, and one when it took
+//     events again.
 //   - The destination lacks something that an operator must bring, such as a
 //     migration: the same, and the line says what and by which command. With
 //     Options.AskFirst it comes at the start, before any event does.
-//   - The inbox cannot hand out: the dealing pauses with the same back-off, and Ready
+//   - The inbox cannot hand out: the dispatch pauses with the same back-off, and Ready
 //     says so.
 //   - The inbox cannot settle: logged and counted; the event comes again.
 //   - Run's context ends: a call under way is waited for and its answer settled,

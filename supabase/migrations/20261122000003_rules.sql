@@ -247,7 +247,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
+    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false));
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end
@@ -2101,7 +2101,8 @@ create type zoom.judgement as (
   is_seen boolean, was_enrolled boolean, is_expected boolean
 );
 comment on type zoom.judgement is
-  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word.';
+  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word; was_enrolled: of who was '
+  'seen; is_expected: of who was not.';
 
 create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
 language plpgsql stable set search_path = '' as $$
@@ -2135,9 +2136,12 @@ begin
       offset 0
     ) app on true
     cross join lateral (
-      select zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) as was_enrolled,
-        lesson.expected_at is not null and zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
-          and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) as is_expected
+      -- (Each is asked only where the rule looks at it.)
+      select case when app.is_settled is not null or seen.is_seen
+          then zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) end as was_enrolled,
+        case when app.is_settled is null and not seen.is_seen and lesson.expected_at is not null
+          then zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
+            and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) end as is_expected
       offset 0
     ) enrolment
   ), judged as (
@@ -4206,6 +4210,10 @@ begin
       when known_by = 'name' then format('it was taken for %s, by the name it showed', owner)
       else format('it was taken for %s', owner)
     end;
+  end if;
+  if not exists (
+      select from zoom.segments own where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.was_in) then
+    return 'it only waited to be let in, and whoever waits is not in the lesson';
   end if;
   if known_by = 'tie' then
     return case

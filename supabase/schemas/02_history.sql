@@ -100,7 +100,7 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, latest.version_id is null or standing.since = moment and standing.is_first);
+    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false));
     insert into zoom.changes (relation, row_key, was) values (named, key, says);
   end if;
 end

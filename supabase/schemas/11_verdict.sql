@@ -52,7 +52,8 @@ create type zoom.judgement as (
   is_seen boolean, was_enrolled boolean, is_expected boolean
 );
 comment on type zoom.judgement is
-  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word.';
+  'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word; was_enrolled: of who was '
+  'seen; is_expected: of who was not.';
 
 create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
 language plpgsql stable set search_path = '' as $$
@@ -86,9 +87,12 @@ begin
       offset 0
     ) app on true
     cross join lateral (
-      select zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) as was_enrolled,
-        lesson.expected_at is not null and zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
-          and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) as is_expected
+      -- (Each is asked only where the rule looks at it.)
+      select case when app.is_settled is not null or seen.is_seen
+          then zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) end as was_enrolled,
+        case when app.is_settled is null and not seen.is_seen and lesson.expected_at is not null
+          then zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
+            and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) end as is_expected
       offset 0
     ) enrolment
   ), judged as (
