@@ -1,7 +1,7 @@
 -- Why a student's attendance is what it is, where it depends on which lesson, whose connection, and what counted: in words that are true.
 begin;
 \ir school.psql
-select plan(46);
+select plan(44);
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);
 
 create function pg_temp.why(called text, who text, day date default '2026-03-02', number text default null) returns jsonb language sql as $$
