@@ -309,6 +309,8 @@ comment on column zoom.marks.approximate is 'The event had no usable time of its
 comment on column zoom.marks.name is 'The display name at that time; of several told, the greatest.';
 comment on column zoom.marks.recorded_at is 'When we first recorded it. Explains a verdict; decides nothing.';
 
+create index marks_timeless_idx on zoom.marks (body_hash) where body_hash <> '';
+
 alter table zoom.marks enable row level security;
 grant select, insert, update, delete on zoom.marks to service_role;
 
@@ -354,6 +356,9 @@ create index history_personal_idx on zoom.history (((was ->> 'personal_number') 
 create index history_enrolled_idx on zoom.history (((was ->> 'student_id')::uuid), ((was ->> 'class_id')::uuid)) where relation = 'class_students';
 create index history_class_idx on zoom.history (((was ->> 'class_id')::uuid)) where relation = 'class_students';
 create index history_registrant_idx on zoom.history (((was ->> 'meeting_id')::uuid), ((was ->> 'zoom_registrant_id') collate "C")) where relation = 'meeting_registrants';
+
+create index history_given_idx on zoom.history (since) where relation = 'zoom_meetings';
+create index history_given_up_idx on zoom.history (until) where relation = 'zoom_meetings' and until < 'infinity';
 
 alter table zoom.history enable row level security;
 grant select, insert, update, delete on zoom.history to service_role;
@@ -415,6 +420,8 @@ create table zoom.changes (
   relation text collate "C" not null,
   row_key text collate "C" not null,
   was jsonb not null,
+  version_id bigint,
+  is_gone boolean not null default false,
   again_from xid8
 );
 
@@ -422,7 +429,9 @@ comment on table zoom.changes is 'Changes of the school''s data that may give a 
 comment on column zoom.changes.change_id is 'Generated, in their order.';
 comment on column zoom.changes.relation is 'The table, as in zoom.history; or visits.';
 comment on column zoom.changes.row_key is 'The row, as in zoom.history.';
-comment on column zoom.changes.was is 'What it says now.';
+comment on column zoom.changes.was is 'What it says now; of a row that is gone, what it said.';
+comment on column zoom.changes.version_id is 'The version in zoom.history that began with it, or ended; null for what is not kept there.';
+comment on column zoom.changes.is_gone is 'Whether the row is gone.';
 comment on column zoom.changes.again_from is
   'It was looked at once, and is once more when all transactions of that time are over: one of them may hold an event that the '
   'change concerns. Null before the first look.';

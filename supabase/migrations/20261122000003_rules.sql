@@ -182,6 +182,7 @@ begin
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
+      'shown_name', told -> 'name', 'shown_email', told -> 'email',
       'role', told -> 'role',
       'is_active', coalesce((told ->> 'is_active')::boolean, true))
     when 'classes' then jsonb_build_object('teacher_id', told -> 'teacher_id')
@@ -205,7 +206,7 @@ begin
 end
 $$;
 comment on function zoom.deciding is
-  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), role and is_active of users; who '
+  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
   'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
 
@@ -247,9 +248,11 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false));
-    insert into zoom.changes (relation, row_key, was) values (named, key, says);
+    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false))
+    returning version_id into standing.version_id;
   end if;
+  insert into zoom.changes (relation, row_key, was, version_id, is_gone)
+  values (named, key, coalesce(says, latest.was), standing.version_id, says is null);
 end
 $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';
@@ -585,6 +588,7 @@ begin
     values (given.since, given.min_minutes, given.timezone, given.app_joins, given.plan_margin)
     on conflict (since) do update set min_minutes = excluded.min_minutes, timezone = excluded.timezone,
       app_joins = excluded.app_joins, plan_margin = excluded.plan_margin;
+    insert into zoom.changes (relation, row_key, was) values ('settings', 'settings', policy);
   end if;
 end
 $$;
@@ -1429,15 +1433,21 @@ comment on type zoom.presence is
   'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
+create function zoom.is_made_up(segment text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return segment ~ '^(email|name|connection|account) ';
+end
+$$;
+comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
+
 create function zoom.seats(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, own_name text, counts_from timestamptz, counts_until timestamptz,
-  counts boolean)
+returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
 begin
   return query
   -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
-  select person.n, run.run_id, here.segment::text, here.email::text,
-    (select lower(own.name) from public.users own where own.id = person.user_id), coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+  select person.n, run.run_id, here.segment::text, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
     run.counts
   from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
   cross join lateral (
@@ -1461,13 +1471,30 @@ end
 $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
+create function zoom.own_name_shown(person zoom.person) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select stay.name
+    from zoom.seats(array[person]) seat
+    join zoom.instances run on run.run_id = seat.run_id
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+    where zoom.folded(stay.name) = zoom.folded(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
+    order by stay.at desc, stay.name desc
+    limit 1);
+end
+$$;
+comment on function zoom.own_name_shown is 'Of several names that a user showed, the newest that is their own; null if none is.';
+
 create function zoom.add_up(people zoom.person[]) returns zoom.presence[]
 language plpgsql stable set search_path = '' as $$
 declare
   presences zoom.presence[];
 begin
   with part as (
-    select seat.n, seat.run_id, seat.segment, seat.email, seat.own_name, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
+    select seat.n, seat.run_id, seat.segment, seat.email, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
       stay.counts = 'opens' as is_open, stay.body_hash
     from zoom.seats(people) seat
     cross join lateral (
@@ -1475,7 +1502,7 @@ begin
     ) stay
     union all
     -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
     from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
@@ -1496,12 +1523,12 @@ begin
     from timed
   ), total as (
     select clipped.n,
-      -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
-      -- Their own name, if they showed it; else the newest.
-      (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
-        filter (where clipped.name is not null))[1] as name,
-      max(clipped.email) as email,
+      -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc,
+        zoom.is_made_up(clipped.segment), clipped.segment collate "C" desc))[1] as segment,
+      (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
+      min(clipped.name) <> max(clipped.name) as has_names,
+      max(clipped.email collate "C") as email,
       max(clipped.at) filter (where clipped.is_open) as join_time,
       max(clipped.left_at) as leave_time,
       -- The union of their times, so two devices and a late leave count once.
@@ -1516,7 +1543,8 @@ begin
     from clipped
     group by clipped.n
   )
-  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
+  select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
+    case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
     )::zoom.presence order by total.n)
@@ -1527,8 +1555,8 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.seats, zoom.add_up from public;
-grant execute on function zoom.seats, zoom.add_up to service_role;
+revoke execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
 
 
 -- supabase/schemas/09_lesson_time.sql
@@ -1715,10 +1743,15 @@ begin
   if earlier is null then
     return;
   end if;
-  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes.
+  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes. Nobody else works on these
+  -- runs meanwhile (this lock comes before those of the batch: two that meet here may have to be called again).
+  perform zoom.lock_meetings(array(
+    select run.meeting_id from zoom.marks mark
+    join zoom.instances run on run.run_id = mark.run_id
+    where mark.body_hash = any (earlier) and mark.body_hash <> ''));
   with gone as (
     delete from zoom.marks mark using zoom.kinds kind
-    where mark.body_hash = any (earlier) and kind.kind = mark.kind
+    where mark.body_hash = any (earlier) and mark.body_hash <> '' and kind.kind = mark.kind
     returning mark.run_id
   )
   select array_agg(distinct gone.run_id) into runs from gone;
@@ -1825,11 +1858,7 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, place.meeting_id, null, f.at, f.approximate, f.body_hash, f.accepted, f.start, f.segment,
-      f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
-      f.user_id)::zoom.fact
-    from unnest(facts) f
-    join (
+    with place as (
       select run.number, run.instance, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
@@ -1839,7 +1868,18 @@ begin
         group by told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
-    ) place on place.number = f.number and place.instance is not distinct from f.instance
+    )
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+      f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
+      f.host_id, f.host_email, f.user_id)::zoom.fact
+    from unnest(facts) f
+    join place on place.number = f.number and place.instance is not distinct from f.instance
+    -- The same run under another number, in this very call.
+    left join lateral (
+      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
+      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
+      having count(distinct other.meeting_id) = 1
+    ) twin on true
     order by f.n);
 end
 $$;
@@ -2319,9 +2359,9 @@ create function zoom.app_word(meeting uuid, visitor uuid) returns zoom.said
 language plpgsql stable set search_path = '' as $$
 begin
   return (
-    select row(null, person.name, person.email, latest.join_time, case latest.kind when 'left' then latest.at end, null, latest.kind)::zoom.said
-    from public.users person
-    cross join lateral (
+    select row(null, person.was ->> 'shown_name', person.was ->> 'shown_email', latest.join_time, case latest.kind when 'left' then latest.at end, null,
+      latest.kind)::zoom.said
+    from (
       select visit.at, visit.kind, (
           select max(came.at) from zoom.visits came
           where came.meeting_id = meeting and came.user_id = visitor and came.kind = 'joined'
@@ -2331,7 +2371,7 @@ begin
       order by visit.at desc, visit.kind desc
       limit 1
     ) latest
-    where person.id = visitor);
+    cross join lateral zoom.as_of('users', visitor::text, latest.at) person (was));
 end
 $$;
 comment on function zoom.app_word is 'What the app''s page would have written of a visitor: their latest visit. Null for none.';
@@ -2452,7 +2492,7 @@ begin
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select known.*,
       case when known.is_known and not known.is_in_app then row(
-        known.segment, coalesce(known.name, person.name), coalesce(known.email, person.email),
+        known.segment, coalesce(known.name, person.was ->> 'shown_name'), coalesce(known.email, person.was ->> 'shown_email'),
         case when known.is_here then known.join_time end,
         case when known.is_here then known.leave_time end,
         case when known.is_here and known.has_left then known.duration end,
@@ -2461,7 +2501,14 @@ begin
       (known.is_known or known.is_ours and (known.was).status is not null)
         and not (known.is_in_app and known.is_closed) as is_wanted -- closed, it says all that the app does
     from known
-    left join public.users person on person.id = known.user_id
+    -- Who showed no name goes by the one they had then.
+    left join lateral (
+      select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of)) as was
+      from zoom.meetings meeting
+      left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
+      left join zoom.instances run on run.run_id = meeting.shown_run
+      where meeting.meeting_id = known.meeting_id and known.user_id is not null and (known.name is null or known.email is null)
+    ) person on true
   ), decided as (
     select want.*, case
         when want.is_wanted and want.row_id is null then 'insert'
@@ -2540,7 +2587,7 @@ language plpgsql volatile set search_path = '' as $$
 begin
   with left_open as (
     -- Joined, says the app, or we closed it; and Zoom saw nothing of them in what is shown.
-    select shown.id, shown.meeting_id, shown.join_time,
+    select shown.id, shown.meeting_id, shown.join_time, is_closed,
       case when is_closed then memory.was
         else row(shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)::zoom.said
       end as was, (
@@ -2565,6 +2612,15 @@ begin
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
     returning shown.id, left_open.was, shown.leave_time
+  ), opened as (
+    -- There is no such end any more: it says what the app said.
+    update public.zoom_participants shown set status = (left_open.was).status, leave_time = (left_open.was).leave_time,
+      duration = (left_open.was).duration
+    from left_open
+    where shown.id = left_open.id and left_open.ended_at is null and left_open.is_closed
+    returning shown.id
+  ), forgotten as (
+    delete from zoom.rows memory using opened where memory.row_id = opened.id
   )
   insert into zoom.rows as memory (row_id, was, closed_at)
   select closed.id, closed.was, closed.leave_time from closed
@@ -2689,9 +2745,7 @@ begin
       where exists (
         select from zoom.lessons held
         where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
-    ) told
-    where exists (select from public.users person where person.id = told.student_id)
-      and exists (select from public.classes class where class.id = told.class_id));
+    ) told);
 end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
@@ -2855,10 +2909,13 @@ language plpgsql volatile set search_path = '' as $$
 declare
   changes zoom.record_change[];
 begin
-  -- Of a lesson that was forgotten in part nothing can be said any more.
+  -- For a student or a class that is gone there is nothing to write; and of a lesson that was forgotten in part nothing can be
+  -- said any more.
   due := array(
     select row(told.*)::zoom.record_key from unnest(due) told
-    where not exists (
+    where exists (select from public.users person where person.id = told.student_id)
+      and exists (select from public.classes class where class.id = told.class_id)
+      and not exists (
       select from zoom.lessons lesson
       join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
       where lesson.class_id = told.class_id and lesson.held_on = told.date));
@@ -3278,6 +3335,9 @@ create function zoom.look_at_changes(most integer) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   change zoom.changes;
+  moment timestamptz;
+  earliest timestamptz := 'infinity';
+  visitors zoom.visitor[] := '{}';
 begin
   for change in
     select own.* from zoom.changes own
@@ -3290,6 +3350,15 @@ begin
     select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
     order by told.run_id
     on conflict do nothing;
+    moment := (
+      select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
+    earliest := least(earliest, moment, (
+      select max(own.since) from zoom.settings own where change.relation = 'settings'));
+    if change.relation = 'users' then
+      visitors := visitors || array(
+        select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit
+        where visit.user_id = change.row_key::uuid and visit.at >= moment);
+    end if;
     if change.again_from is null then
       -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
@@ -3297,6 +3366,18 @@ begin
       delete from zoom.changes own where own.change_id = change.change_id;
     end if;
   end loop;
+  -- And what began after a change, and was judged before it: there is nothing, as a rule.
+  if isfinite(earliest) then
+    insert into zoom.due (run_id)
+    select run.run_id from zoom.instances run
+    where run.started_at >= earliest and run.forgotten_at is null and run.meeting_id is not null
+    order by run.run_id
+    on conflict do nothing;
+  end if;
+  if cardinality(visitors) > 0 then
+    perform zoom.lock_meetings(array(select told.meeting_id from unnest(visitors) told));
+    perform zoom.show_visitors(visitors);
+  end if;
 end
 $$;
 comment on function zoom.look_at_changes is 'Notes the runs that the next changes concern, at most so many changes.';
@@ -3463,6 +3544,11 @@ begin
         select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
         from zoom.history own
         where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+        union all
+        -- Where one of two gave a number up, the other has it alone.
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
       ) told
       where told.number <> '')
     end,
@@ -3472,7 +3558,7 @@ $$;
 comment on function public.catch_up_zoom is
   'Judges anew what the school''s changes, the clock and refused rows make due, and writes what large lessons left: the runs of '
   'one meeting, at most so many (most), or one part of a large lesson. Returns left (how much is still due: call again at once '
-  'when it is more than 0), numbers (Zoom''s numbers of meetings that were made, or given another number, after since, '
+  'when it is more than 0), numbers (Zoom''s numbers that a meeting was given, or gave up, after since, '
   'as digits; some of a minute before are told again) until (the next since) and failed (meetings, by number, that '
   'could not be judged and are put off, with the SQLSTATE). Raises 40001 and 40P01 when it should be called again.';
 revoke execute on function public.catch_up_zoom from public, anon, authenticated;
@@ -4210,6 +4296,10 @@ begin
       when known_by = 'name' then format('it was taken for %s, by the name it showed', owner)
       else format('it was taken for %s', owner)
     end;
+  end if;
+  if not exists (
+      select from zoom.segments own where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.was_in) then
+    return 'it only waited to be let in, and whoever waits is not in the lesson';
   end if;
   if known_by = 'tie' then
     return case

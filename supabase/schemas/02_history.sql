@@ -35,6 +35,7 @@ begin
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
+      'shown_name', told -> 'name', 'shown_email', told -> 'email',
       'role', told -> 'role',
       'is_active', coalesce((told ->> 'is_active')::boolean, true))
     when 'classes' then jsonb_build_object('teacher_id', told -> 'teacher_id')
@@ -58,7 +59,7 @@ begin
 end
 $$;
 comment on function zoom.deciding is
-  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), role and is_active of users; who '
+  'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
   'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
 
@@ -100,9 +101,11 @@ begin
   end if;
   if says is not null then
     insert into zoom.history (relation, row_key, was, since, is_first)
-    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false));
-    insert into zoom.changes (relation, row_key, was) values (named, key, says);
+    values (named, key, says, moment, latest.version_id is null or coalesce(standing.since = moment and standing.is_first, false))
+    returning version_id into standing.version_id;
   end if;
+  insert into zoom.changes (relation, row_key, was, version_id, is_gone)
+  values (named, key, coalesce(says, latest.was), standing.version_id, says is null);
 end
 $$;
 comment on function zoom.note_version is 'Notes what a row says from now on; null for one that is gone. What says the same is no change.';

@@ -15,6 +15,7 @@ begin
     values (given.since, given.min_minutes, given.timezone, given.app_joins, given.plan_margin)
     on conflict (since) do update set min_minutes = excluded.min_minutes, timezone = excluded.timezone,
       app_joins = excluded.app_joins, plan_margin = excluded.plan_margin;
+    insert into zoom.changes (relation, row_key, was) values ('settings', 'settings', policy);
   end if;
 end
 $$;

@@ -43,15 +43,21 @@ comment on type zoom.presence is
   'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
+create function zoom.is_made_up(segment text) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return segment ~ '^(email|name|connection|account) ';
+end
+$$;
+comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
+
 create function zoom.seats(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, own_name text, counts_from timestamptz, counts_until timestamptz,
-  counts boolean)
+returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
 begin
   return query
   -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
-  select person.n, run.run_id, here.segment::text, here.email::text,
-    (select lower(own.name) from public.users own where own.id = person.user_id), coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+  select person.n, run.run_id, here.segment::text, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
     run.counts
   from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
   cross join lateral (
@@ -75,13 +81,30 @@ end
 $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
+create function zoom.own_name_shown(person zoom.person) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select stay.name
+    from zoom.seats(array[person]) seat
+    join zoom.instances run on run.run_id = seat.run_id
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+    where zoom.folded(stay.name) = zoom.folded(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
+    order by stay.at desc, stay.name desc
+    limit 1);
+end
+$$;
+comment on function zoom.own_name_shown is 'Of several names that a user showed, the newest that is their own; null if none is.';
+
 create function zoom.add_up(people zoom.person[]) returns zoom.presence[]
 language plpgsql stable set search_path = '' as $$
 declare
   presences zoom.presence[];
 begin
   with part as (
-    select seat.n, seat.run_id, seat.segment, seat.email, seat.own_name, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
+    select seat.n, seat.run_id, seat.segment, seat.email, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
       stay.counts = 'opens' as is_open, stay.body_hash
     from zoom.seats(people) seat
     cross join lateral (
@@ -89,7 +112,7 @@ begin
     ) stay
     union all
     -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null, null, null
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
     from generate_subscripts(people, 1) person (n)
   ), timed as (
     select part.*,
@@ -110,12 +133,12 @@ begin
     from timed
   ), total as (
     select clipped.n,
-      -- The segment that joined last; of those that only ever left, the last to do so.
-      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc, clipped.segment collate "C" desc))[1] as segment,
-      -- Their own name, if they showed it; else the newest.
-      (array_agg(clipped.name order by (lower(clipped.name collate "default") = clipped.own_name) is true desc, clipped.at desc, clipped.name desc)
-        filter (where clipped.name is not null))[1] as name,
-      max(clipped.email) as email,
+      -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
+      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc,
+        zoom.is_made_up(clipped.segment), clipped.segment collate "C" desc))[1] as segment,
+      (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
+      min(clipped.name) <> max(clipped.name) as has_names,
+      max(clipped.email collate "C") as email,
       max(clipped.at) filter (where clipped.is_open) as join_time,
       max(clipped.left_at) as leave_time,
       -- The union of their times, so two devices and a late leave count once.
@@ -130,7 +153,8 @@ begin
     from clipped
     group by clipped.n
   )
-  select array_agg(row(case when total.segment !~ '^(email|name|connection|account) ' then total.segment end, total.name, total.email,
+  select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
+    case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
     )::zoom.presence order by total.n)
@@ -141,5 +165,5 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.seats, zoom.add_up from public;
-grant execute on function zoom.seats, zoom.add_up to service_role;
+revoke execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;

@@ -61,10 +61,15 @@ begin
   if earlier is null then
     return;
   end if;
-  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes.
+  -- A copy that was accepted earlier than the one we know: what hangs on the later time goes. Nobody else works on these
+  -- runs meanwhile (this lock comes before those of the batch: two that meet here may have to be called again).
+  perform zoom.lock_meetings(array(
+    select run.meeting_id from zoom.marks mark
+    join zoom.instances run on run.run_id = mark.run_id
+    where mark.body_hash = any (earlier) and mark.body_hash <> ''));
   with gone as (
     delete from zoom.marks mark using zoom.kinds kind
-    where mark.body_hash = any (earlier) and kind.kind = mark.kind
+    where mark.body_hash = any (earlier) and mark.body_hash <> '' and kind.kind = mark.kind
     returning mark.run_id
   )
   select array_agg(distinct gone.run_id) into runs from gone;
@@ -171,11 +176,7 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, place.meeting_id, null, f.at, f.approximate, f.body_hash, f.accepted, f.start, f.segment,
-      f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
-      f.user_id)::zoom.fact
-    from unnest(facts) f
-    join (
+    with place as (
       select run.number, run.instance, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
@@ -185,7 +186,18 @@ begin
         group by told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
-    ) place on place.number = f.number and place.instance is not distinct from f.instance
+    )
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+      f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
+      f.host_id, f.host_email, f.user_id)::zoom.fact
+    from unnest(facts) f
+    join place on place.number = f.number and place.instance is not distinct from f.instance
+    -- The same run under another number, in this very call.
+    left join lateral (
+      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
+      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
+      having count(distinct other.meeting_id) = 1
+    ) twin on true
     order by f.n);
 end
 $$;

@@ -44,9 +44,9 @@ create function zoom.app_word(meeting uuid, visitor uuid) returns zoom.said
 language plpgsql stable set search_path = '' as $$
 begin
   return (
-    select row(null, person.name, person.email, latest.join_time, case latest.kind when 'left' then latest.at end, null, latest.kind)::zoom.said
-    from public.users person
-    cross join lateral (
+    select row(null, person.was ->> 'shown_name', person.was ->> 'shown_email', latest.join_time, case latest.kind when 'left' then latest.at end, null,
+      latest.kind)::zoom.said
+    from (
       select visit.at, visit.kind, (
           select max(came.at) from zoom.visits came
           where came.meeting_id = meeting and came.user_id = visitor and came.kind = 'joined'
@@ -56,7 +56,7 @@ begin
       order by visit.at desc, visit.kind desc
       limit 1
     ) latest
-    where person.id = visitor);
+    cross join lateral zoom.as_of('users', visitor::text, latest.at) person (was));
 end
 $$;
 comment on function zoom.app_word is 'What the app''s page would have written of a visitor: their latest visit. Null for none.';
@@ -177,7 +177,7 @@ begin
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select known.*,
       case when known.is_known and not known.is_in_app then row(
-        known.segment, coalesce(known.name, person.name), coalesce(known.email, person.email),
+        known.segment, coalesce(known.name, person.was ->> 'shown_name'), coalesce(known.email, person.was ->> 'shown_email'),
         case when known.is_here then known.join_time end,
         case when known.is_here then known.leave_time end,
         case when known.is_here and known.has_left then known.duration end,
@@ -186,7 +186,14 @@ begin
       (known.is_known or known.is_ours and (known.was).status is not null)
         and not (known.is_in_app and known.is_closed) as is_wanted -- closed, it says all that the app does
     from known
-    left join public.users person on person.id = known.user_id
+    -- Who showed no name goes by the one they had then.
+    left join lateral (
+      select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of)) as was
+      from zoom.meetings meeting
+      left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
+      left join zoom.instances run on run.run_id = meeting.shown_run
+      where meeting.meeting_id = known.meeting_id and known.user_id is not null and (known.name is null or known.email is null)
+    ) person on true
   ), decided as (
     select want.*, case
         when want.is_wanted and want.row_id is null then 'insert'
@@ -265,7 +272,7 @@ language plpgsql volatile set search_path = '' as $$
 begin
   with left_open as (
     -- Joined, says the app, or we closed it; and Zoom saw nothing of them in what is shown.
-    select shown.id, shown.meeting_id, shown.join_time,
+    select shown.id, shown.meeting_id, shown.join_time, is_closed,
       case when is_closed then memory.was
         else row(shown.zoom_participant_id, shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.status)::zoom.said
       end as was, (
@@ -290,6 +297,15 @@ begin
     where shown.id = left_open.id and left_open.ended_at is not null
       and (shown.status, shown.leave_time) is distinct from ('left', left_open.ended_at)
     returning shown.id, left_open.was, shown.leave_time
+  ), opened as (
+    -- There is no such end any more: it says what the app said.
+    update public.zoom_participants shown set status = (left_open.was).status, leave_time = (left_open.was).leave_time,
+      duration = (left_open.was).duration
+    from left_open
+    where shown.id = left_open.id and left_open.ended_at is null and left_open.is_closed
+    returning shown.id
+  ), forgotten as (
+    delete from zoom.rows memory using opened where memory.row_id = opened.id
   )
   insert into zoom.rows as memory (row_id, was, closed_at)
   select closed.id, closed.was, closed.leave_time from closed

@@ -31,9 +31,7 @@ begin
       where exists (
         select from zoom.lessons held
         where held.class_id = lesson.class_id and held.held_on = lesson.date and (held.is_over or held.app_joins = 'count'))
-    ) told
-    where exists (select from public.users person where person.id = told.student_id)
-      and exists (select from public.classes class where class.id = told.class_id));
+    ) told);
 end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
@@ -197,10 +195,13 @@ language plpgsql volatile set search_path = '' as $$
 declare
   changes zoom.record_change[];
 begin
-  -- Of a lesson that was forgotten in part nothing can be said any more.
+  -- For a student or a class that is gone there is nothing to write; and of a lesson that was forgotten in part nothing can be
+  -- said any more.
   due := array(
     select row(told.*)::zoom.record_key from unnest(due) told
-    where not exists (
+    where exists (select from public.users person where person.id = told.student_id)
+      and exists (select from public.classes class where class.id = told.class_id)
+      and not exists (
       select from zoom.lessons lesson
       join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
       where lesson.class_id = told.class_id and lesson.held_on = told.date));

@@ -77,6 +77,9 @@ create function zoom.look_at_changes(most integer) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   change zoom.changes;
+  moment timestamptz;
+  earliest timestamptz := 'infinity';
+  visitors zoom.visitor[] := '{}';
 begin
   for change in
     select own.* from zoom.changes own
@@ -89,6 +92,15 @@ begin
     select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
     order by told.run_id
     on conflict do nothing;
+    moment := (
+      select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
+    earliest := least(earliest, moment, (
+      select max(own.since) from zoom.settings own where change.relation = 'settings'));
+    if change.relation = 'users' then
+      visitors := visitors || array(
+        select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit
+        where visit.user_id = change.row_key::uuid and visit.at >= moment);
+    end if;
     if change.again_from is null then
       -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
@@ -96,6 +108,18 @@ begin
       delete from zoom.changes own where own.change_id = change.change_id;
     end if;
   end loop;
+  -- And what began after a change, and was judged before it: there is nothing, as a rule.
+  if isfinite(earliest) then
+    insert into zoom.due (run_id)
+    select run.run_id from zoom.instances run
+    where run.started_at >= earliest and run.forgotten_at is null and run.meeting_id is not null
+    order by run.run_id
+    on conflict do nothing;
+  end if;
+  if cardinality(visitors) > 0 then
+    perform zoom.lock_meetings(array(select told.meeting_id from unnest(visitors) told));
+    perform zoom.show_visitors(visitors);
+  end if;
 end
 $$;
 comment on function zoom.look_at_changes is 'Notes the runs that the next changes concern, at most so many changes.';
@@ -262,6 +286,11 @@ begin
         select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
         from zoom.history own
         where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+        union all
+        -- Where one of two gave a number up, the other has it alone.
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
       ) told
       where told.number <> '')
     end,
@@ -271,7 +300,7 @@ $$;
 comment on function public.catch_up_zoom is
   'Judges anew what the school''s changes, the clock and refused rows make due, and writes what large lessons left: the runs of '
   'one meeting, at most so many (most), or one part of a large lesson. Returns left (how much is still due: call again at once '
-  'when it is more than 0), numbers (Zoom''s numbers of meetings that were made, or given another number, after since, '
+  'when it is more than 0), numbers (Zoom''s numbers that a meeting was given, or gave up, after since, '
   'as digits; some of a minute before are told again) until (the next since) and failed (meetings, by number, that '
   'could not be judged and are put off, with the SQLSTATE). Raises 40001 and 40P01 when it should be called again.';
 revoke execute on function public.catch_up_zoom from public, anon, authenticated;

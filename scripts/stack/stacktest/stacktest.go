@@ -107,6 +107,14 @@ func NewProject(t testing.TB, changes ...func(*stack.PostgRESTConfig)) *Project 
 	return p
 }
 
+// NewDatabase gives the test a fresh, migrated database and nothing around it, and
+// returns the superuser's connection string. It is dropped when the test ends.
+func NewDatabase(t testing.TB) string {
+	t.Helper()
+	server := setting(t, EnvDatabaseURL)
+	return databaseURL(t, server, stack.Superuser, cloneTemplate(t, server))
+}
+
 // DB is a pool of connections to the project's database as superuser, opened
 // at the first call.
 func (p *Project) DB() *pgxpool.Pool {
