@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 )
 
 // What an operator sees who deployed the sidecar and not the migrations.
@@ -33,7 +33,7 @@ func TestADatabaseBehindTheSidecarIsNamedAndEventsWait(t *testing.T) {
 			defer cancel()
 			project := stacktest.NewProject(t)
 			database := flowDatabase(ctx, t, project)
-			school := simulate.School{Meetings: []simulate.Meeting{{
+			school := oracle.School{Meetings: []oracle.Meeting{{
 				ID: uuid.NewString(), Number: "81234567890", Title: "Behind", Type: "recurring", Status: "scheduled",
 				StartTime: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC),
 			}}}

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/simulate"
 	"zoom-attendance/sidecar/zoom"
 )
@@ -91,9 +92,9 @@ func TestWhatWasAnsweredIsInTheRowsWhateverFails(t *testing.T) {
 	}
 	senders.Wait()
 
-	want := simulate.Expect(school, facts, simulate.Policy{MinMinutes: 15, Timezone: "UTC"}).Lines()
+	want := oracle.ExpectUnchanged(school, facts, oracle.Policy{MinMinutes: 15, Timezone: "UTC"}).Lines()
 	database.await(ctx, t, func() string {
-		got, _, err := readRows(ctx, project.DB(), school)
+		got, _, err := (&orderPlace{project.DB()}).rows(ctx)
 		require.NoError(t, err)
 		return difference(want, got.Lines())
 	})
@@ -103,18 +104,18 @@ func TestWhatWasAnsweredIsInTheRowsWhateverFails(t *testing.T) {
 }
 
 // flowSchool is a school of one class for each lesson.
-func flowSchool() (school simulate.School, lessons []simulate.Lesson) {
+func flowSchool() (school oracle.School, lessons []simulate.Lesson) {
 	for n := range flowLessons {
 		class := uuid.NewString()
 		roster := simulate.Roster{Number: strconv.Itoa(81000000000 + n), Topic: "Flow", Type: "recurring", Timezone: "UTC"}
 		for i := range 30 {
-			student := simulate.User{ID: uuid.NewString(), Email: fmt.Sprintf("s%d.%d@school.test", n, i), Name: fmt.Sprintf("Student %d %d", n, i), Role: "student"}
+			student := oracle.User{ID: uuid.NewString(), Email: fmt.Sprintf("s%d.%d@school.test", n, i), Name: fmt.Sprintf("Student %d %d", n, i), Role: "student"}
 			school.Users = append(school.Users, student)
-			school.Enrolments = append(school.Enrolments, simulate.Enrolment{ClassID: class, StudentID: student.ID})
+			school.Enrolments = append(school.Enrolments, oracle.Enrolment{ClassID: class, StudentID: student.ID})
 			roster.Attendees = append(roster.Attendees, simulate.Attendee{Name: student.Name, Email: student.Email})
 		}
 		start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
-		school.Meetings = append(school.Meetings, simulate.Meeting{ID: uuid.NewString(), Number: roster.Number, Title: "Flow", Type: roster.Type, StartTime: start, ClassID: class, Status: "scheduled"})
+		school.Meetings = append(school.Meetings, oracle.Meeting{ID: uuid.NewString(), Number: roster.Number, Title: "Flow", Type: roster.Type, StartTime: start, ClassID: class, Status: "scheduled"})
 		lessons = append(lessons, simulate.Script(roster, simulate.Options{
 			Duration: 45 * time.Minute, Absent: 0.1, Late: 0.1, Guests: 0.1, Dropouts: 0.2, Crashes: 0.1, Breakouts: 0.5, TwoDevices: 0.1, Lost: 0.1, Seed: rand.Uint64(),
 		}, simulate.NewInstance(), start))

@@ -47,7 +47,7 @@ func TestShellsCompleteWhatIsTyped(t *testing.T) {
 		require.Contains(t, runs(t, "completion", shell), "sidecar", shell)
 	}
 	require.Contains(t, runs(t, "__complete", "inb"), "inbox\tLook at the files")
-	for _, words := range [][]string{{"explain", "--meeting", ""}, {"replay", "--since", ""}, {"rejudge", "--class", ""}, {"dead", "list", ""}} {
+	for _, words := range [][]string{{"explain", "--meeting", ""}, {"replay", "--since", ""}, {"rejudge", "--class", ""}, {"list", "--admin", ""}, {"dead", "list", ""}} {
 		require.Contains(t, runs(t, append([]string{"__complete"}, words...)...), ":4\n", "%v: no files", words)
 	}
 }

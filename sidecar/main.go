@@ -83,6 +83,7 @@ func command() *cobra.Command {
 		inboxCommand(),
 		doctorCommand(),
 		explainCommand(),
+		listCommand(),
 		rejudgeCommand(),
 		simulate.Command(),
 		completionCommand(),

@@ -1,24 +1,34 @@
 package main_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 )
 
-// shrink takes away facts and rows for as long as the lesson still goes wrong,
-// and returns the smallest one it found and what was wrong with it. A failure
-// that does not show again, as a race may not, leaves the lesson as it is.
-func shrink(l lesson, problem string, play func(lesson) string) (lesson, string) {
+// shrink takes away facts, changes and rows for as long as the lesson still goes wrong,
+// and returns the smallest one it found and what was wrong with it. A failure that does
+// not show again, as a race may not, leaves the lesson as it is; one that can no longer
+// be played is no smaller one.
+func shrink(ctx context.Context, p *orderPlace, l lesson, problem string, play player) (lesson, string) {
+	wrong := func(tried lesson) bool {
+		found, err := play(ctx, p, tried)
+		if err != nil || found == "" {
+			return false
+		}
+		l, problem = tried, found
+		return true
+	}
 	for smaller := true; smaller; {
 		smaller = false
 		for n := l.size() - 1; n >= 0; n-- {
-			tried := retag(l.without(n))
-			if found := play(tried); found != "" {
-				l, problem, smaller = tried, found, true
-			}
+			smaller = n < l.size() && wrong(l.without(n)) || smaller
+		}
+		for n := len(l.batches) - 1; n > 0; n-- { // join a batch to the one before
+			smaller = n < len(l.batches) && wrong(l.joined(n)) || smaller
 		}
 	}
 	return l, problem
@@ -26,31 +36,58 @@ func shrink(l lesson, problem string, play func(lesson) string) (lesson, string)
 
 // size counts the things that can be dropped.
 func (l lesson) size() int {
-	return len(l.facts) + len(l.school.Participants) + len(l.school.Records) + len(l.school.Registrants) + len(l.school.Keys)
+	n := 0
+	for _, drop := range l.drops() {
+		n += drop.count
+	}
+	return n
 }
 
 // without is the lesson without its nth thing.
 func (l lesson) without(n int) lesson {
-	for _, drop := range []struct {
-		count int
-		do    func(int)
-	}{
-		{len(l.school.Participants), func(n int) { l.school.Participants = slices.Delete(slices.Clone(l.school.Participants), n, n+1) }},
-		{len(l.school.Records), func(n int) { l.school.Records = slices.Delete(slices.Clone(l.school.Records), n, n+1) }},
-		{len(l.school.Registrants), func(n int) { l.school.Registrants = slices.Delete(slices.Clone(l.school.Registrants), n, n+1) }},
-		{len(l.school.Keys), func(n int) { l.school.Keys = slices.Delete(slices.Clone(l.school.Keys), n, n+1) }},
-	} {
+	for _, drop := range (&l).drops() {
 		if n < drop.count {
 			drop.do(n)
 			return l
 		}
 		n -= drop.count
 	}
+	return l
+}
+
+// drops are the lists of what can be dropped, the last ones tried first.
+func (l *lesson) drops() []struct {
+	count int
+	do    func(int)
+} {
+	start := &l.history.Start
+	return []struct {
+		count int
+		do    func(int)
+	}{
+		dropOf(&start.Users), dropOf(&start.Classes), dropOf(&start.Meetings), dropOf(&start.Enrolments), dropOf(&start.Parents),
+		dropOf(&start.Participants), dropOf(&start.Records), dropOf(&start.Registrants), dropOf(&start.Keys), dropOf(&start.Visits),
+		{len(l.facts), l.dropFact},
+		{len(l.history.Changes), l.dropChange},
+	}
+}
+
+func dropOf[T any](rows *[]T) struct {
+	count int
+	do    func(int)
+} {
+	return struct {
+		count int
+		do    func(int)
+	}{len(*rows), func(n int) { *rows = slices.Delete(slices.Clone(*rows), n, n+1) }}
+}
+
+func (l *lesson) dropFact(n int) {
 	l.facts = slices.Delete(slices.Clone(l.facts), n, n+1)
-	var remaining [][]int
-	for _, batch := range l.batches {
-		var kept []int
-		for _, i := range batch {
+	var remaining []batch
+	for _, b := range l.batches {
+		kept := []int{}
+		for _, i := range b.facts {
 			switch {
 			case i < n:
 				kept = append(kept, i)
@@ -58,54 +95,67 @@ func (l lesson) without(n int) lesson {
 				kept = append(kept, i-1)
 			}
 		}
-		remaining = append(remaining, kept)
+		remaining = append(remaining, batch{kept, b.after})
 	}
 	l.batches = remaining
-	return l
 }
 
-// retag gives the lesson fresh ids, so that it can be played again in the same
-// database: the tag is rewritten wherever newLesson put it.
-func retag(l lesson) lesson {
-	old, fresh := l.tag, nextTag()
-	rename := strings.NewReplacer(
-		fmt.Sprintf("%08x-", old), fmt.Sprintf("%08x-", fresh),
-		fmt.Sprintf("@t%d.", old), fmt.Sprintf("@t%d.", fresh),
-		fmt.Sprintf("@T%d.", old), fmt.Sprintf("@T%d.", fresh),
-		fmt.Sprintf(`"9%07d`, old), fmt.Sprintf(`"9%07d`, fresh),
-		fmt.Sprintf(`"8%07d`, old), fmt.Sprintf(`"8%07d`, fresh),
-	)
-	copied := lesson{seed: l.seed, tag: fresh, policy: l.policy, batches: l.batches}
-	fromJSON(rename.Replace(asJSON(l.school)), &copied.school)
-	fromJSON(rename.Replace(asJSON(l.facts)), &copied.facts)
-	return copied
+func (l *lesson) dropChange(n int) {
+	l.history.Changes = slices.Delete(slices.Clone(l.history.Changes), n, n+1)
+	l.batches = slices.Clone(l.batches)
+	for i := range l.batches {
+		if l.batches[i].after > n {
+			l.batches[i].after--
+		}
+	}
+}
+
+// joined is the lesson with its nth batch given together with the one before.
+func (l lesson) joined(n int) lesson {
+	l.batches = slices.Clone(l.batches)
+	l.batches[n-1].facts = slices.Concat(l.batches[n-1].facts, l.batches[n].facts)
+	l.batches = slices.Delete(l.batches, n, n+1)
+	return l
 }
 
 // tell writes the lesson down for people.
 func tell(l lesson) string {
 	var text strings.Builder
-	for _, user := range l.school.Users {
-		fmt.Fprintf(&text, "user %s %s\n", user.ID, user.Email)
+	start := l.history.Start
+	for _, user := range start.Users {
+		fmt.Fprintf(&text, "user %s %q %q %s inactive %t\n", user.ID, user.Email, user.Name, user.Role, user.Inactive)
 	}
-	for _, meeting := range l.school.Meetings {
-		fmt.Fprintf(&text, "meeting %s %s of class %s, %s, planned %s in %s\n",
-			meeting.ID, meeting.Type, meeting.ClassID, meeting.Status, meeting.StartTime, meeting.Timezone)
+	for _, class := range start.Classes {
+		fmt.Fprintf(&text, "class %s taught by %s\n", class.ID, class.TeacherID)
 	}
-	for _, enrolment := range l.school.Enrolments {
+	for _, meeting := range start.Meetings {
+		fmt.Fprintf(&text, "meeting %s %s\n", meeting.ID, asJSON(meeting))
+	}
+	for _, enrolment := range start.Enrolments {
 		fmt.Fprintf(&text, "student %s of %s\n", enrolment.StudentID, enrolment.ClassID)
 	}
-	for _, row := range l.school.Keys {
+	for _, row := range start.Parents {
+		fmt.Fprintf(&text, "parent %s of %s\n", row.ParentID, row.StudentID)
+	}
+	for _, row := range start.Keys {
 		fmt.Fprintf(&text, "key for %s: user %s has %s\n", row.MeetingID, row.UserID, row.CustomerKey)
 	}
-	for _, row := range l.school.Registrants {
+	for _, row := range start.Registrants {
 		fmt.Fprintf(&text, "registrant of %s: user %s is %s\n", row.MeetingID, row.UserID, row.RegistrantID)
 	}
-	for _, line := range (simulate.Rows{Participants: l.school.Participants, Records: l.school.Records}).Lines() {
+	for _, row := range start.Visits {
+		fmt.Fprintf(&text, "visit of %s: user %s %s\n", row.MeetingID, row.UserID, row.At)
+	}
+	for _, line := range (oracle.Rows{Participants: start.Participants, Records: start.Records}).Lines() {
 		fmt.Fprintf(&text, "before: %s\n", line)
 	}
-	for i, fact := range l.facts {
-		fmt.Fprintf(&text, "fact %d: %s\n", i, simulate.Sentence(fact))
+	fmt.Fprintf(&text, "settings %s\n", asJSON(l.history.Settings))
+	for i, change := range l.history.Changes {
+		fmt.Fprintf(&text, "change %d: %s\n", i, sentence(change, schoolAfter(l.history, i)))
 	}
-	fmt.Fprintf(&text, "policy: %d minutes, %s, app joins: %s\n", l.policy.MinMinutes, l.policy.Timezone, l.policy.AppJoins)
+	for i, fact := range l.facts {
+		fmt.Fprintf(&text, "fact %d: %s\n", i, oracle.Sentence(fact))
+	}
+	fmt.Fprintf(&text, "batches %v\n", l.batches)
 	return l.labels().Replace(text.String())
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/simulate"
 	"zoom-attendance/sidecar/zoom"
 )
@@ -70,9 +71,9 @@ func TestSigtermUnderLoadLosesNothing(t *testing.T) {
 	}
 	senders.Wait()
 
-	want := simulate.Expect(school, facts, simulate.Policy{MinMinutes: 15, Timezone: "UTC"}).Lines()
+	want := oracle.ExpectUnchanged(school, facts, oracle.Policy{MinMinutes: 15, Timezone: "UTC"}).Lines()
 	database.await(ctx, t, func() string {
-		got, _, err := readRows(ctx, project.DB(), school)
+		got, _, err := (&orderPlace{project.DB()}).rows(ctx)
 		require.NoError(t, err)
 		return difference(want, got.Lines())
 	})

@@ -47,6 +47,16 @@ func newClient(base string, token zoom.Secret) *client {
 // close lets go of the connections.
 func (c *client) close() { c.http.CloseIdleConnections() }
 
+// UnknownMeetings asks a running sidecar, at its address for operators, of which
+// unknown meetings it has events.
+func UnknownMeetings(ctx context.Context, base string, token zoom.Secret) ([]Unknown, error) {
+	c := newClient(base, token)
+	defer c.close()
+	var answer struct{ Meetings []Unknown }
+	err := c.ask(ctx, http.MethodGet, "/unknown", nil, &answer)
+	return answer.Meetings, err
+}
+
 // ask reads the answer to a request into answer.
 func (c *client) ask(ctx context.Context, method, path string, query url.Values, answer any) error {
 	response, err := c.send(ctx, method, path, query)

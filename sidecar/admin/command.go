@@ -119,11 +119,11 @@ minutes on an ordinary day; an outage of the database adds its length.` + enviro
 }
 
 func adminFlag(cmd *cobra.Command) *string {
-	return cmd.PersistentFlags().String("admin", adminURL(os.Getenv("ADMIN_ADDR")), "address of the running sidecar for operators")
+	return cmd.PersistentFlags().String("admin", URL(os.Getenv("ADMIN_ADDR")), "address of the running sidecar for operators")
 }
 
-// adminURL is where to ask a sidecar that listens on an address.
-func adminURL(addr string) string {
+// URL is where to ask a sidecar that listens on an address.
+func URL(addr string) string {
 	host, port, err := net.SplitHostPort(cmp.Or(addr, "127.0.0.1:9090"))
 	if err != nil {
 		return "http://" + addr

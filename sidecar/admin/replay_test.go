@@ -172,8 +172,8 @@ func TestTheCommandsAskWhereTheSidecarListens(t *testing.T) {
 		"[::1]:9191":     "http://[::1]:9191",
 		"localhost:9191": "http://localhost:9191",
 	} {
-		require.Equal(t, want, adminURL(addr))
-		_, err := url.Parse(adminURL(addr))
+		require.Equal(t, want, URL(addr))
+		_, err := url.Parse(URL(addr))
 		require.NoError(t, err)
 	}
 }

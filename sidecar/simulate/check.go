@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"zoom-attendance/sidecar/oracle"
 )
 
 // demand is how much of the rows a lesson decides alone. See the package's doc.
@@ -18,35 +20,44 @@ const (
 
 // check knows what one lesson must end in, and compares.
 type check struct {
-	before School
-	want   Rows
+	before oracle.School
+	want   oracle.Rows
 	demand demand
 }
 
 // newCheck works out what the lesson must end in, given the rows before it.
-func newCheck(before School, lesson Lesson, policy Policy) check {
+func newCheck(before oracle.School, lesson Lesson, policy oracle.Policy) check {
 	c := check{before: before, demand: everything}
 	meeting := before.Meetings[0]
-	day := heldOn(meeting, lesson.Start, policy)
-	for _, row := range before.Participants {
+	before.Participants = nil
+	c.want = oracle.ExpectUnchanged(before, lesson.Facts(), policy)
+	day := dayOf(before, lesson, policy)
+	for _, row := range c.before.Participants {
 		for _, seen := range []time.Time{row.JoinTime, row.LeaveTime} {
 			switch {
 			case seen.IsZero():
-			case heldOn(meeting, seen, policy) > day:
+			case oracle.DateOf(meeting, seen, policy) > day:
 				c.demand = attendanceOnly
-			case heldOn(meeting, seen, policy) == day && c.demand == everything:
+			case oracle.DateOf(meeting, seen, policy) == day && c.demand == everything:
 				c.demand = atLeast
 			}
 		}
 	}
-	before.Participants = nil
-	c.want = Expect(before, lesson.Facts(), policy)
-	c.want.Records = slices.DeleteFunc(c.want.Records, func(r Record) bool { return r.Date != day })
+	c.want.Records = slices.DeleteFunc(c.want.Records, func(r oracle.Record) bool { return r.Date != day })
 	return c
 }
 
+// dayOf is the date that the lesson counts for: that of the records it makes.
+func dayOf(before oracle.School, lesson Lesson, policy oracle.Policy) string {
+	before.Records = nil
+	for _, made := range oracle.ExpectUnchanged(before, lesson.Facts(), policy).Records {
+		return made.Date
+	}
+	return oracle.DateOf(before.Meetings[0], lesson.Start, policy)
+}
+
 // differences says in plain words what the rows are not yet as they should be.
-func (c check) differences(got Rows) []string {
+func (c check) differences(got oracle.Rows) []string {
 	var all []string
 	meeting := c.before.Meetings[0]
 	if status := got.Status[meeting.ID]; c.demand != attendanceOnly && status != c.want.Status[meeting.ID] {
@@ -63,8 +74,8 @@ func (c check) differences(got Rows) []string {
 	return all
 }
 
-func (c check) participant(want Participant, rows []Participant) []string {
-	i := slices.IndexFunc(rows, func(got Participant) bool {
+func (c check) participant(want oracle.Participant, rows []oracle.Participant) []string {
+	i := slices.IndexFunc(rows, func(got oracle.Participant) bool {
 		if want.UserID == "" {
 			return got.UserID == "" && got.ZoomParticipantID == want.ZoomParticipantID
 		}
@@ -81,8 +92,8 @@ func (c check) participant(want Participant, rows []Participant) []string {
 		fine      bool
 	}{
 		{"status", want.Status, got.Status, want.Status == got.Status},
-		{"join time", clock(want.JoinTime), clock(got.JoinTime), fine(exact, got.JoinTime.Compare(want.JoinTime))},
-		{"leave time", clock(want.LeaveTime), clock(got.LeaveTime), fine(exact, got.LeaveTime.Compare(want.LeaveTime))},
+		{"join time", oracle.Clock(want.JoinTime), oracle.Clock(got.JoinTime), fine(exact, got.JoinTime.Compare(want.JoinTime))},
+		{"leave time", oracle.Clock(want.LeaveTime), oracle.Clock(got.LeaveTime), fine(exact, got.LeaveTime.Compare(want.LeaveTime))},
 		{"duration", seconds(want.Duration), seconds(got.Duration), fine(exact, seconds(got.Duration)-seconds(want.Duration))},
 		{"name", want.Name, got.Name, !exact || want.Name == got.Name},
 		{"e-mail", want.Email, got.Email, !exact || want.Email == got.Email},
@@ -98,13 +109,13 @@ func (c check) participant(want Participant, rows []Participant) []string {
 // fine judges how got compares to what was wanted: the same, or more of it.
 func fine(exact bool, order int) bool { return order == 0 || !exact && order > 0 }
 
-func (c check) record(want Record, rows []Record) []string {
-	student := userByID(c.before, want.StudentID)
+func (c check) record(want oracle.Record, rows []oracle.Record) []string {
+	student := c.before.User(want.StudentID)
 	name := want.StudentID
 	if student != nil {
 		name = student.Name
 	}
-	i := slices.IndexFunc(rows, func(got Record) bool {
+	i := slices.IndexFunc(rows, func(got oracle.Record) bool {
 		return got.StudentID == want.StudentID && got.ClassID == want.ClassID && got.Date == want.Date
 	})
 	exact := c.demand == everything
@@ -113,7 +124,7 @@ func (c check) record(want Record, rows []Record) []string {
 		return []string{fmt.Sprintf("%s has no attendance on %s, should be %s%s", name, want.Date, word(exact), want.Status)}
 	case rows[i].Status == want.Status:
 		return nil
-	case !exact && (rank[rows[i].Status] > rank[want.Status] || rank[rows[i].Status] == 0): // better, late or excused
+	case !exact && oracle.IsBetter(rows[i].Status, want.Status): // or what people wrote
 		return nil
 	default:
 		return []string{fmt.Sprintf("%s is %s on %s, should be %s%s", name, rows[i].Status, want.Date, word(exact), want.Status)}
@@ -136,18 +147,18 @@ func seconds(duration *int) int {
 }
 
 // read reads what the check looks at.
-func (c check) read(ctx context.Context, db *database) (Rows, error) {
+func (c check) read(ctx context.Context, db *database) (oracle.Rows, error) {
 	meeting := c.before.Meetings[0]
-	meetings, err := rowsOf[Meeting](ctx, db, "zoom_meetings", "id,status", "id", "eq."+meeting.ID)
+	meetings, err := rowsOf[oracle.Meeting](ctx, db, "zoom_meetings", "id,status", "id", "eq."+meeting.ID)
 	if err != nil {
-		return Rows{}, err
+		return oracle.Rows{}, err
 	}
-	rows := Rows{Status: map[string]string{}}
+	rows := oracle.Rows{Status: map[string]string{}}
 	for _, row := range meetings {
 		rows.Status[row.ID] = row.Status
 	}
 	if rows.Participants, err = readParticipants(ctx, db, meeting.ID); err != nil {
-		return Rows{}, err
+		return oracle.Rows{}, err
 	}
 	rows.Records, err = readRecords(ctx, db, meeting.ClassID)
 	return rows, err
@@ -156,10 +167,10 @@ func (c check) read(ctx context.Context, db *database) (Rows, error) {
 // settle polls until the rows of every lesson are right, or the patience is
 // over. It returns what is still wrong, empty for nothing, and the rows read
 // last, lesson by lesson. An error to read is one more thing that is wrong.
-func settle(ctx context.Context, db *database, checks []check, patience time.Duration) (wrong []string, rows []Rows) {
+func settle(ctx context.Context, db *database, checks []check, patience time.Duration) (wrong []string, rows []oracle.Rows) {
 	const pause = 100 * time.Millisecond
 	deadline := time.Now().Add(patience)
-	rows = make([]Rows, len(checks))
+	rows = make([]oracle.Rows, len(checks))
 	next := 0 // all before it are right
 	for {
 		for ; next < len(checks); next++ {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -23,7 +24,7 @@ var ErrWrong = errors.New("the lesson did not end in the rows it should")
 type settings struct {
 	Options
 	Disorder
-	Policy
+	oracle.Policy
 
 	url      string
 	meeting  string

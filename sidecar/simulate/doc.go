@@ -10,13 +10,13 @@
 //
 //	roster ─▶ lesson ─▶ events ─▶ send ──▶ the sidecar
 //	             │                            │
-//	             └────▶ model ─▶ check ◀── the rows
+//	             └────▶ oracle ─▶ check ◀── the rows
 //
 // A lesson is a script made from options and a seed, and nothing else: who comes
 // when, on which device, through which room. Both the webhooks and what the
-// check demands are made from the script, by different ways. The model knows
-// the rules from their words alone; neither the sidecar's decoder nor its SQL
-// has a part in it, so that it can tell when they are wrong.
+// check demands are made from the script, by different ways. Package oracle, the
+// independent model, knows the rules from their words alone; neither the sidecar's
+// decoder nor its SQL has a part in it, so that it can tell when they are wrong.
 //
 // # Time
 //

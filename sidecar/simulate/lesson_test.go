@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -35,11 +36,11 @@ func TestTheSidecarUnderstandsEveryEventAsTheScriptMeansIt(t *testing.T) {
 }
 
 func sorted(facts []zoom.Fact) []zoom.Fact {
-	slices.SortFunc(facts, func(a, b zoom.Fact) int { return bytes.Compare([]byte(Sentence(a)), []byte(Sentence(b))) })
+	slices.SortFunc(facts, func(a, b zoom.Fact) int { return bytes.Compare([]byte(oracle.Sentence(a)), []byte(oracle.Sentence(b))) })
 	return facts
 }
 
-func sameFact(a, b zoom.Fact) bool { return Sentence(a) == Sentence(b) }
+func sameFact(a, b zoom.Fact) bool { return oracle.Sentence(a) == oracle.Sentence(b) }
 
 func TestTheSameSeedMakesTheSameLesson(t *testing.T) {
 	require.Equal(t, busyLesson(), busyLesson())
@@ -83,4 +84,13 @@ func TestEmojiAreWrittenAsZoomWritesThem(t *testing.T) {
 	body := busyLesson().Events(Disorder{})[0].Body
 	require.Contains(t, string(body), `A lesson \uD83D\uDCD0`)
 	require.Equal(t, `"Ä <\uD83D\uDE00> –"`, string(zoomJSON("Ä <😀> –")))
+}
+
+// at reads 08:00 of the first day.
+func at(text string) time.Time {
+	clock, err := time.Parse("15:04", text)
+	if err != nil {
+		panic(err)
+	}
+	return time.Date(2026, 3, 2, clock.Hour(), clock.Minute(), 0, 0, time.UTC)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/olekukonko/tablewriter"
 
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/terminal"
 )
 
@@ -31,7 +32,7 @@ func (s *sending) step(event Event) {
 
 // printAttendance shows the people of a lesson as the rows have them, or what
 // the model expects of each where that differs.
-func printAttendance(out io.Writer, c check, got Rows) {
+func printAttendance(out io.Writer, c check, got oracle.Rows) {
 	day := ""
 	records := map[string]string{}
 	for _, r := range c.want.Records {
@@ -46,7 +47,7 @@ func printAttendance(out io.Writer, c check, got Rows) {
 	table.Header("name", "status", "joined", "left", "minutes", "attendance")
 	seen := map[string]bool{}
 	rows := slices.Clone(got.Participants)
-	slices.SortFunc(rows, func(a, b Participant) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(rows, func(a, b oracle.Participant) int { return strings.Compare(a.Name, b.Name) })
 	for _, p := range rows {
 		if p.Status == "invited" && records[p.UserID] == "" {
 			continue
@@ -59,7 +60,7 @@ func printAttendance(out io.Writer, c check, got Rows) {
 		_ = table.Append(p.Name, p.Status, timeOfDay(p.JoinTime), timeOfDay(p.LeaveTime), minutes, records[p.UserID])
 	}
 	for _, enrolment := range c.before.Enrolments {
-		user := userByID(c.before, enrolment.StudentID)
+		user := c.before.User(enrolment.StudentID)
 		if user != nil && !seen[user.ID] {
 			_ = table.Append(user.Name, "", "", "", "", records[user.ID])
 		}

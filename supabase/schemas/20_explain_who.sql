@@ -26,6 +26,10 @@ begin
       else format('it was taken for %s', owner)
     end;
   end if;
+  if not exists (
+      select from zoom.segments own where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.was_in) then
+    return 'it only waited to be let in, and whoever waits is not in the lesson';
+  end if;
   if known_by = 'tie' then
     return case
       when (select count(distinct key.user_id) from zoom.keys key where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id) > 1

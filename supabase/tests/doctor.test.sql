@@ -95,7 +95,7 @@ end $$;
 
 -- What is the app's: who reads the tables of people, and what is granted there.
 create function pg_temp.stands(field text) returns text language sql as $$ select public.inspect_zoom_project() ->> field $$;
-select is(concat_ws(' ', pg_temp.stands('theirs'), pg_temp.stands('granted'), pg_temp.stands('circles'), pg_temp.stands('identities'), pg_temp.stands('narrow'),
+select is(concat_ws(' ', pg_temp.stands('theirs'), pg_temp.stands('granted'), pg_temp.stands('circles'), pg_temp.stands('identities'), pg_temp.stands('refuses'),
   pg_temp.stands('risks')), '[] [] [] {} [] []', 'nothing of it is the app''s own');
 create policy "Directory" on users for select to authenticated using (true);
 select is(pg_temp.stands('theirs'), '["public.users"]', 'it has a reader of its own');
@@ -119,7 +119,7 @@ select is(pg_temp.stands('identities'), '{"public.zoom_meetings": "full"}', 'a r
 alter table zoom_meetings replica identity default;
 alter table attendance_records drop constraint attendance_records_status_check;
 alter table attendance_records add constraint narrow check (status in ('present', 'absent', 'late', 'excused'));
-select is(pg_temp.stands('narrow'), '["narrow"]', 'a check that refuses partial');
+select is(pg_temp.stands('refuses'), '[{"name": "narrow", "statuses": ["partial"]}]', 'a check that refuses partial');
 
 -- People write what is theirs.
 create function pg_temp.own() returns text language sql as $$

@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(19);
+select plan(22);
 
 create temp view ours as
 select c.oid, c.relkind, n.nspname as schema, c.relname as name, c.relrowsecurity, c.relacl
@@ -91,6 +91,16 @@ select is_empty(
   $$ select name from our_functions
      where not exists (select from unnest(proconfig) setting where setting in ('search_path=', 'search_path=""')) $$,
   'every function has an empty search path');
+select is_empty(
+  $$ select name from our_functions join pg_proc using (oid) where prorettype = 'trigger'::regtype and name like 'zoom.%'
+     and exists (select from unnest(array['anon', 'authenticated', 'service_role']) role where has_function_privilege(role, oid, 'execute')) $$,
+  'nobody may execute what a trigger does');
+select is_empty(
+  $$ select schema, name from ours join pg_class using (oid) where ours.relkind = 'v' and not coalesce('security_invoker=true' = any (reloptions), false) $$,
+  'every view asks as its caller');
+select is_empty(
+  $$ select typname from pg_type join pg_class on pg_class.oid = typrelid where typnamespace = 'zoom'::regnamespace and relkind = 'c' and obj_description(pg_type.oid, 'pg_type') is null $$,
+  'every type says what it is');
 select is_empty(
   $$ select role from unnest(array['anon', 'authenticated']) role where has_schema_privilege(role, 'zoom', 'usage') $$,
   'the facts are closed to visitors and users');

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -86,11 +86,11 @@ func (l lot) marks() int {
 }
 
 // model is the rows that a lot must end in.
-func (l lot) model() simulate.Rows {
-	all := simulate.Rows{Status: map[string]string{}}
+func (l lot) model() oracle.Rows {
+	all := oracle.Rows{Status: map[string]string{}}
 	for _, lesson := range l.lessons {
-		school := simulate.School{Users: lesson.class.students, Meetings: []simulate.Meeting{lesson.class.Meeting}, Enrolments: lesson.class.enrolments()}
-		rows := simulate.Expect(school, lesson.Facts(), policy)
+		school := oracle.School{Users: lesson.class.students, Meetings: []oracle.Meeting{lesson.class.Meeting}, Enrolments: lesson.class.enrolments()}
+		rows := oracle.ExpectUnchanged(school, lesson.Facts(), policy)
 		all.Status[lesson.class.ID] = rows.Status[lesson.class.ID]
 		all.Participants = append(all.Participants, rows.Participants...)
 		all.Records = append(all.Records, rows.Records...)
@@ -99,7 +99,7 @@ func (l lot) model() simulate.Rows {
 }
 
 // rows reads the public rows of a lot.
-func (p *project) rows(ctx context.Context, l lot) (simulate.Rows, error) {
+func (p *project) rows(ctx context.Context, l lot) (oracle.Rows, error) {
 	var status, participants, records []byte
 	err := p.db.QueryRow(ctx, `select
 		(select coalesce(jsonb_object_agg(id, status), '{}') from public.zoom_meetings where id = any ($1)),
@@ -107,9 +107,9 @@ func (p *project) rows(ctx context.Context, l lot) (simulate.Rows, error) {
 		(select coalesce(jsonb_agg(a), '[]') from public.attendance_records a where class_id = any ($2))`,
 		l.meetings(), l.classes()).Scan(&status, &participants, &records)
 	if err != nil {
-		return simulate.Rows{}, fmt.Errorf("read the rows: %w", err)
+		return oracle.Rows{}, fmt.Errorf("read the rows: %w", err)
 	}
-	return simulate.RowsOf(status, participants, records)
+	return oracle.RowsOf(status, participants, records)
 }
 
 // differ says in what two lots of sorted lines differ, a few of them.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/simulate"
 )
 
@@ -24,7 +25,7 @@ const (
 var schoolDay = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 
 // policy is the sidecar's, by default.
-var policy = simulate.Policy{MinMinutes: 15, Timezone: "UTC"}
+var policy = oracle.Policy{MinMinutes: 15, Timezone: "UTC"}
 
 // manners are how people come and go: once or twice, and all of them known. The
 // plain route knows no guests, rooms or second devices, and is not asked to.
@@ -32,8 +33,8 @@ var manners = simulate.Options{Duration: 45 * time.Minute, Absent: 0.1, Late: 0.
 
 // class is a class with the meeting of its lessons.
 type class struct {
-	simulate.Meeting
-	students []simulate.User
+	oracle.Meeting
+	students []oracle.User
 }
 
 // lesson is one that a class has.
@@ -50,12 +51,12 @@ type lot struct {
 
 // newClass makes one up. The same number makes the same class, in fill.sql too.
 func newClass(n, size int) class {
-	c := class{Meeting: simulate.Meeting{
+	c := class{Meeting: oracle.Meeting{
 		ID: idOf("meeting %d", n), Number: strconv.Itoa(82000000000 + n), Title: "Lesson", Type: "recurring", Timezone: "UTC",
 		StartTime: schoolDay, ClassID: idOf("class %d", n), Status: "scheduled",
 	}}
 	for i := range size {
-		c.students = append(c.students, simulate.User{
+		c.students = append(c.students, oracle.User{
 			ID: idOf("student %d %d", n, i), Email: fmt.Sprintf("s%d.%d@school.test", n, i), Name: fmt.Sprintf("Student %d %d", n, i), Role: "student"})
 	}
 	return c
@@ -127,10 +128,10 @@ func inOrder(events []simulate.Event) [][]byte {
 
 // enter puts the classes of lessons into the database, in one transaction.
 func (p *project) enter(ctx context.Context, lessons []lesson) error {
-	var users []simulate.User
+	var users []oracle.User
 	var classes []map[string]string
-	var enrolments []simulate.Enrolment
-	var meetings []simulate.Meeting
+	var enrolments []oracle.Enrolment
+	var meetings []oracle.Meeting
 	for _, l := range lessons {
 		users = append(users, l.class.students...)
 		classes = append(classes, map[string]string{"id": l.class.ClassID, "name": "Class", "grade": "7", "section": "b", "subject": "Algebra"})
@@ -158,10 +159,10 @@ func (p *project) enter(ctx context.Context, lessons []lesson) error {
 	return p.db.SendBatch(ctx, &batch).Close()
 }
 
-func (c class) enrolments() []simulate.Enrolment {
-	all := make([]simulate.Enrolment, len(c.students))
+func (c class) enrolments() []oracle.Enrolment {
+	all := make([]oracle.Enrolment, len(c.students))
 	for i, student := range c.students {
-		all[i] = simulate.Enrolment{ClassID: c.ClassID, StudentID: student.ID}
+		all[i] = oracle.Enrolment{ClassID: c.ClassID, StudentID: student.ID}
 	}
 	return all
 }

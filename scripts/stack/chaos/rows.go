@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -45,16 +45,16 @@ func orZero(t *time.Time) time.Time {
 }
 
 // rows reads the public rows that facts decide.
-func (w *world) rows(ctx context.Context) (simulate.Rows, error) {
+func (w *world) rows(ctx context.Context) (oracle.Rows, error) {
 	var status, participants, records []byte
 	err := w.db.QueryRow(ctx, `select
 		(select coalesce(jsonb_object_agg(id, status), '{}') from public.zoom_meetings),
 		(select coalesce(jsonb_agg(p), '[]') from public.zoom_participants p),
 		(select coalesce(jsonb_agg(a), '[]') from public.attendance_records a)`).Scan(&status, &participants, &records)
 	if err != nil {
-		return simulate.Rows{}, fmt.Errorf("read the rows: %w", err)
+		return oracle.Rows{}, fmt.Errorf("read the rows: %w", err)
 	}
-	return simulate.RowsOf(status, participants, records)
+	return oracle.RowsOf(status, participants, records)
 }
 
 // difference is what is missing from got, and what is too much, line by line.

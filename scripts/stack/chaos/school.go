@@ -11,19 +11,20 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/simulate"
 )
 
 const classSize = 25
 
 // policy is the sidecar's, by default.
-var policy = simulate.Policy{MinMinutes: 15, Timezone: "UTC"}
+var policy = oracle.Policy{MinMinutes: 15, Timezone: "UTC"}
 
 // lessons makes up lessons of at least so many events, each with a class of its
 // own that the database is told of.
 func (w *world) lessons(ctx context.Context, events int) ([]event, error) {
 	var all []event
-	var news simulate.School
+	var news oracle.School
 	for len(all) < events {
 		lesson := w.lesson(&news)
 		some, err := w.ledger.enter(lesson)
@@ -43,18 +44,18 @@ func (w *world) lessons(ctx context.Context, events int) ([]event, error) {
 }
 
 // lesson makes up one, in a class of its own.
-func (w *world) lesson(school *simulate.School) simulate.Lesson {
+func (w *world) lesson(school *oracle.School) simulate.Lesson {
 	n := len(w.school.Meetings) + len(school.Meetings)
 	class := uuid.NewString()
 	roster := simulate.Roster{Number: strconv.Itoa(82000000000 + n), Topic: "Chaos", Type: "recurring", Timezone: "UTC"}
 	for i := range classSize {
-		student := simulate.User{ID: uuid.NewString(), Email: fmt.Sprintf("s%d.%d@school.test", n, i), Name: fmt.Sprintf("Student %d %d", n, i), Role: "student"}
+		student := oracle.User{ID: uuid.NewString(), Email: fmt.Sprintf("s%d.%d@school.test", n, i), Name: fmt.Sprintf("Student %d %d", n, i), Role: "student"}
 		school.Users = append(school.Users, student)
-		school.Enrolments = append(school.Enrolments, simulate.Enrolment{ClassID: class, StudentID: student.ID})
+		school.Enrolments = append(school.Enrolments, oracle.Enrolment{ClassID: class, StudentID: student.ID})
 		roster.Attendees = append(roster.Attendees, simulate.Attendee{Name: student.Name, Email: student.Email})
 	}
 	start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
-	school.Meetings = append(school.Meetings, simulate.Meeting{
+	school.Meetings = append(school.Meetings, oracle.Meeting{
 		ID: uuid.NewString(), Number: roster.Number, Title: roster.Topic, Type: roster.Type, Timezone: "UTC",
 		StartTime: start, ClassID: class, Status: "scheduled",
 	})
@@ -65,7 +66,7 @@ func (w *world) lesson(school *simulate.School) simulate.Lesson {
 }
 
 // enter puts a school's rows into the database, in one transaction.
-func (w *world) enter(ctx context.Context, school simulate.School) error {
+func (w *world) enter(ctx context.Context, school oracle.School) error {
 	var classes []map[string]string
 	for _, meeting := range school.Meetings {
 		classes = append(classes, map[string]string{"id": meeting.ClassID, "name": "Class", "grade": "7", "section": "b", "subject": "Algebra"})

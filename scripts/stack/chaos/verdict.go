@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -70,7 +70,7 @@ func (w *world) look(ctx context.Context) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	v.twice = append(v.twice, difference(simulate.Expect(w.school, facts, policy).Lines(), rows.Lines())...)
+	v.twice = append(v.twice, difference(oracle.ExpectUnchanged(w.school, facts, policy).Lines(), rows.Lines())...)
 	slices.Sort(v.twice)
 	return v, nil
 }
@@ -81,11 +81,11 @@ func (v *verdict) judge(e entry, marks []mark) {
 	there, promised := len(marks) > 0, !e.answered.IsZero()
 	// Its run may be known by another event.
 	if there && !promised && e.refused && e.fact.Kind != zoom.Started {
-		v.twice = append(v.twice, "refused, and yet in the rows: "+simulate.Sentence(e.fact))
+		v.twice = append(v.twice, "refused, and yet in the rows: "+oracle.Sentence(e.fact))
 	}
 	for _, m := range marks {
 		if !m.at.IsZero() && !m.at.Equal(e.fact.At) {
-			v.twice = append(v.twice, fmt.Sprintf("with another time, %s: %s", m.at.UTC().Format(time.RFC3339), simulate.Sentence(e.fact)))
+			v.twice = append(v.twice, fmt.Sprintf("with another time, %s: %s", m.at.UTC().Format(time.RFC3339), oracle.Sentence(e.fact)))
 		}
 		if promised {
 			v.delay = max(v.delay, m.committed.Sub(e.answered))
@@ -96,7 +96,7 @@ func (v *verdict) judge(e entry, marks []mark) {
 	}
 	v.answered++
 	if there == e.poison {
-		v.lost = append(v.lost, simulate.Sentence(e.fact))
+		v.lost = append(v.lost, oracle.Sentence(e.fact))
 		return
 	}
 	v.settled++

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -53,7 +53,7 @@ func TestADifferenceCountsHowOften(t *testing.T) {
 // Every event of a lesson is one of its facts, and poison is still signed JSON.
 func TestALessonIsEntered(t *testing.T) {
 	w := &world{ledger: newLedger()}
-	var school simulate.School
+	var school oracle.School
 	events, err := w.ledger.enter(w.lesson(&school))
 	require.NoError(t, err)
 	require.Greater(t, len(events), len(w.ledger.all()), "some come twice")

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"zoom-attendance/scripts/stack"
-	"zoom-attendance/sidecar/simulate"
+	"zoom-attendance/sidecar/oracle"
 )
 
 // world is what one fault is let loose on: a project of its own, the line to
@@ -29,7 +29,7 @@ type world struct {
 	line     *line
 	sidecars []*sidecar
 
-	school simulate.School
+	school oracle.School
 	ledger *ledger
 	bites  *tally
 	nodes  []*node // of a NATS cluster, if the inbox is one

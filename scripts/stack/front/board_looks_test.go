@@ -26,8 +26,8 @@ func (grove) RecentLessons(context.Context) (json.RawMessage, error) {
 		"ended_at":null,"is_on":true,"people_in":1000,"enrolled":1000,"present":0,"partial":0,"absent":0,"other":0}]`), nil
 }
 
-func (grove) DoubtfulMeetings(context.Context) (json.RawMessage, error) {
-	return json.RawMessage(`{"of":0,"meetings":[],"addresses":[]}`), nil
+func (grove) Unmatched(context.Context) (json.RawMessage, error) {
+	return json.RawMessage(`{"of":0,"items":[]}`), nil
 }
 
 func (grove) LessonTimeline(context.Context, string, string) (json.RawMessage, error) {
@@ -35,12 +35,13 @@ func (grove) LessonTimeline(context.Context, string, string) (json.RawMessage, e
 	for n := range 1000 {
 		came := groveZero.Add(time.Duration(n) * time.Second)
 		people = append(people, map[string]any{"n": n, "id": fmt.Sprintf("00000000-0000-4000-8000-%012d", n), "name": fmt.Sprintf("Student %04d", n), "kind": "enrolled",
-			"is_in": true, "seconds": 0, "devices": 1, "intervals": []any{map[string]any{"from": came, "to": nil, "device": 1, "why": "nothing closed it yet"}}, "union": []any{},
+			"is_in": true, "seconds": 0, "devices": 1, "intervals": []any{map[string]any{"from": came, "to": nil, "device": 1, "fate": "open", "why": "nothing closed it yet"}}, "union": []any{},
 			"verdict": nil, "record": nil, "overridden": false})
 	}
 	return json.Marshal(map[string]any{"outcome": "ok", "forgotten": false, "now": groveZero.Add(30 * time.Minute), "date": "2026-03-02", "people": people,
 		"meeting": map[string]any{"number": "81234567890", "title": "Assembly", "timezone": "UTC", "class": "the whole school"}, "policy": map[string]any{"min_seconds": 900},
-		"runs": []any{map[string]any{"started_at": groveZero, "ended_at": nil}}})
+		"is_on": true, "lessons": []any{map[string]any{"starts_at": groveZero, "is_planned": true}},
+		"runs": []any{map[string]any{"started_at": groveZero, "ended_at": nil, "end_told": false, "counts": true, "why": nil}}})
 }
 
 func (grove) Explain(context.Context, string, string, string) (json.RawMessage, error) {

@@ -1,4 +1,4 @@
-package simulate
+package oracle
 
 import (
 	"cmp"
@@ -10,37 +10,61 @@ import (
 	"zoom-attendance/sidecar/zoom"
 )
 
-// School is what the database holds before the facts arrive: the rows the app
-// owns, and the rows the app or people wrote where the sidecar writes too. An
-// empty text, the zero time and a nil number are null.
+// School is what the database holds at one moment: the rows the app owns, and the
+// rows the app or people wrote where the sidecar writes too. An empty text, the zero
+// time and a nil number are null.
 type School struct {
-	Users        []User
-	Meetings     []Meeting
-	Registrants  []Registrant
-	Keys         []Key
-	Enrolments   []Enrolment
-	Participants []Participant // written by the app
-	Records      []Record      // written by people
+	Users        []User        `json:"users,omitempty"`
+	Classes      []Class       `json:"classes,omitempty"` // those that a teacher is known of
+	Meetings     []Meeting     `json:"meetings,omitempty"`
+	Registrants  []Registrant  `json:"registrants,omitempty"`
+	Parents      []Parent      `json:"parents,omitempty"`
+	Keys         []Key         `json:"keys,omitempty"`
+	Enrolments   []Enrolment   `json:"enrolments,omitempty"`
+	Visits       []Visit       `json:"visits,omitempty"`
+	Participants []Participant `json:"participants,omitempty"` // written by the app
+	Records      []Record      `json:"records,omitempty"`      // written by people before we said anything
 }
 
 // User is a row of users.
 type User struct {
-	ID    string `json:"id"`
-	Email string `json:"email"`
-	Name  string `json:"name"`
-	Role  string `json:"role"`
+	ID       string `json:"id"`
+	Email    string `json:"email"`
+	Name     string `json:"name"`
+	Role     string `json:"role"`
+	Inactive bool   `json:"inactive,omitempty"` // not is_active
+
+	staffName string // as staff last wrote it
 }
 
-// Meeting is a row of zoom_meetings.
+// Class is a row of classes.
+type Class struct {
+	ID        string `json:"id"`
+	TeacherID string `json:"teacher_id,omitempty"`
+}
+
+// Meeting is a row of zoom_meetings. Its status is what people last wrote there.
 type Meeting struct {
 	ID        string    `json:"id"`
 	Number    string    `json:"zoom_meeting_id"`
 	Title     string    `json:"title"`
-	Type      string    `json:"meeting_type"` // scheduled, recurring or instant
-	StartTime time.Time `json:"start_time"`   // as planned
+	Type      string    `json:"meeting_type,omitempty"` // scheduled, recurring or instant
+	StartTime time.Time `json:"start_time"`             // as planned
+	Duration  int       `json:"duration,omitempty"`     // in minutes; 0: not told
 	Timezone  string    `json:"timezone,omitempty"`
+	HostID    string    `json:"host_id,omitempty"`
 	ClassID   string    `json:"class_id,omitempty"`
 	Status    string    `json:"status"`
+	JoinURL   string    `json:"join_url,omitempty"`
+	Settings  Settings  `json:"settings,omitzero"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+
+	confirmed bool // its class was written by an admin or outside a user's session
+}
+
+// Settings is the part of a meeting's settings that decides something.
+type Settings struct {
+	UsePMI bool `json:"use_pmi,omitempty"`
 }
 
 // Registrant is a row of meeting_registrants.
@@ -48,6 +72,12 @@ type Registrant struct {
 	MeetingID    string `json:"meeting_id"`
 	UserID       string `json:"user_id"`
 	RegistrantID string `json:"zoom_registrant_id,omitempty"`
+}
+
+// Parent is a row of parent_children.
+type Parent struct {
+	ParentID  string `json:"parent_id"`
+	StudentID string `json:"student_id"`
 }
 
 // Key is a row of zoom.keys: what the meeting room gave a user.
@@ -61,6 +91,15 @@ type Key struct {
 type Enrolment struct {
 	ClassID   string `json:"class_id"`
 	StudentID string `json:"student_id"`
+}
+
+// Visit is a row of zoom.visits: what the server saw a user do on a meeting's page. The
+// facts of kinds app_joined and app_left are visits too.
+type Visit struct {
+	MeetingID string    `json:"meeting_id"`
+	UserID    string    `json:"user_id"`
+	At        time.Time `json:"at"`
+	Kind      string    `json:"kind"` // opened, joined or left
 }
 
 // Participant is a row of zoom_participants. Duration is in seconds.
@@ -86,9 +125,24 @@ type Record struct {
 
 // Policy is the second argument of apply_zoom_events.
 type Policy struct {
-	MinMinutes int    `json:"min_minutes"`
-	Timezone   string `json:"timezone"`            // an IANA name, or "meeting"
-	AppJoins   string `json:"app_joins,omitempty"` // Corroborate (the default), Count or Ignore
+	MinMinutes        int    `json:"min_minutes"`
+	Timezone          string `json:"timezone"`                      // a zone's name, or "meeting"
+	AppJoins          string `json:"app_joins,omitempty"`           // Corroborate (the default), Count or Ignore
+	PlanMarginMinutes *int   `json:"plan_margin_minutes,omitempty"` // nil: 60
+}
+
+// What the app's word is worth for attendance: Policy.AppJoins.
+const (
+	Corroborate = "corroborate" // it makes a name somebody; the default
+	Count       = "count"       // and counts where Zoom saw nothing
+	Ignore      = "ignore"
+)
+
+func (p Policy) margin() time.Duration {
+	if p.PlanMarginMinutes == nil {
+		return time.Hour
+	}
+	return time.Duration(*p.PlanMarginMinutes) * time.Minute
 }
 
 // Rows is what the public tables say: the part of them that facts decide.
@@ -136,7 +190,7 @@ func (p Participant) String() string {
 		duration = fmt.Sprint(*p.Duration)
 	}
 	return fmt.Sprintf("participant of %s: user %s, %s, joined %s, left %s, %s s, connection %s, name %q, email %q",
-		p.MeetingID, cmp.Or(p.UserID, "null"), p.Status, clock(p.JoinTime), clock(p.LeaveTime), duration,
+		p.MeetingID, cmp.Or(p.UserID, "null"), p.Status, Clock(p.JoinTime), Clock(p.LeaveTime), duration,
 		cmp.Or(p.ZoomParticipantID, "null"), p.Name, p.Email)
 }
 
@@ -147,9 +201,10 @@ func (r Record) String() string {
 
 // Sentence tells one fact in one line, for people.
 func Sentence(f zoom.Fact) string {
-	line := fmt.Sprintf("%-7s %s %s %s", f.Kind, f.Meeting, f.Instance, clock(f.At))
+	line := fmt.Sprintf("%-7s %s %s %s", f.Kind, f.Meeting, f.Instance, Clock(f.At))
 	for _, part := range []struct{ label, value string }{
-		{"start", clock(f.Start)}, {"segment", f.Segment}, {"connection", f.Connection},
+		{"start", Clock(f.Start)}, {"accepted", Clock(f.Accepted)}, {"body", f.BodyHash}, {"host", f.HostID}, {"host's email", f.HostEmail},
+		{"segment", f.Segment}, {"connection", f.Connection}, {"account", f.ZoomUserID}, {"participant", f.ParticipantID},
 		{"key", f.CustomerKey}, {"registrant", f.RegistrantID}, {"email", f.Email}, {"name", f.Name}, {"user", f.User},
 	} {
 		if part.value != "" && part.value != "null" {
@@ -159,7 +214,8 @@ func Sentence(f zoom.Fact) string {
 	return line
 }
 
-func clock(t time.Time) string {
+// Clock is an instant in words, "null" for none.
+func Clock(t time.Time) string {
 	if t.IsZero() {
 		return "null"
 	}
