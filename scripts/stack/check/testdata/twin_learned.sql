@@ -30,7 +30,7 @@ left join old_participants old on old.user_id = students.id and old.meeting_id =
 left join zoom_participants shown on shown.user_id = students.id and shown.meeting_id = lessons.meeting_id
 where (shown.status, shown.duration) is distinct from case
   when comes then ('left'::text, 1800)
-  when old.status = 'joined' then ('left'::text, old.duration)
+  when old.status = 'joined' then ('left'::text, extract(epoch from began + interval '45 min' - old.join_time)::integer)
   else (old.status, old.duration)
 end
 
@@ -47,6 +47,19 @@ select format('meeting %s, which was %s, is %s', old.zoom_meeting_id, coalesce(o
 from old_meetings old
 left join zoom_meetings meeting on meeting.id = old.id
 where meeting.status is distinct from case when old.id in (select meeting_id from lessons) then 'ended' else old.status end
+
+-- What was there when the project was adopted counts since ever.
+union all
+select format('of %s rows of %s the history has %s', count(*), tab, count(noted.version_id))
+from (
+  select 'users' as tab, id::text as key from users
+  union all select 'classes', id::text from classes
+  union all select 'zoom_meetings', id::text from zoom_meetings
+  union all select 'class_students', class_id || ' ' || student_id from class_students where class_id is not null and student_id is not null
+) told
+left join zoom.history noted on noted.relation = told.tab and noted.row_key = told.key and noted.since = '-infinity' and noted.until = 'infinity'
+group by tab
+having count(*) <> count(noted.version_id)
 
 -- And there was something to learn from.
 union all
