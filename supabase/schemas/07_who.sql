@@ -80,6 +80,9 @@ begin
   return exists (
     select from zoom.visits visit
     where visit.meeting_id = run.meeting_id and visit.user_id = visitor and visit.kind in ('joined', 'opened')
+      -- Of a year of visits only those from the first of these moments to the last are looked at.
+      and visit.at between least(run.started_at - zoom.early(), lesson.starts_at - margin)
+        and greatest(coalesce(run.ended_at, 'infinity'), lesson.ends_at + margin)
       and (visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
         or visit.at >= lesson.starts_at - margin and visit.at <= lesson.ends_at + margin));
 end
