@@ -139,7 +139,9 @@ comment on function zoom.tell_changes is
 revoke execute on function zoom.tell_changes from public;
 grant execute on function zoom.tell_changes to service_role;
 
-create index segments_strangers_idx on zoom.segments (zoom.folded(email)) where user_id is null and email is not null;
+-- Who is looked up anew when an address is given to somebody: those that are known by something less, or by nothing.
+create index segments_strangers_idx on zoom.segments (zoom.folded(email))
+where email is not null and known_by is distinct from 'email' and known_by is distinct from 'key';
 
 
 -- supabase/schemas/02_history.sql
@@ -178,7 +180,7 @@ grant execute on function zoom.staff_name to service_role;
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
-  return case relation
+  return (select case relation
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
@@ -200,15 +202,19 @@ begin
       'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',
       'is_confirmed', not exists (select from zoom.unconfirmed noted where noted.meeting_id = (told ->> 'id')::uuid),
       -- A status that the sidecar wrote is no word on whether people cancelled.
-      'is_cancelled', case when before is null or (before ->> 'status') is distinct from (told ->> 'status')
-        then coalesce(told ->> 'status' = 'cancelled', false) else (before ->> 'was_cancelled')::boolean end)
-  end;
+      'status', word.status, 'is_cancelled', coalesce(word.status = 'cancelled', false))
+  end
+  from (
+    select case when before is null or (before ->> 'status') is distinct from (told ->> 'status') then told ->> 'status'
+      else before ->> 'said' end as status
+  ) word);
 end
 $$;
 comment on function zoom.deciding is
   'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
-  'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
+  'class is confirmed (see zoom.unconfirmed), and the status that people gave it. before: the status before this change, and what '
+  'people had said.';
 
 create function zoom.history_key(relation text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -269,8 +275,8 @@ declare
   standing jsonb;
 begin
   if tg_table_name = 'zoom_meetings' and before is not null then
-    standing := jsonb_build_object('status', before -> 'status', 'was_cancelled', (
-      select own.was -> 'is_cancelled' from zoom.history own
+    standing := jsonb_build_object('status', before -> 'status', 'said', (
+      select own.was -> 'status' from zoom.history own
       where own.row_key = before ->> 'id' and own.relation = 'zoom_meetings' and own.until = 'infinity'));
   end if;
   if told is null or zoom.history_key(tg_table_name, before) <> zoom.history_key(tg_table_name, told) then
@@ -1211,10 +1217,12 @@ begin
       where owner.id is not null);
   end if;
   if seat.registrations is not null then
-    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
-        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+    people := array(
+      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
+      where coalesce(cardinality(owners), 0) = 0
+        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+    if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
       return;
@@ -1325,12 +1333,12 @@ begin
         select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
       or person in (run.host_user, run.teacher)
       or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
 end
 $$;
 comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who is enrolled in the class. Never null.';
+  'admins; never somebody who was enrolled in the class. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
@@ -1917,7 +1925,7 @@ begin
   -- Runs: the least start and the greatest end of all that is ever said.
   with told as (
     select f.meeting_id, f.number, f.instance,
-      least(min(f.start), min(f.at) filter (where f.counts = 'begins')) as stated_start,
+      least(min(f.start) filter (where f.counts is not null), min(f.at) filter (where f.counts = 'begins')) as stated_start,
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
       max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at
@@ -2677,8 +2685,8 @@ begin
   where run.meeting_id = meeting and run.started_at is not null
   order by run.started_at desc, run.instance desc
   limit 1;
-  if newest.run_id is null then
-    return null;
+  if newest.run_id is null then -- what people said last
+    return zoom.as_of('zoom_meetings', meeting::text, 'infinity') ->> 'status';
   end if;
   -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
   select min(own.since) into cancelled_since
@@ -2697,7 +2705,7 @@ end
 $$;
 comment on function zoom.status_of is
   'The status that a meeting has by its newest run: ended if that is over, else started; cancelled while people cancelled it and '
-  'no later run counts. Null for a meeting without a run.';
+  'no later run counts; what people said last, of a meeting without a run.';
 
 create function zoom.statuses_wanted(meetings uuid[]) returns zoom.status_change[]
 language plpgsql stable set search_path = '' as $$
@@ -3038,7 +3046,8 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[],
+  left_meetings uuid[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -3059,7 +3068,9 @@ begin
   meetings := array(
     select run.meeting_id from zoom.instances run where run.run_id = any (runs) and run.meeting_id is not null
     union
-    select visitor.meeting_id from unnest(visitors) visitor);
+    select visitor.meeting_id from unnest(visitors) visitor
+    union
+    select unnest(left_meetings));
 
   -- A run may end one that was open before it.
   ended := zoom.end_runs(array(
@@ -3135,7 +3146,7 @@ begin
     union
     select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
     union
-    select unnest(turned));
+    select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
 
   perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
@@ -3158,7 +3169,7 @@ $$;
 comment on function zoom.work_out is
   'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
   'their times or who told of them are new, connections to look '
-  'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
+  'up, users whom the app saw, runs to be judged as a whole, lessons (class and date) and meetings that lost a run. The meetings and '
   'classes are locked.';
 
 create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
@@ -3186,7 +3197,7 @@ begin
   if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
     perform zoom.lock_classes(meetings, kept.told_runs);
-    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
@@ -3297,9 +3308,9 @@ language plpgsql stable set search_path = '' as $$
 begin
   return case change.relation
     when 'users' then array(
-      -- Who shows this address and is nobody; and where a student of this name came by the app.
+      -- Who shows this address and is not known by it; and where a student of this name came by the app.
       select seg.run_id from zoom.segments seg
-      where seg.user_id is null and seg.email is not null and zoom.folded(seg.email) = lower(change.was ->> 'email')
+      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key' and zoom.folded(seg.email) = lower(change.was ->> 'email')
       union
       select seg.run_id
       from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid) came
@@ -3333,7 +3344,12 @@ begin
         order by run.started_at desc, run.instance desc limit 1) newest
       union
       select run.run_id from zoom.instances run
-      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number'))
+      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number')
+      union
+      -- A new row has its number since ever, unless another had it: also where a personal room took its runs.
+      select run.run_id from zoom.instances run
+      where run.number = zoom.digits(change.was ->> 'zoom_meeting_id') and run.meeting_id is distinct from change.row_key::uuid
+        and exists (select from zoom.history own where own.version_id = change.version_id and own.is_first))
     when 'meeting_registrants' then array(
       select seg.run_id
       from zoom.instances run
@@ -3426,7 +3442,7 @@ begin
   perform zoom.lock_classes(meetings, chosen);
   perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
-    '{}', chosen, left_lessons);
+    '{}', chosen, left_lessons, meetings);
 end
 $$;
 comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';
