@@ -545,7 +545,7 @@ comment on column zoom.verdicts.verdict is 'What Zoom''s facts last said; null w
 comment on column zoom.verdicts.theirs is 'The status that somebody else had set; null where nobody did, or where they removed the record.';
 comment on column zoom.verdicts.said is 'What our verdict was when somebody else set theirs, or removed the record; null where nobody did.';
 
-create index verdicts_class_id_idx on zoom.verdicts (class_id);
+create index verdicts_lesson_idx on zoom.verdicts (class_id, date);
 
 alter table zoom.verdicts enable row level security;
 grant select, insert, update, delete on zoom.verdicts to service_role;

@@ -139,7 +139,9 @@ comment on function zoom.tell_changes is
 revoke execute on function zoom.tell_changes from public;
 grant execute on function zoom.tell_changes to service_role;
 
-create index segments_strangers_idx on zoom.segments (zoom.folded(email)) where user_id is null and email is not null;
+-- Who is looked up anew when an address is given to somebody: those that are known by something less, or by nothing.
+create index segments_strangers_idx on zoom.segments (zoom.folded(email))
+where email is not null and known_by is distinct from 'email' and known_by is distinct from 'key';
 
 
 -- supabase/schemas/02_history.sql
@@ -178,7 +180,7 @@ grant execute on function zoom.staff_name to service_role;
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
-  return case relation
+  return (select case relation
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
@@ -200,15 +202,19 @@ begin
       'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',
       'is_confirmed', not exists (select from zoom.unconfirmed noted where noted.meeting_id = (told ->> 'id')::uuid),
       -- A status that the sidecar wrote is no word on whether people cancelled.
-      'is_cancelled', case when before is null or (before ->> 'status') is distinct from (told ->> 'status')
-        then coalesce(told ->> 'status' = 'cancelled', false) else (before ->> 'was_cancelled')::boolean end)
-  end;
+      'status', word.status, 'is_cancelled', coalesce(word.status = 'cancelled', false))
+  end
+  from (
+    select case when before is null or (before ->> 'status') is distinct from (told ->> 'status') then told ->> 'status'
+      else before ->> 'said' end as status
+  ) word);
 end
 $$;
 comment on function zoom.deciding is
   'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
-  'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
+  'class is confirmed (see zoom.unconfirmed), and the status that people gave it. before: the status before this change, and what '
+  'people had said.';
 
 create function zoom.history_key(relation text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -269,8 +275,8 @@ declare
   standing jsonb;
 begin
   if tg_table_name = 'zoom_meetings' and before is not null then
-    standing := jsonb_build_object('status', before -> 'status', 'was_cancelled', (
-      select own.was -> 'is_cancelled' from zoom.history own
+    standing := jsonb_build_object('status', before -> 'status', 'said', (
+      select own.was -> 'status' from zoom.history own
       where own.row_key = before ->> 'id' and own.relation = 'zoom_meetings' and own.until = 'infinity'));
   end if;
   if told is null or zoom.history_key(tg_table_name, before) <> zoom.history_key(tg_table_name, told) then
@@ -1135,6 +1141,9 @@ begin
   return exists (
     select from zoom.visits visit
     where visit.meeting_id = run.meeting_id and visit.user_id = visitor and visit.kind in ('joined', 'opened')
+      -- Of a year of visits only those from the first of these moments to the last are looked at.
+      and visit.at between least(run.started_at - zoom.early(), lesson.starts_at - margin)
+        and greatest(coalesce(run.ended_at, 'infinity'), lesson.ends_at + margin)
       and (visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
         or visit.at >= lesson.starts_at - margin and visit.at <= lesson.ends_at + margin));
 end
@@ -1208,10 +1217,12 @@ begin
       where owner.id is not null);
   end if;
   if seat.registrations is not null then
-    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
-        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+    people := array(
+      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
+      where coalesce(cardinality(owners), 0) = 0
+        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+    if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
       return;
@@ -1299,7 +1310,7 @@ begin
   from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
   join zoom.instances run on run.run_id = connection.run_id
   cross join lateral (
-    select here.* from zoom.segments here
+    select here.*, bool_or(here.was_in) over () as came_in from zoom.segments here
     where here.connection_key = connection.connection_key and here.run_id = connection.run_id
     offset 0
   ) seg
@@ -1308,6 +1319,7 @@ begin
     select unnest(case when seg.registrant_id is null and seg.zoom_user_id is null and seg.participant_id is null then array[null::text]
       else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
   ) shown
+  where seg.was_in or not seg.came_in -- what only waited says nothing of who came in
   group by connection.run_id, connection.connection_key, run.meeting_id;
 end
 $$;
@@ -1321,12 +1333,12 @@ begin
         select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
       or person in (run.host_user, run.teacher)
       or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
 end
 $$;
 comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who is enrolled in the class. Never null.';
+  'admins; never somebody who was enrolled in the class. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
@@ -1436,7 +1448,7 @@ comment on type zoom.presence is
 create function zoom.is_made_up(segment text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
-  return segment ~ '^(email|name|connection|account) ';
+  return segment ~ '^(email|name|connection|account|waiting) ';
 end
 $$;
 comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
@@ -1795,16 +1807,17 @@ begin
     facts := zoom.with_times(facts, events);
   end if;
 
-  -- What lacks a name of its run, or of its segment, gets one.
+  -- What lacks a name of its run, or of its segment, gets one. What is only told has a segment of its own: nothing that it
+  -- says is said of who came in.
   if exists (
       select from unnest(facts) f
-      where f.user_id is null and (f.instance is null or f.segment is null and f.kind not in ('started', 'ended'))) then
+      where f.user_id is null and (f.instance is null or f.counts is null or f.segment is null and f.kind not in ('started', 'ended'))) then
     facts := array(
       select row(f.n, f.kind, f.counts, f.number,
         coalesce(f.instance, case when f.user_id is null then coalesce('start ' || to_char(f.start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
           'day ' || (f.at at time zone 'UTC')::date) end),
         null, null, f.at, f.approximate, f.body_hash, f.accepted, f.start,
-        case when f.user_id is null and kind.concerns = 'person' then coalesce(f.segment, 'email ' || zoom.folded(f.email),
+        case when f.user_id is null and kind.concerns = 'person' then case when f.counts is null then 'waiting ' else '' end || coalesce(f.segment, 'email ' || zoom.folded(f.email),
           'name ' || zoom.folded(f.name), 'connection ' || f.connection, 'account ' || coalesce(f.zoom_user_id, f.participant_id, f.registrant_id,
             f.customer_key)) end,
         f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
@@ -1912,7 +1925,7 @@ begin
   -- Runs: the least start and the greatest end of all that is ever said.
   with told as (
     select f.meeting_id, f.number, f.instance,
-      least(min(f.start), min(f.at) filter (where f.counts = 'begins')) as stated_start,
+      least(min(f.start) filter (where f.counts is not null), min(f.at) filter (where f.counts = 'begins')) as stated_start,
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
       max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at
@@ -2381,12 +2394,15 @@ language plpgsql volatile set search_path = '' as $$
 begin
   -- The app's row says what its page would have written. Where Zoom's facts are shown instead, it is remembered.
   with word as (
-    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours,
-      zoom.app_word(visitor.meeting_id, visitor.user_id) as says
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours, told.says
     from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
     join public.zoom_meetings room on room.id = visitor.meeting_id
+    cross join lateral (select zoom.app_word(visitor.meeting_id, visitor.user_id) as says) told
     left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
     left join zoom.rows memory on memory.row_id = shown.id
+    -- A row that was closed, and of which the app says the same, stays closed.
+    where not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
+      and memory.was is not distinct from told.says)
   ), remembered as (
     update zoom.rows memory set was = word.says
     from word
@@ -2452,15 +2468,12 @@ begin
       -- Or the app did, and its row is what there is to show.
       not place.is_here and exists (
         select from zoom.visits visit
-        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= (
-          select min(run.started_at) - zoom.early() from zoom.instances run
-          where run.meeting_id = rooms[seen.n] and (run.lesson_id = meeting.shown_lesson or run.run_id = meeting.shown_run))
+        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= shown_runs.since - zoom.early()
       ) as is_in_app,
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.has_marks or exists (
-        select from zoom.segments seg
-        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
-        where seg.user_id = seen.user_id and seg.was_in) as is_known,
+        select from (select here.run_id from zoom.segments here where here.user_id = seen.user_id and here.was_in offset 0) seg
+        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]) as is_known,
       -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
       memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
       case
@@ -2469,22 +2482,37 @@ begin
       end as was
     from unnest(people, zoom.add_up(people)) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
       leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
-    join zoom.meetings meeting on meeting.meeting_id = rooms[seen.n]
+    -- Each looked up for its person (offset keeps the planner from joining in another order).
+    cross join lateral (
+      select here as itself, here.shown_run, here.shown_lesson from zoom.meetings here where here.meeting_id = rooms[seen.n] offset 0
+    ) meeting
+    cross join lateral (
+      select min(run.started_at) as since from (
+        select own.started_at from zoom.instances own where own.run_id = meeting.shown_run
+        union all
+        select own.started_at from zoom.instances own where own.lesson_id = meeting.shown_lesson
+      ) run
+    ) shown_runs
     left join zoom.instances of_guest on seen.user_id is null and of_guest.run_id = seen.run_id
     cross join lateral (
-      select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting)) as is_here
+      select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting.itself)) as is_here
       from (select seen.join_time is not null or seen.leave_time is not null as has_marks) here
     ) place
     left join public.zoom_participants own on own.meeting_id = rooms[seen.n] and own.user_id = seen.user_id
     left join zoom.rows memory on memory.row_id = own.id
-    left join zoom.rows guest on guest.run_id = seen.run_id and guest.connection_key = seen.connection_key and seen.user_id is null
+    left join lateral (
+      select here.row_id from zoom.rows here
+      where here.run_id = seen.run_id and here.connection_key = seen.connection_key and seen.user_id is null
+      offset 0
+    ) guest on true
     left join lateral (
       -- A guest who turned out to be this user leaves them the row.
       select former.row_id
-      from zoom.segments seg
+      from (
+        select here.run_id, here.connection_key from zoom.segments here where here.user_id = seen.user_id and own.id is null offset 0
+      ) seg
       join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
       join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
-      where own.id is null and seg.user_id = seen.user_id
       order by former.row_id
       limit 1
     ) heir on true
@@ -2657,8 +2685,8 @@ begin
   where run.meeting_id = meeting and run.started_at is not null
   order by run.started_at desc, run.instance desc
   limit 1;
-  if newest.run_id is null then
-    return null;
+  if newest.run_id is null then -- what people said last
+    return zoom.as_of('zoom_meetings', meeting::text, 'infinity') ->> 'status';
   end if;
   -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
   select min(own.since) into cancelled_since
@@ -2677,7 +2705,7 @@ end
 $$;
 comment on function zoom.status_of is
   'The status that a meeting has by its newest run: ended if that is over, else started; cancelled while people cancelled it and '
-  'no later run counts. Null for a meeting without a run.';
+  'no later run counts; what people said last, of a meeting without a run.';
 
 create function zoom.statuses_wanted(meetings uuid[]) returns zoom.status_change[]
 language plpgsql stable set search_path = '' as $$
@@ -3018,7 +3046,8 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[],
+  left_meetings uuid[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -3039,7 +3068,9 @@ begin
   meetings := array(
     select run.meeting_id from zoom.instances run where run.run_id = any (runs) and run.meeting_id is not null
     union
-    select visitor.meeting_id from unnest(visitors) visitor);
+    select visitor.meeting_id from unnest(visitors) visitor
+    union
+    select unnest(left_meetings));
 
   -- A run may end one that was open before it.
   ended := zoom.end_runs(array(
@@ -3115,7 +3146,7 @@ begin
     union
     select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
     union
-    select unnest(turned));
+    select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
 
   perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
@@ -3138,7 +3169,7 @@ $$;
 comment on function zoom.work_out is
   'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
   'their times or who told of them are new, connections to look '
-  'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
+  'up, users whom the app saw, runs to be judged as a whole, lessons (class and date) and meetings that lost a run. The meetings and '
   'classes are locked.';
 
 create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
@@ -3166,7 +3197,7 @@ begin
   if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
     perform zoom.lock_classes(meetings, kept.told_runs);
-    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
@@ -3277,9 +3308,9 @@ language plpgsql stable set search_path = '' as $$
 begin
   return case change.relation
     when 'users' then array(
-      -- Who shows this address and is nobody; and where a student of this name came by the app.
+      -- Who shows this address and is not known by it; and where a student of this name came by the app.
       select seg.run_id from zoom.segments seg
-      where seg.user_id is null and seg.email is not null and zoom.folded(seg.email) = lower(change.was ->> 'email')
+      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key' and zoom.folded(seg.email) = lower(change.was ->> 'email')
       union
       select seg.run_id
       from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid) came
@@ -3313,7 +3344,12 @@ begin
         order by run.started_at desc, run.instance desc limit 1) newest
       union
       select run.run_id from zoom.instances run
-      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number'))
+      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number')
+      union
+      -- A new row has its number since ever, unless another had it: also where a personal room took its runs.
+      select run.run_id from zoom.instances run
+      where run.number = zoom.digits(change.was ->> 'zoom_meeting_id') and run.meeting_id is distinct from change.row_key::uuid
+        and exists (select from zoom.history own where own.version_id = change.version_id and own.is_first))
     when 'meeting_registrants' then array(
       select seg.run_id
       from zoom.instances run
@@ -3377,6 +3413,7 @@ begin
   if cardinality(visitors) > 0 then
     perform zoom.lock_meetings(array(select told.meeting_id from unnest(visitors) told));
     perform zoom.show_visitors(visitors);
+    perform zoom.close_app_joins(array(select distinct told.meeting_id from unnest(visitors) told));
   end if;
 end
 $$;
@@ -3405,7 +3442,7 @@ begin
   perform zoom.lock_classes(meetings, chosen);
   perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
-    '{}', chosen, left_lessons);
+    '{}', chosen, left_lessons, meetings);
 end
 $$;
 comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';

@@ -80,6 +80,9 @@ begin
   return exists (
     select from zoom.visits visit
     where visit.meeting_id = run.meeting_id and visit.user_id = visitor and visit.kind in ('joined', 'opened')
+      -- Of a year of visits only those from the first of these moments to the last are looked at.
+      and visit.at between least(run.started_at - zoom.early(), lesson.starts_at - margin)
+        and greatest(coalesce(run.ended_at, 'infinity'), lesson.ends_at + margin)
       and (visit.at >= run.started_at - zoom.early() and visit.at <= coalesce(run.ended_at, 'infinity')
         or visit.at >= lesson.starts_at - margin and visit.at <= lesson.ends_at + margin));
 end
@@ -153,10 +156,12 @@ begin
       where owner.id is not null);
   end if;
   if seat.registrations is not null then
-    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
-        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+    people := array(
+      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
+      where coalesce(cardinality(owners), 0) = 0
+        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+    if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
       return;
@@ -244,7 +249,7 @@ begin
   from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
   join zoom.instances run on run.run_id = connection.run_id
   cross join lateral (
-    select here.* from zoom.segments here
+    select here.*, bool_or(here.was_in) over () as came_in from zoom.segments here
     where here.connection_key = connection.connection_key and here.run_id = connection.run_id
     offset 0
   ) seg
@@ -253,6 +258,7 @@ begin
     select unnest(case when seg.registrant_id is null and seg.zoom_user_id is null and seg.participant_id is null then array[null::text]
       else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
   ) shown
+  where seg.was_in or not seg.came_in -- what only waited says nothing of who came in
   group by connection.run_id, connection.connection_key, run.meeting_id;
 end
 $$;
@@ -266,12 +272,12 @@ begin
         select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
       or person in (run.host_user, run.teacher)
       or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
 end
 $$;
 comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who is enrolled in the class. Never null.';
+  'admins; never somebody who was enrolled in the class. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$

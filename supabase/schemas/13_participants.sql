@@ -66,12 +66,15 @@ language plpgsql volatile set search_path = '' as $$
 begin
   -- The app's row says what its page would have written. Where Zoom's facts are shown instead, it is remembered.
   with word as (
-    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours,
-      zoom.app_word(visitor.meeting_id, visitor.user_id) as says
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours, told.says
     from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
     join public.zoom_meetings room on room.id = visitor.meeting_id
+    cross join lateral (select zoom.app_word(visitor.meeting_id, visitor.user_id) as says) told
     left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
     left join zoom.rows memory on memory.row_id = shown.id
+    -- A row that was closed, and of which the app says the same, stays closed.
+    where not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
+      and memory.was is not distinct from told.says)
   ), remembered as (
     update zoom.rows memory set was = word.says
     from word
@@ -137,15 +140,12 @@ begin
       -- Or the app did, and its row is what there is to show.
       not place.is_here and exists (
         select from zoom.visits visit
-        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= (
-          select min(run.started_at) - zoom.early() from zoom.instances run
-          where run.meeting_id = rooms[seen.n] and (run.lesson_id = meeting.shown_lesson or run.run_id = meeting.shown_run))
+        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= shown_runs.since - zoom.early()
       ) as is_in_app,
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.has_marks or exists (
-        select from zoom.segments seg
-        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
-        where seg.user_id = seen.user_id and seg.was_in) as is_known,
+        select from (select here.run_id from zoom.segments here where here.user_id = seen.user_id and here.was_in offset 0) seg
+        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]) as is_known,
       -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
       memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
       case
@@ -154,22 +154,37 @@ begin
       end as was
     from unnest(people, zoom.add_up(people)) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
       leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
-    join zoom.meetings meeting on meeting.meeting_id = rooms[seen.n]
+    -- Each looked up for its person (offset keeps the planner from joining in another order).
+    cross join lateral (
+      select here as itself, here.shown_run, here.shown_lesson from zoom.meetings here where here.meeting_id = rooms[seen.n] offset 0
+    ) meeting
+    cross join lateral (
+      select min(run.started_at) as since from (
+        select own.started_at from zoom.instances own where own.run_id = meeting.shown_run
+        union all
+        select own.started_at from zoom.instances own where own.lesson_id = meeting.shown_lesson
+      ) run
+    ) shown_runs
     left join zoom.instances of_guest on seen.user_id is null and of_guest.run_id = seen.run_id
     cross join lateral (
-      select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting)) as is_here
+      select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting.itself)) as is_here
       from (select seen.join_time is not null or seen.leave_time is not null as has_marks) here
     ) place
     left join public.zoom_participants own on own.meeting_id = rooms[seen.n] and own.user_id = seen.user_id
     left join zoom.rows memory on memory.row_id = own.id
-    left join zoom.rows guest on guest.run_id = seen.run_id and guest.connection_key = seen.connection_key and seen.user_id is null
+    left join lateral (
+      select here.row_id from zoom.rows here
+      where here.run_id = seen.run_id and here.connection_key = seen.connection_key and seen.user_id is null
+      offset 0
+    ) guest on true
     left join lateral (
       -- A guest who turned out to be this user leaves them the row.
       select former.row_id
-      from zoom.segments seg
+      from (
+        select here.run_id, here.connection_key from zoom.segments here where here.user_id = seen.user_id and own.id is null offset 0
+      ) seg
       join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
       join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
-      where own.id is null and seg.user_id = seen.user_id
       order by former.row_id
       limit 1
     ) heir on true

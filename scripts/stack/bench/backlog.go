@@ -116,7 +116,7 @@ func (e *entrant) probe(ctx context.Context, l lot) ([]time.Duration, error) {
 func (p *project) firstCommit(ctx context.Context, l lot) (time.Time, error) {
 	var first time.Time
 	err := p.db.QueryRow(ctx, `select min(pg_xact_commit_timestamp(mark.xmin))
-		from zoom.marks mark join zoom.instances run using (run_id) where run.meeting_id = any ($1)`, l.meetings()).Scan(&first)
+		from zoom.marks mark join zoom.instances run using (run_id) where run.meeting_id = any ($1) and mark.segment <> ''`, l.meetings()).Scan(&first)
 	if err != nil {
 		return first, fmt.Errorf("ask when the first row was committed: %w", err)
 	}

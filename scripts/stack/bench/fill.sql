@@ -31,12 +31,39 @@ create temporary table past on commit drop as
 select row_number() over () as run_id, c, k, timestamptz '2026-03-02 08:00+00' - k * interval '1 day' as began
 from generate_series(current_setting('bench.lessons')::int, 1, -1) k, generate_series(0, current_setting('bench.with_past')::int - 1) c;
 
-insert into zoom.instances (run_id, meeting_id, instance, stated_start, first_at, ended_at, class_id, held_on)
+-- What the school says has stood since ever.
+insert into zoom.history (relation, row_key, was, since, is_first)
+select told.relation, zoom.history_key(told.relation, told.says), zoom.deciding(told.relation, told.says, null), '-infinity', true
+from (
+  select 'users' as relation, to_jsonb(own) as says from public.users own where own.id in (select student_id from pupils)
+  union all select 'classes', to_jsonb(own) from public.classes own where own.id in (select class_id from pupils)
+  union all select 'class_students', to_jsonb(own) from public.class_students own where own.class_id in (select class_id from pupils)
+  union all select 'zoom_meetings', to_jsonb(own) from public.zoom_meetings own where own.id in (select meeting_id from pupils)
+) told;
+
+-- Each run made a lesson itself, since the meeting recurs.
+insert into zoom.meetings (meeting_id)
+select distinct meeting_id from pupils where c < current_setting('bench.with_past')::int;
+
+insert into zoom.lessons (lesson_id, meeting_id, is_planned, starts_at, ends_at, as_of, class_id, held_on, min_seconds, app_joins,
+  is_over, is_held, makes_absent, expected_at)
 overriding system value
-select past.run_id, pupil.meeting_id, encode(decode(md5(format('run %s', past.run_id)), 'hex'), 'base64'),
-  past.began, past.began, past.began + interval '45 minutes', pupil.class_id, past.began::date
+select past.run_id, pupil.meeting_id, false, past.began, past.began + interval '60 minutes', past.began, pupil.class_id, past.began::date, 900,
+  'corroborate', true, true, true, past.began + interval '45 minutes'
+from past join pupils pupil on pupil.c = past.c and pupil.i = 0;
+select setval(pg_get_serial_sequence('zoom.lessons', 'lesson_id'), (select count(*) + 1 from past));
+
+insert into zoom.instances (run_id, number, instance, meeting_id, class_id, stated_start, first_at, told_end, ended_at, told_at, people, has_others,
+  lesson_id, counts)
+overriding system value
+select past.run_id, (82000000000 + past.c)::text, encode(decode(md5(format('run %s', past.run_id)), 'hex'), 'base64'), pupil.meeting_id, pupil.class_id,
+  past.began, past.began, past.began + interval '45 minutes', past.began + interval '45 minutes', past.began, 2, true, past.run_id, true
 from past join pupils pupil on pupil.c = past.c and pupil.i = 0;
 select setval(pg_get_serial_sequence('zoom.instances', 'run_id'), (select count(*) + 1 from past));
+
+update zoom.meetings meeting set shown_run = latest.run_id, shown_lesson = latest.run_id
+from past latest join pupils pupil on pupil.c = latest.c and pupil.i = 0
+where latest.k = 1 and meeting.meeting_id = pupil.meeting_id;
 
 create temporary table visits on commit drop as
 select past.run_id, past.k, pupil.*, (16778240 + 1024 * pupil.i)::text as segment,
@@ -45,18 +72,22 @@ from past join pupils pupil using (c)
 where (pupil.c + pupil.i + past.k) % 10 <> 0;
 analyze visits;
 
-insert into zoom.segments (run_id, segment, meeting_id, connection, zoom_user_id, email, user_id)
-select run_id, segment, meeting_id, upper(md5(format('%s %s', run_id, i))::uuid::text), 'userDEMO' || left(md5(email), 14), email, student_id
+insert into zoom.segments (run_id, segment, connection, zoom_user_id, email, was_in, user_id, known_by)
+select run_id, segment, upper(md5(format('%s %s', run_id, i))::uuid::text), 'userDEMO' || left(md5(email), 14), email, true, student_id, 'email'
 from visits;
 
 insert into zoom.marks (run_id, segment, at, kind, name, recorded_at)
 select run_id, segment, came, 'joined', name, came from visits
 union all
-select run_id, segment, went, 'left', name, went from visits;
+select run_id, segment, went, 'left', name, went from visits
+union all
+select run_id, '', began, 'started', null, began from past
+union all
+select run_id, '', began + interval '45 minutes', 'ended', null, began + interval '45 minutes' from past;
 
 -- Everybody who ever came has a row, which shows the latest lesson.
 insert into public.zoom_participants (id, meeting_id, user_id, zoom_participant_id, name, email, join_time, leave_time, duration, status)
-select md5(format('row %s %s', c, i))::uuid, meeting_id, student_id, upper(md5(format('%s %s', run_id, i))::uuid::text), name, email,
+select md5(format('row %s %s', c, i))::uuid, meeting_id, student_id, case when k = 1 then segment end, name, email,
   case when k = 1 then came end, case when k = 1 then went end, case when k = 1 then extract(epoch from went - came)::int end,
   case when k = 1 then 'left' else 'invited' end
 from (select distinct on (c, i) * from visits order by c, i, k) latest;

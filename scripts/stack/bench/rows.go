@@ -53,7 +53,8 @@ func (p *project) lastCommit(ctx context.Context, l lot) (time.Time, error) {
 func (p *project) checkRows(ctx context.Context, l lot) error {
 	marks, ends := 0, 0
 	err := p.db.QueryRow(ctx, `select
-			(select count(*) from zoom.marks join zoom.instances run using (run_id) where run.meeting_id = any ($1) and run.instance = any ($2)),
+			(select count(*) from zoom.marks mark join zoom.instances run using (run_id)
+				where run.meeting_id = any ($1) and run.instance = any ($2) and mark.kind in ('joined', 'left')),
 			(select count(*) from zoom.instances run where run.meeting_id = any ($1) and run.instance = any ($2) and run.ended_at is not null)`,
 		l.meetings(), l.runs()).Scan(&marks, &ends)
 	if err != nil {

@@ -83,7 +83,7 @@ type markOf struct {
 func (p *project) commits(ctx context.Context, l lot) (map[markOf]time.Time, error) {
 	rows, err := p.db.Query(ctx, `
 		select run.instance, mark.segment, mark.kind, pg_xact_commit_timestamp(mark.xmin)
-		from zoom.marks mark join zoom.instances run using (run_id) where run.meeting_id = any ($1)`, l.meetings())
+		from zoom.marks mark join zoom.instances run using (run_id) where run.meeting_id = any ($1) and mark.segment <> ''`, l.meetings())
 	if err != nil {
 		return nil, fmt.Errorf("ask when the facts were committed: %w", err)
 	}

@@ -11,27 +11,26 @@ import (
 	"zoom-attendance/sidecar/zoom"
 )
 
-// mark is a fact as the database has it. A time is zero where it keeps none.
+// mark is a fact as the database has it. committed is zero where PostgreSQL does
+// not know it any more.
 type mark struct{ at, committed time.Time }
 
 // kept reads which facts the database has, and when the transaction that wrote
-// each was committed. Every event tells of its run, so a run stands for its
-// started too. A fact that is there with two times has two marks.
+// each was committed. A fact that is there with two times has two marks.
 func (w *world) kept(ctx context.Context) (map[key][]mark, error) {
 	rows, err := w.db.Query(ctx, `
 		select run.instance, mark.segment, mark.kind, mark.at, pg_xact_commit_timestamp(mark.xmin)
-		from zoom.marks mark join zoom.instances run using (run_id)
-		union all select instance, '', 'started', null, null from zoom.instances
-		union all select instance, '', 'ended', ended_at, null from zoom.instances where ended_at is not null`)
+		from zoom.marks mark join zoom.instances run using (run_id)`)
 	if err != nil {
 		return nil, fmt.Errorf("read the facts: %w", err)
 	}
 	all := map[key][]mark{}
 	var instance, segment, kind string
-	var at, committed *time.Time
+	var at time.Time
+	var committed *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&instance, &segment, &kind, &at, &committed}, func() error {
 		k := key{zoom.Kind(kind), instance, segment}
-		all[k] = append(all[k], mark{orZero(at), orZero(committed)})
+		all[k] = append(all[k], mark{at, orZero(committed)})
 		return nil
 	})
 	return all, err

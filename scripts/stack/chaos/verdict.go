@@ -79,12 +79,11 @@ func (w *world) look(ctx context.Context) (verdict, error) {
 func (v *verdict) judge(e entry, marks []mark) {
 	v.events++
 	there, promised := len(marks) > 0, !e.answered.IsZero()
-	// Its run may be known by another event.
-	if there && !promised && e.refused && e.fact.Kind != zoom.Started {
+	if there && !promised && e.refused {
 		v.twice = append(v.twice, "refused, and yet in the rows: "+oracle.Sentence(e.fact))
 	}
 	for _, m := range marks {
-		if !m.at.IsZero() && !m.at.Equal(e.fact.At) {
+		if !m.at.Equal(e.fact.At) {
 			v.twice = append(v.twice, fmt.Sprintf("with another time, %s: %s", m.at.UTC().Format(time.RFC3339), oracle.Sentence(e.fact)))
 		}
 		if promised {

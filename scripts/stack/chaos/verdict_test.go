@@ -15,7 +15,6 @@ func TestEachFactIsJudged(t *testing.T) {
 	now := time.Now()
 	joined := zoom.Fact{Kind: zoom.Joined, Instance: "run", Segment: "1", At: now}
 	none, one := []mark{}, []mark{{at: now, committed: now.Add(time.Second)}}
-	started := zoom.Fact{Kind: zoom.Started, Instance: "run"}
 	for _, c := range []struct {
 		name                           string
 		entry                          entry
@@ -29,7 +28,6 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"kept without an answer", entry{fact: joined}, one, 0, 0, 0, 0},
 		{"refused and not there", entry{fact: joined, refused: true}, none, 0, 0, 0, 0},
 		{"refused and there", entry{fact: joined, refused: true}, one, 0, 0, 0, 1},
-		{"refused, and its run known by another event", entry{fact: started, refused: true}, []mark{{}}, 0, 0, 0, 0},
 		{"poison that was set aside", entry{fact: joined, answered: now, poison: true}, none, 1, 1, 0, 0},
 		{"poison that was taken", entry{fact: joined, answered: now, poison: true}, one, 1, 0, 1, 0},
 	} {

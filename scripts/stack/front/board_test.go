@@ -154,7 +154,7 @@ func TestTheBoardShowsWhatIsGoingOn(t *testing.T) {
 	b.lookAround("1 now")
 	require.NotContains(t, read[string](b.browser, "wide", "document.querySelector('[data-view=now]').textContent"), "@", "nothing of a person is there")
 
-	address := "lesson/" + lessonNumber + "/" + value[string](b.school, "select max(held_on)::text from zoom.instances")
+	address := "lesson/" + lessonNumber + "/" + value[string](b.school, "select max(held_on)::text from zoom.lessons")
 	b.goTo(address, `document.querySelectorAll('#lesson-people li').length > 42`)
 	b.lookAt("2 lesson")
 
