@@ -52,7 +52,7 @@ type tally struct {
 
 func (b *Inbox) openUnknown(ctx context.Context) error {
 	bucket, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucketUnknown, Replicas: b.options.Replicas, TTL: b.options.Retention,
+		Bucket: bucketUnknown, Replicas: b.options.Replicas, TTL: max(b.options.Retention, time.Second), // the server takes no shorter one
 	})
 	if err != nil {
 		return fmt.Errorf("make bucket %s: %w", bucketUnknown, err)
