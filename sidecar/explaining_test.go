@@ -45,15 +45,15 @@ func TestExplainSaysWhy(t *testing.T) {
 
 	said, code := ask(env, "--meeting", "812 3456 7890", "--student", "maria@SCHOOL.test")
 	require.Equal(t, 0, code, said)
-	require.Contains(t, said, "Maria Oliveira is marked partial for Mathematics 7b on 2 March 2026: 9 minutes of the 15 that are needed.\n")
+	require.Contains(t, said, "Maria Oliveira is marked partial for Mathematics 7b on 2 March 2026: 9 minutes of the 15 minutes that are needed.\n")
 	require.Contains(t, said, "09:09:00")
 
 	said, code = ask(append(env, "ATTENDANCE_MIN_MINUTES=5"), "--meeting", "81234567890", "--student", "maria@school.test", "--date", "2026-03-02", "--json")
 	require.Equal(t, 0, code, said)
 	var answer struct{ Verdict, Rule, Record string }
 	require.NoError(t, json.Unmarshal([]byte(said), &answer))
-	require.Equal(t, "present from 5 minutes: 9 minutes", answer.Rule, "under another policy than the record was written by")
-	require.Equal(t, []string{"present", "partial"}, []string{answer.Verdict, answer.Record})
+	require.Equal(t, "partial: 9 minutes of the 15 minutes that are needed", answer.Rule, "a lesson goes by the settings of when it began")
+	require.Equal(t, []string{"partial", "partial"}, []string{answer.Verdict, answer.Record})
 
 	for _, test := range []struct {
 		name  string

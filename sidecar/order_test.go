@@ -234,7 +234,7 @@ func (r *relay) change(ctx context.Context, made int) error {
 		return fmt.Errorf("change %d: %w", made-1, err)
 	}
 	var again []int
-	for _, row := range change.Put.Meetings {
+	for _, row := range slices.Concat(change.Put.Meetings, rowsBefore(change, before)) {
 		for _, i := range r.unknown {
 			if answersTo(row, r.lesson.facts[i].Meeting) {
 				again = append(again, i)
@@ -246,6 +246,17 @@ func (r *relay) change(ctx context.Context, made int) error {
 	}
 	r.unknown = nil
 	return r.give(ctx, again, made)
+}
+
+// rowsBefore are the meetings that a change changes or deletes, as they were: where two
+// rows had one number, another may have it alone now.
+func rowsBefore(change oracle.Change, before oracle.School) (rows []oracle.Meeting) {
+	for _, row := range slices.Concat(change.Put.Meetings, change.Gone.Meetings) {
+		if old := meetingIn(before, row.ID); old != nil {
+			rows = append(rows, *old)
+		}
+	}
+	return rows
 }
 
 // answersTo: the row has this number, or is held in the personal room that has it.

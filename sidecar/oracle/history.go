@@ -135,7 +135,7 @@ func (t *timeline) withFirstValues() []moment {
 	for i := 1; i < len(t.plain); i++ {
 		for _, row := range newRows(t.plain[:i], t.plain[i], func(m moment) []User { return m.Users }) {
 			if t.addressHeld(i, row) {
-				row.Email = ""
+				row.isHeld = true
 			}
 			for j := range i {
 				counting[j].Users = append(counting[j].Users, row)

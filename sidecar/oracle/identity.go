@@ -77,7 +77,7 @@ func mailed(s School, c *connection) (users []string) {
 func ownerOf(s School, address string) string {
 	var exact, similar []string
 	for _, u := range s.Users {
-		if foldEmail(u.Email) == "" || foldEmail(u.Email) != foldEmail(address) {
+		if u.isHeld || foldEmail(u.Email) == "" || foldEmail(u.Email) != foldEmail(address) {
 			continue
 		}
 		similar = append(similar, u.ID)

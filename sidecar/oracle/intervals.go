@@ -19,7 +19,7 @@ func closeRuns(runs []*run, now time.Time) {
 		r.isOver = !r.told.IsZero() || given || isGivenUp(r, now)
 		r.end = r.told
 		if r.end.IsZero() {
-			r.end = r.heard
+			r.end = r.until()
 		}
 	}
 }

@@ -123,7 +123,12 @@ func (l *lesson) ends() time.Time {
 }
 
 // until is the end of what is known of a run.
-func (r *run) until() time.Time { return later(r.begin, r.end) }
+func (r *run) until() time.Time {
+	if r.told.IsZero() {
+		return later(r.begin, r.heard)
+	}
+	return later(r.begin, r.told)
+}
 
 func isOneOff(row Meeting) bool { return row.Type == "scheduled" || row.Type == "" }
 

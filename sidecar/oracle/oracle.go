@@ -19,7 +19,7 @@ func Expect(h History, facts []zoom.Fact, now time.Time) Rows {
 	for _, row := range t.now().Meetings {
 		m := meetings[row.ID]
 		rows.Status[row.ID] = m.status(t, row)
-		rows.Participants = append(rows.Participants, m.participants(t.now())...)
+		rows.Participants = append(rows.Participants, m.participants(t)...)
 	}
 	rows.Records = records(h, t.now(), verdicts(judged(t, meetings)))
 	return rows

@@ -8,7 +8,8 @@ import (
 
 // participants are the meeting's rows of zoom_participants: one for each person, and
 // those of the app that no fact speaks of.
-func (m *held) participants(now moment) []Participant {
+func (m *held) participants(t *timeline) []Participant {
+	now := t.now()
 	var rows []Participant
 	theirs := map[string]Participant{}
 	for _, row := range now.Participants {
@@ -22,7 +23,7 @@ func (m *held) participants(now moment) []Participant {
 	}
 	for _, v := range m.visits {
 		if v.Kind != "opened" && now.User(v.UserID) != nil {
-			theirs[v.UserID] = m.appWord(now, v.UserID) // whatever its page wrote before
+			theirs[v.UserID] = m.appWord(t, v.UserID) // whatever its page wrote before
 		}
 	}
 	shown := m.shown()
@@ -31,7 +32,7 @@ func (m *held) participants(now moment) []Participant {
 			continue
 		}
 		delete(theirs, userID)
-		rows = append(rows, m.userRow(now, userID, connections, shown))
+		rows = append(rows, m.userRow(t, userID, connections, shown))
 	}
 	for _, c := range m.guests() {
 		rows = append(rows, m.guestRow(c, shown))
@@ -79,12 +80,13 @@ func (m *held) guests() (guests []*connection) {
 	return guests
 }
 
-// userRow shows where a user was; who was seen in earlier runs only is invited again.
-func (m *held) userRow(now moment, userID string, connections []*connection, shown []*run) Participant {
-	user := now.User(userID)
+// userRow shows where a user was, by default under the name and the address that they
+// had when it began; who was seen in earlier runs only is invited again.
+func (m *held) userRow(t *timeline, userID string, connections []*connection, shown []*run) Participant {
+	user := t.asOf(since(shown)).User(userID)
 	there := among(connections, shown)
 	if len(there) == 0 && m.cameSince(shown, userID) {
-		return m.closed(m.appWord(now, userID))
+		return m.closed(m.appWord(t, userID))
 	}
 	row := Participant{MeetingID: m.id, UserID: userID, Status: "invited"}
 	if len(there) > 0 {
@@ -170,11 +172,17 @@ func (s *segment) came() time.Time {
 	return s.marks[len(s.marks)-1].at.AddDate(-1000, 0, 0)
 }
 
-// appWord is the row as the app's page would have written it.
-func (m *held) appWord(now moment, userID string) Participant {
-	user := now.User(userID)
-	row := Participant{MeetingID: m.id, UserID: userID, Name: user.Name, Email: user.Email}
+// since is when the first of some runs began.
+func since(runs []*run) time.Time { return slices.MinFunc(runs, olderRun).begin }
+
+// appWord is the row as the app's page would have written it, under the name and the
+// address that the user had.
+func (m *held) appWord(t *timeline, userID string) Participant {
+	row := Participant{MeetingID: m.id, UserID: userID}
 	for _, v := range m.visitsBy(userID) {
+		if user := t.asOf(v.At).User(userID); user != nil {
+			row.Name, row.Email = user.Name, user.Email
+		}
 		row.Status, row.LeaveTime = v.Kind, time.Time{}
 		if v.Kind == "joined" {
 			row.JoinTime = v.At
@@ -187,7 +195,7 @@ func (m *held) appWord(now moment, userID string) Participant {
 
 // cameSince: the app saw the user come to what is shown, or later.
 func (m *held) cameSince(shown []*run, userID string) bool {
-	first := slices.MinFunc(shown, olderRun).begin
+	first := since(shown)
 	return slices.ContainsFunc(m.visitsBy(userID), func(v Visit) bool {
 		return v.Kind == "joined" && !v.At.Before(first.Add(-early))
 	})

@@ -19,7 +19,7 @@ type run struct {
 	accepted time.Time // when the door first accepted something of it; zero: never
 
 	isOver bool
-	end    time.Time // the told one, else the last thing heard
+	end    time.Time // the told one, else the last thing heard, or the begin if that is later
 
 	hostID      string
 	hostEmail   string

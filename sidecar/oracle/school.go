@@ -35,6 +35,7 @@ type User struct {
 	Inactive bool   `json:"inactive,omitempty"` // not is_active
 
 	staffName string // as staff last wrote it
+	isHeld    bool   // the address counts for nobody yet: another user had it before
 }
 
 // Class is a row of classes.

@@ -90,11 +90,11 @@ func (l *lesson) missed(t *timeline, studentID string) bool {
 }
 
 // makesAbsent: a planned lesson makes nobody absent if staff was recognised in the
-// meeting and not in this lesson; one that a run made itself, unless it was held and
+// meeting and not in the counted runs of this lesson; one that a run made itself, unless it was held and
 // lasted as long as present needs.
 func (m *held) makesAbsent(l *lesson) bool {
 	if !l.isMade {
-		return !m.knowsStaff() || len(staffOf(l.runs)) > 0
+		return !m.knowsStaff() || len(staffOf(l.counted())) > 0
 	}
 	return m.wasHeld(l) && l.lastEnd().Sub(l.runs[0].begin) >= time.Duration(l.policy.MinMinutes)*time.Minute
 }

@@ -74,7 +74,7 @@ func TestSelectReadsRowsThroughFilters(t *testing.T) {
 		Status string
 	}
 	err = c.Select(t.Context(), "zoom_participants", "name,status", &rows, func(q *postgrest.FilterBuilder) {
-		q.Eq("status", "joined").Order("name", nil)
+		q.Neq("status", "invited").Order("name", nil)
 	})
 	require.NoError(t, err)
 	require.Len(t, rows, 1)

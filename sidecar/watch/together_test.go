@@ -114,8 +114,8 @@ func TestTwoSidecarsWatchTogether(t *testing.T) {
 	one.kept()
 	require.Equal(t, []string{"lesson_silent firing"}, await(ctx, t, one, other))
 	require.Equal(t, []string{"lesson_silent"}, names(other))
-	change(`insert into zoom.meetings (meeting_id) select id from zoom_meetings where zoom_meeting_id in ('81234567891', '81234567892');
-		insert into zoom.instances (meeting_id, number, instance, first_at) select id, zoom_meeting_id, 'run', now() from zoom_meetings where zoom_meeting_id in ('81234567891', '81234567892')`)
+	change(`select public.apply_zoom_events(jsonb_agg(jsonb_build_object('kind', 'started', 'meeting', number, 'instance', 'run', 'at', now(), 'start', now(), 'accepted', now())))
+		from unnest(array['81234567891', '81234567892']) number`)
 	look(ctx, t, 6, one, other)
 	require.Contains(t, other.Marks()[0].Says, "2 of the 4 lessons that should be running: meetings 81234567893, 81234567894.")
 

@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -300,23 +301,35 @@ func TestEventsThatWait(t *testing.T) {
 }
 
 func TestMeetingsThatAreHeldUp(t *testing.T) {
-	var held []watch.Held
-	has := func(o *watch.Options) { o.Held = func() []watch.Held { return held } }
+	var mu sync.Mutex
+	var are []watch.Held
+	has := func(o *watch.Options) {
+		o.Held = func() []watch.Held {
+			mu.Lock()
+			defer mu.Unlock()
+			return are
+		}
+	}
+	hold := func(all ...watch.Held) {
+		mu.Lock()
+		defer mu.Unlock()
+		are = all
+	}
 	meeting := func(number string) watch.Held {
 		return watch.Held{Meeting: number, Since: time.Now(), Cause: "57014", Meaning: "the database stopped the statement: it took too long"}
 	}
 	inBubble(t, map[string]func(*testing.T){
 		"one is named with why, after a minute, until it goes on": func(t *testing.T) {
-			held = nil
+			hold()
 			b := newBoard()
 			s := start(t, b, has)
-			held = []watch.Held{meeting("81234567890")}
+			hold(meeting("81234567890"))
 			require.Empty(t, s.names())
 			pass(2)
 			require.Equal(t, []string{"meeting_held_up"}, s.names())
 			require.Equal(t, "The database does not take the events of meeting 81234567890: 57014, the database stopped the statement: it took too long.", s.Marks()[0].Says)
 			require.Equal(t, []string{"meeting_held_up firing 81234567890"}, s.receiver.told())
-			held = nil
+			hold()
 			pass(1)
 			require.Empty(t, s.names())
 			pass(11)
@@ -324,19 +337,19 @@ func TestMeetingsThatAreHeldUp(t *testing.T) {
 		},
 		"three are counted": func(t *testing.T) {
 			b := newBoard()
-			held = []watch.Held{meeting("1"), meeting("2"), meeting("3"), meeting("4"), meeting("5"), meeting("6"), meeting("7")}
+			hold(meeting("1"), meeting("2"), meeting("3"), meeting("4"), meeting("5"), meeting("6"), meeting("7"))
 			s := start(t, b, has)
 			pass(2)
 			require.Equal(t, []string{"meeting_held_up"}, s.names())
 			require.Contains(t, s.Marks()[0].Says, "the events of 7 meetings: 1, 2, 3, 4, 5 and 2 more.")
 			require.Equal(t, []string{"meeting_held_up firing"}, s.receiver.told())
-			held = nil
+			hold()
 			pass(12)
 			require.Equal(t, []string{"meeting_held_up resolved"}, s.receiver.told())
 		},
 		"what an earlier process found is over when this one does not find it": func(t *testing.T) {
 			b := newBoard()
-			held = []watch.Held{meeting("81234567890")}
+			hold(meeting("81234567890"))
 			before := start(t, b, has)
 			pass(2)
 			require.NotEmpty(t, before.receiver.told())
@@ -347,7 +360,7 @@ func TestMeetingsThatAreHeldUp(t *testing.T) {
 		},
 		"of its lesson nobody says that Zoom is silent, here or elsewhere": func(t *testing.T) {
 			b := newBoard()
-			held = []watch.Held{meeting("81234567890")}
+			hold(meeting("81234567890"))
 			s := start(t, b, has)
 			pass(2)
 			b.set(func() { b.lessons = []lesson{{"81234567890", time.Now().Add(-time.Minute)}} })

@@ -1302,7 +1302,7 @@ begin
   from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
   join zoom.instances run on run.run_id = connection.run_id
   cross join lateral (
-    select here.* from zoom.segments here
+    select here.*, bool_or(here.was_in) over () as came_in from zoom.segments here
     where here.connection_key = connection.connection_key and here.run_id = connection.run_id
     offset 0
   ) seg
@@ -1311,6 +1311,7 @@ begin
     select unnest(case when seg.registrant_id is null and seg.zoom_user_id is null and seg.participant_id is null then array[null::text]
       else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
   ) shown
+  where seg.was_in or not seg.came_in -- what only waited says nothing of who came in
   group by connection.run_id, connection.connection_key, run.meeting_id;
 end
 $$;
@@ -1439,7 +1440,7 @@ comment on type zoom.presence is
 create function zoom.is_made_up(segment text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
-  return segment ~ '^(email|name|connection|account) ';
+  return segment ~ '^(email|name|connection|account|waiting) ';
 end
 $$;
 comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
@@ -1798,16 +1799,17 @@ begin
     facts := zoom.with_times(facts, events);
   end if;
 
-  -- What lacks a name of its run, or of its segment, gets one.
+  -- What lacks a name of its run, or of its segment, gets one. What is only told has a segment of its own: nothing that it
+  -- says is said of who came in.
   if exists (
       select from unnest(facts) f
-      where f.user_id is null and (f.instance is null or f.segment is null and f.kind not in ('started', 'ended'))) then
+      where f.user_id is null and (f.instance is null or f.counts is null or f.segment is null and f.kind not in ('started', 'ended'))) then
     facts := array(
       select row(f.n, f.kind, f.counts, f.number,
         coalesce(f.instance, case when f.user_id is null then coalesce('start ' || to_char(f.start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
           'day ' || (f.at at time zone 'UTC')::date) end),
         null, null, f.at, f.approximate, f.body_hash, f.accepted, f.start,
-        case when f.user_id is null and kind.concerns = 'person' then coalesce(f.segment, 'email ' || zoom.folded(f.email),
+        case when f.user_id is null and kind.concerns = 'person' then case when f.counts is null then 'waiting ' else '' end || coalesce(f.segment, 'email ' || zoom.folded(f.email),
           'name ' || zoom.folded(f.name), 'connection ' || f.connection, 'account ' || coalesce(f.zoom_user_id, f.participant_id, f.registrant_id,
             f.customer_key)) end,
         f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,
@@ -2384,12 +2386,15 @@ language plpgsql volatile set search_path = '' as $$
 begin
   -- The app's row says what its page would have written. Where Zoom's facts are shown instead, it is remembered.
   with word as (
-    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours,
-      zoom.app_word(visitor.meeting_id, visitor.user_id) as says
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours, told.says
     from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
     join public.zoom_meetings room on room.id = visitor.meeting_id
+    cross join lateral (select zoom.app_word(visitor.meeting_id, visitor.user_id) as says) told
     left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
     left join zoom.rows memory on memory.row_id = shown.id
+    -- A row that was closed, and of which the app says the same, stays closed.
+    where not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
+      and memory.was is not distinct from told.says)
   ), remembered as (
     update zoom.rows memory set was = word.says
     from word
@@ -3392,6 +3397,7 @@ begin
   if cardinality(visitors) > 0 then
     perform zoom.lock_meetings(array(select told.meeting_id from unnest(visitors) told));
     perform zoom.show_visitors(visitors);
+    perform zoom.close_app_joins(array(select distinct told.meeting_id from unnest(visitors) told));
   end if;
 end
 $$;
@@ -4650,7 +4656,8 @@ join (
 ) twin on twin.class_id = run.class_id
 join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null and seg.was_in and seg.customer_key is null
 join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment and zoom.folded(mark.name) = twin.folded
-where cardinality(zoom.namesakes(run.class_id, zoom.name_shown(seg.run_id, seg.connection_key), run.as_of)) > 1
+cross join lateral (select zoom.name_shown(seg.run_id, seg.connection_key) as name offset 0) shown
+where coalesce(nullif(cardinality(zoom.namesakes(run.class_id, shown.name, run.as_of)), 0), cardinality(zoom.namesakes(run.class_id, shown.name, now()))) > 1
 union all
 select 'two_names', run.meeting_id, run.run_id, told.since, told.user_id, format('%s and %s', told.name, told.other_name)
 from recent

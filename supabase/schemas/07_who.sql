@@ -247,7 +247,7 @@ begin
   from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
   join zoom.instances run on run.run_id = connection.run_id
   cross join lateral (
-    select here.* from zoom.segments here
+    select here.*, bool_or(here.was_in) over () as came_in from zoom.segments here
     where here.connection_key = connection.connection_key and here.run_id = connection.run_id
     offset 0
   ) seg
@@ -256,6 +256,7 @@ begin
     select unnest(case when seg.registrant_id is null and seg.zoom_user_id is null and seg.participant_id is null then array[null::text]
       else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
   ) shown
+  where seg.was_in or not seg.came_in -- what only waited says nothing of who came in
   group by connection.run_id, connection.connection_key, run.meeting_id;
 end
 $$;

@@ -46,7 +46,7 @@ comment on type zoom.presence is
 create function zoom.is_made_up(segment text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
-  return segment ~ '^(email|name|connection|account) ';
+  return segment ~ '^(email|name|connection|account|waiting) ';
 end
 $$;
 comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';

@@ -113,16 +113,17 @@ begin
     facts := zoom.with_times(facts, events);
   end if;
 
-  -- What lacks a name of its run, or of its segment, gets one.
+  -- What lacks a name of its run, or of its segment, gets one. What is only told has a segment of its own: nothing that it
+  -- says is said of who came in.
   if exists (
       select from unnest(facts) f
-      where f.user_id is null and (f.instance is null or f.segment is null and f.kind not in ('started', 'ended'))) then
+      where f.user_id is null and (f.instance is null or f.counts is null or f.segment is null and f.kind not in ('started', 'ended'))) then
     facts := array(
       select row(f.n, f.kind, f.counts, f.number,
         coalesce(f.instance, case when f.user_id is null then coalesce('start ' || to_char(f.start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
           'day ' || (f.at at time zone 'UTC')::date) end),
         null, null, f.at, f.approximate, f.body_hash, f.accepted, f.start,
-        case when f.user_id is null and kind.concerns = 'person' then coalesce(f.segment, 'email ' || zoom.folded(f.email),
+        case when f.user_id is null and kind.concerns = 'person' then case when f.counts is null then 'waiting ' else '' end || coalesce(f.segment, 'email ' || zoom.folded(f.email),
           'name ' || zoom.folded(f.name), 'connection ' || f.connection, 'account ' || coalesce(f.zoom_user_id, f.participant_id, f.registrant_id,
             f.customer_key)) end,
         f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email,

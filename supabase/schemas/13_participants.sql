@@ -66,12 +66,15 @@ language plpgsql volatile set search_path = '' as $$
 begin
   -- The app's row says what its page would have written. Where Zoom's facts are shown instead, it is remembered.
   with word as (
-    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours,
-      zoom.app_word(visitor.meeting_id, visitor.user_id) as says
+    select visitor.meeting_id, visitor.user_id, shown.id as row_id, memory.row_id is not null and memory.closed_at is null as is_ours, told.says
     from (select distinct told.meeting_id, told.user_id from unnest(visitors) told) visitor
     join public.zoom_meetings room on room.id = visitor.meeting_id
+    cross join lateral (select zoom.app_word(visitor.meeting_id, visitor.user_id) as says) told
     left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
     left join zoom.rows memory on memory.row_id = shown.id
+    -- A row that was closed, and of which the app says the same, stays closed.
+    where not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
+      and memory.was is not distinct from told.says)
   ), remembered as (
     update zoom.rows memory set was = word.says
     from word

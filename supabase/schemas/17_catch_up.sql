@@ -119,6 +119,7 @@ begin
   if cardinality(visitors) > 0 then
     perform zoom.lock_meetings(array(select told.meeting_id from unnest(visitors) told));
     perform zoom.show_visitors(visitors);
+    perform zoom.close_app_joins(array(select distinct told.meeting_id from unnest(visitors) told));
   end if;
 end
 $$;

@@ -121,7 +121,8 @@ join (
 ) twin on twin.class_id = run.class_id
 join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null and seg.was_in and seg.customer_key is null
 join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment and zoom.folded(mark.name) = twin.folded
-where cardinality(zoom.namesakes(run.class_id, zoom.name_shown(seg.run_id, seg.connection_key), run.as_of)) > 1
+cross join lateral (select zoom.name_shown(seg.run_id, seg.connection_key) as name offset 0) shown
+where coalesce(nullif(cardinality(zoom.namesakes(run.class_id, shown.name, run.as_of)), 0), cardinality(zoom.namesakes(run.class_id, shown.name, now()))) > 1
 union all
 select 'two_names', run.meeting_id, run.run_id, told.since, told.user_id, format('%s and %s', told.name, told.other_name)
 from recent

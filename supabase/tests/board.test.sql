@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(35);
+select plan(44);
 
 -- A class of four, somebody of another, and a teacher; a lesson each week, and an assembly of no class.
 insert into users (id, email, name, role)
@@ -73,15 +73,19 @@ select is((select string_agg(p ->> 'name', ', ' order by n) from jsonb_array_ele
   (select string_agg(name, ', ' order by name) from unnest(array['<img src=x>', 'Ana Lind', 'Ben Lind', 'Chen Lind', 'Dora Lind', 'Visitor Lind']) name), 'everybody is there once');
 select is((select jsonb_object_agg(p ->> 'name', p ->> 'kind') from jsonb_array_elements(pg_temp.timeline() -> 'people') p),
   '{"<img src=x>": "guest", "Ana Lind": "enrolled", "Ben Lind": "enrolled", "Chen Lind": "enrolled", "Dora Lind": "enrolled", "Visitor Lind": "other"}', 'and what they are');
-select is(pg_temp.spans('Ana Lind', 'intervals'), '0-20 on 1, 5-10 on 2 (another one of theirs covers it already), 30- on 1 (nothing closed it yet: the lesson is going on)',
+select is(pg_temp.spans('Ana Lind', 'intervals'), '0-20 on 1, 5-10 on 2 (another one of theirs covers it already), 30- on 1 (nothing closed it yet: that run is still open)',
   'each stay, with its device, and why it does not count');
 select is(pg_temp.spans('Ana Lind', 'union'), '0-20', 'the time that counts');
 select is(pg_temp.line('Ana Lind') - '{n,id,name,intervals,union}'::text[],
-  '{"kind": "enrolled", "is_in": true, "seconds": 1200, "devices": 2, "verdict": "present", "record": "present", "overridden": false}', 'what that makes');
+  '{"kind": "enrolled", "is_in": true, "seconds": 1200, "devices": 2, "verdict": "present", "record": "present", "refused": false, "overridden": false}', 'what that makes');
 select is(pg_temp.line('Chen Lind') - '{n,id,name}'::text[],
-  '{"kind": "enrolled", "is_in": false, "seconds": 0, "devices": 0, "intervals": [], "union": [], "verdict": null, "record": null, "overridden": false}', 'somebody who has not come');
+  '{"kind": "enrolled", "is_in": false, "seconds": 0, "devices": 0, "intervals": [], "union": [], "verdict": null, "record": null, "refused": false, "overridden": false}', 'somebody who has not come');
 select is(pg_temp.line('Visitor Lind') -> 'verdict', 'null', 'who is not enrolled has no verdict');
 select is(pg_temp.line('<img src=x>') -> 'id', 'null', 'a guest is nobody of the school');
+select is((select string_agg(stay ->> 'fate', ' ' order by n) from jsonb_array_elements(pg_temp.line('Ana Lind') -> 'intervals') with ordinality t (stay, n)), 'counts covered open',
+  'and what becomes of each, so that a page need not know');
+select is(pg_temp.timeline() -> 'is_on', 'true', 'it goes on');
+select is(pg_temp.timeline() #> '{lessons,0}' ->> 'why', 'its own run made it, since the meeting recurs', 'which lesson it is');
 select is(pg_temp.timeline() -> 'policy', '{"min_seconds": 900, "app_joins": "corroborate"}', 'the policy');
 
 -- It ends.
@@ -92,8 +96,19 @@ select isnt(pg_temp.lesson('ended_at'), 'null', 'and has an end');
 select is(pg_temp.lesson('present') || pg_temp.lesson('partial') || pg_temp.lesson('absent') || pg_temp.lesson('other'), '[1, 1, 1, 1]', 'everybody is marked');
 select is(pg_temp.spans('Ana Lind', 'union'), '0-20, 30-45', 'with a gap');
 select is(pg_temp.line('Dora Lind') - '{n,id,name,intervals,union,kind,is_in,seconds,devices}'::text[],
-  '{"verdict": "absent", "record": "excused", "overridden": true}', 'a person''s word stands');
+  '{"verdict": "absent", "record": "excused", "refused": false, "overridden": true}', 'a person''s word stands');
 select is(pg_temp.spans('<img src=x>', 'union'), '1-45', 'the end closes a guest''s stay, too');
+
+-- Who left the class since is still there; whose record was refused is said.
+update zoom.history set since = since - interval '1 day' where relation = 'class_students';
+delete from class_students where student_id = md5('board ben')::uuid;
+select is(pg_temp.line('Ben Lind') - '{n,id,name,intervals,union,is_in,seconds,devices}'::text[],
+  '{"kind": "enrolled", "verdict": "partial", "record": "partial", "refused": false, "overridden": false}', 'enrolled then');
+insert into class_students (class_id, student_id) values (md5('board 7b')::uuid, md5('board ben')::uuid);
+insert into zoom.refused (relation, row_key, student_id, class_id, date, wanted, code, reason)
+values ('attendance_records', concat_ws(' ', md5('board ben')::uuid, md5('board 7b')::uuid, pg_temp.day()), md5('board ben')::uuid, md5('board 7b')::uuid, pg_temp.day(), 'absent', 'P0001', 'no');
+select is(pg_temp.line('Ben Lind') -> 'refused', 'true', 'what the school''s database refused');
+delete from zoom.refused;
 
 -- An assembly of no class, and a lesson of long ago that never ended.
 select pg_temp.told('joined', 3, '1', 'tara', meeting => '990000032', instance => 'second==');
@@ -104,12 +119,21 @@ select pg_temp.told('joined', 3, '1', 'tara', meeting => '990000032', instance =
 select is(pg_temp.lesson('is_on', '990000032', pg_temp.day() - 7), 'false', 'an end that never came is not waited for');
 select is(jsonb_array_length(public.recent_lessons(1)), 1, 'as many as were asked for');
 
+-- A run that belongs to no lesson is shown, and says why; and a number in another spelling can be asked for.
+insert into zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, join_url, class_id, created_at)
+values (md5('board once')::uuid, '990 000 033', 'Once', 'scheduled', now() + interval '3 days', 'https://zoom.test/3', md5('board 7b')::uuid, '2026-01-01');
+select pg_temp.told('joined', 3, '1', 'ana', meeting => '990000033', instance => 'once==');
+select is(pg_temp.lesson('is_lesson', '990000033') || pg_temp.lesson('present', '990000033'), '[false, 0]', 'it is no lesson, and has no records');
+select is(pg_temp.timeline(meeting => '990000033') #>> '{runs,0,why}', 'it belongs to no lesson, since the meeting was not planned for its time', 'nothing of it counts');
+select is(pg_temp.timeline(meeting => '990000033') #>> '{meeting,number}', '990000033', 'asked by the digits');
+select is((select found -> 'is_in' from jsonb_array_elements(pg_temp.timeline(meeting => '990000033') -> 'people') found where found ->> 'name' = 'Ana Lind'), 'true', 'who is in it is shown');
+
 -- What was removed is said to be. (The latest lesson of a meeting is never removed, so there is a later one.)
 select pg_temp.told('started', 0, instance => 'fourth==', back => '-1 day');
 select ok(zoom.forget(now()) > 0, 'the lesson is forgotten');
 select is(pg_temp.timeline() -> 'forgotten', 'true', 'which is said');
 select is(pg_temp.line('Ben Lind') - '{n,id,name}'::text[],
-  '{"kind": "enrolled", "is_in": false, "seconds": 0, "devices": 0, "intervals": [], "union": [], "verdict": "partial", "record": "partial", "overridden": false}', 'the verdict of then stands');
+  '{"kind": "enrolled", "is_in": false, "seconds": 0, "devices": 0, "intervals": [], "union": [], "verdict": "partial", "record": "partial", "refused": false, "overridden": false}', 'the verdict of then stands');
 
 select is(has_function_privilege('authenticated', 'public.recent_lessons(integer)', 'execute') or has_function_privilege('authenticated', 'public.lesson_timeline(text, date, jsonb)', 'execute')
   or has_function_privilege('anon', 'public.lesson_timeline(text, date, jsonb)', 'execute'), false, 'none of it is for users');
