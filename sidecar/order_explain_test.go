@@ -41,12 +41,25 @@ type explained struct {
 	Verdict, Rule    string
 	Record           string
 	Overridden       bool
+	Meeting          struct {
+		ID    string
+		Class *struct{ ID string }
+	}
+}
+
+// isOf says whether it is of that meeting and class: a number may be two rows', and the
+// lessons of a meeting on one date may be of two classes.
+func (e explained) isOf(one oracle.Lesson) bool {
+	return e.Meeting.ID == one.MeetingID && e.Meeting.Class != nil && e.Meeting.Class.ID == one.ClassID
 }
 
 type explainedEvent struct {
 	By, Why string
 	Counted bool
 }
+
+// worth is the order of verdicts.
+var worth = []string{"", "absent", "partial", "present"}
 
 func explainAll(ctx context.Context, p *orderPlace, l lesson) error {
 	rows, _, err := p.rows(ctx)
@@ -60,6 +73,15 @@ func explainAll(ctx context.Context, p *orderPlace, l lesson) error {
 	bare := l.history
 	bare.Start.Records = nil
 	lessons := oracle.Lessons(bare, l.facts, now)
+	best := map[oracle.Record]string{} // of several lessons of a class on one date, the best
+	for _, one := range lessons {
+		for student, verdict := range one.Verdicts {
+			key := oracle.Record{StudentID: student, ClassID: one.ClassID, Date: one.Date}
+			if slices.Index(worth, verdict) > slices.Index(worth, best[key]) {
+				best[key] = verdict
+			}
+		}
+	}
 	records, school := statuses(rows.Records), schoolAfter(l.history, len(l.history.Changes))
 	policy := settingsAfter(l.history, len(l.history.Changes))
 	for _, one := range lessons {
@@ -71,7 +93,7 @@ func explainAll(ctx context.Context, p *orderPlace, l lesson) error {
 		if err != nil {
 			return err
 		}
-		for student, verdict := range one.Verdicts {
+		for student := range one.Verdicts {
 			if school.User(student) == nil {
 				continue
 			}
@@ -79,8 +101,11 @@ func explainAll(ctx context.Context, p *orderPlace, l lesson) error {
 			if err != nil {
 				return err
 			}
+			if e.Outcome == "ok" && !e.isOf(one) {
+				continue
+			}
 			key := oracle.Record{StudentID: student, ClassID: one.ClassID, Date: one.Date}
-			if err := e.agrees(verdict, records[key]); err != nil {
+			if err := e.agrees(best[key], records[key]); err != nil {
 				return fmt.Errorf("%s of %s on %s: %w\nexplained as %+v", l.labels().Replace(student), l.labels().Replace(row.ID), one.Date, err, e)
 			}
 			if err := lines[student].agrees(e); err != nil {

@@ -296,6 +296,7 @@ func (m *lessonMaker) instances(meeting oracle.Meeting) {
 		host.HostEmail = pick(m, "", owner.Email, strings.ToUpper(owner.Email), pick(m, m.school.Users...).Email)
 	}
 	for i := range 1 + pick(m, 0, 0, 1, 1, 2, 3) {
+		m.number++
 		run := &runMaker{lessonMaker: m, number: number, host: host, start: start,
 			uuid: fmt.Sprintf("%c%d/+Hk==%d", 'A'+rune(m.IntN(26)), i, m.number)}
 		if m.chance(6) {

@@ -20,7 +20,16 @@ type rehearsal struct {
 	SecondsShort *int     `json:"seconds_short"`
 	Attendance   string   `json:"attendance"`
 
+	Refused *refusedRow `json:"refused"` // nil: every row was taken
+
 	Own []attempt `json:"own"`
+}
+
+// refusedRow is one that a check or a trigger of the school refused.
+type refusedRow struct {
+	Table  string `json:"table"`
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
 }
 
 // attempt is somebody who writes a row of their own, in their own session.
@@ -124,6 +133,9 @@ func (r rehearsal) fault() Fault {
 			"if its disk is full, make room or enlarge it (Database, Settings in the dashboard) and switch writing on again; if SUPABASE_URL is a read replica's, set the primary's"}
 	case r.Stage != "undone":
 		return Fault{fmt.Sprintf("a lesson cannot be recorded: %s: %s", r.Code, oneLine(r.Says)), remedy}
+	case r.Refused != nil:
+		return Fault{fmt.Sprintf("a row of %s is refused, and set aside: %s: %s", r.Refused.Table, r.Refused.Code, oneLine(r.Refused.Reason)),
+			"somebody's trigger or check there refuses what the sidecar writes: look for it; sidecar dead list has the rows that it refused so far"}
 	case slices.Contains(r.Outcomes, "unknown_meeting"):
 		return Fault{"the sidecar does not find a meeting that was just made", remedy}
 	case r.Meeting != "ended" || r.Participant != "left" || r.SecondsShort == nil || *r.SecondsShort != 0 || r.Attendance != "present":

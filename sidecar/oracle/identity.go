@@ -17,7 +17,9 @@ func identify(t *timeline, r *run, visits []Visit) {
 	came := comers(r, visits)
 	for _, c := range r.connections {
 		c.userID, _ = lookUp(t, r.begin, func(m moment) string { return whoIs(m.School, c, policy, came) })
-		c.knownID, _ = lookUp(t, r.begin, func(m moment) string { return whoIs(m.School, c, policy, nil) })
+		if len(visits) == 0 { // nobody came, so nobody is known by a name
+			c.knownID = c.userID
+		}
 	}
 }
 

@@ -68,22 +68,24 @@ func hold(t *timeline, facts []zoom.Fact, now time.Time) map[string]*held {
 }
 
 // judge decides in order what each next step needs: ends, classes, people, staff,
-// lessons. A window in which somebody came to the page is looked up before it is known
-// who was there: by time alone.
+// lessons. Whoever is known by a name alone is known last, since that asks who came to
+// the page in the window of the lesson.
 func (m *held) judge(t *timeline, now time.Time) {
 	closeRuns(m.runs, now)
 	for _, r := range m.runs {
 		r.class = classOf(t, r)
 	}
-	lessonsOf(t, m.runs, func(*run) bool { return true }, func(*lesson) bool { return false })
 	for _, r := range m.runs {
-		identify(t, r, m.visits)
+		identify(t, r, nil)
 		recogniseStaff(t, r)
 		if isLikely(t, r) {
 			m.likely = append(m.likely, r)
 		}
 	}
 	m.lessons = lessonsOf(t, m.runs, func(r *run) bool { return mayCount(t, r) }, m.wasHeld)
+	for _, r := range m.runs {
+		identify(t, r, m.visits)
+	}
 }
 
 // visitsOf is what the app saw on the pages of meetings, by time, each once: what it

@@ -139,7 +139,9 @@ comment on function zoom.tell_changes is
 revoke execute on function zoom.tell_changes from public;
 grant execute on function zoom.tell_changes to service_role;
 
-create index segments_strangers_idx on zoom.segments (zoom.folded(email)) where user_id is null and email is not null;
+-- Who is looked up anew when an address is given to somebody: those that are known by something less, or by nothing.
+create index segments_strangers_idx on zoom.segments (zoom.folded(email))
+where email is not null and known_by is distinct from 'email' and known_by is distinct from 'key';
 
 
 -- supabase/schemas/02_history.sql
@@ -178,7 +180,7 @@ grant execute on function zoom.staff_name to service_role;
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
-  return case relation
+  return (select case relation
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
@@ -200,15 +202,19 @@ begin
       'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',
       'is_confirmed', not exists (select from zoom.unconfirmed noted where noted.meeting_id = (told ->> 'id')::uuid),
       -- A status that the sidecar wrote is no word on whether people cancelled.
-      'is_cancelled', case when before is null or (before ->> 'status') is distinct from (told ->> 'status')
-        then coalesce(told ->> 'status' = 'cancelled', false) else (before ->> 'was_cancelled')::boolean end)
-  end;
+      'status', word.status, 'is_cancelled', coalesce(word.status = 'cancelled', false))
+  end
+  from (
+    select case when before is null or (before ->> 'status') is distinct from (told ->> 'status') then told ->> 'status'
+      else before ->> 'said' end as status
+  ) word);
 end
 $$;
 comment on function zoom.deciding is
   'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
-  'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
+  'class is confirmed (see zoom.unconfirmed), and the status that people gave it. before: the status before this change, and what '
+  'people had said.';
 
 create function zoom.history_key(relation text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -269,8 +275,8 @@ declare
   standing jsonb;
 begin
   if tg_table_name = 'zoom_meetings' and before is not null then
-    standing := jsonb_build_object('status', before -> 'status', 'was_cancelled', (
-      select own.was -> 'is_cancelled' from zoom.history own
+    standing := jsonb_build_object('status', before -> 'status', 'said', (
+      select own.was -> 'status' from zoom.history own
       where own.row_key = before ->> 'id' and own.relation = 'zoom_meetings' and own.until = 'infinity'));
   end if;
   if told is null or zoom.history_key(tg_table_name, before) <> zoom.history_key(tg_table_name, told) then
@@ -954,8 +960,8 @@ begin
       select from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
         and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set staff_seen = worked_out.staff_seen
     from worked_out
@@ -1211,10 +1217,12 @@ begin
       where owner.id is not null);
   end if;
   if seat.registrations is not null then
-    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
-        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+    people := array(
+      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
+      where coalesce(cardinality(owners), 0) = 0
+        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+    if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
       return;
@@ -1325,12 +1333,12 @@ begin
         select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
       or person in (run.host_user, run.teacher)
       or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
 end
 $$;
 comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who is enrolled in the class. Never null.';
+  'admins; never somebody who was enrolled in the class. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
@@ -1917,7 +1925,7 @@ begin
   -- Runs: the least start and the greatest end of all that is ever said.
   with told as (
     select f.meeting_id, f.number, f.instance,
-      least(min(f.start), min(f.at) filter (where f.counts = 'begins')) as stated_start,
+      least(min(f.start) filter (where f.counts is not null), min(f.at) filter (where f.counts = 'begins')) as stated_start,
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
       max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at
@@ -2330,14 +2338,14 @@ declare
 begin
   with worked_out as materialized (
     select meeting.meeting_id, meeting.shown_run as was_run, meeting.shown_lesson as was_lesson, newest.run_id, newest.lesson_id
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
     left join lateral (
       select run.run_id, run.lesson_id from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.started_at is not null
       order by run.started_at desc, run.instance desc
       limit 1
     ) newest on true
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set shown_run = worked_out.run_id, shown_lesson = worked_out.lesson_id
     from worked_out
@@ -2677,8 +2685,8 @@ begin
   where run.meeting_id = meeting and run.started_at is not null
   order by run.started_at desc, run.instance desc
   limit 1;
-  if newest.run_id is null then
-    return null;
+  if newest.run_id is null then -- what people said last
+    return zoom.as_of('zoom_meetings', meeting::text, 'infinity') ->> 'status';
   end if;
   -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
   select min(own.since) into cancelled_since
@@ -2697,7 +2705,7 @@ end
 $$;
 comment on function zoom.status_of is
   'The status that a meeting has by its newest run: ended if that is over, else started; cancelled while people cancelled it and '
-  'no later run counts. Null for a meeting without a run.';
+  'no later run counts; what people said last, of a meeting without a run.';
 
 create function zoom.statuses_wanted(meetings uuid[]) returns zoom.status_change[]
 language plpgsql stable set search_path = '' as $$
@@ -3038,7 +3046,8 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[],
+  left_meetings uuid[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -3059,7 +3068,9 @@ begin
   meetings := array(
     select run.meeting_id from zoom.instances run where run.run_id = any (runs) and run.meeting_id is not null
     union
-    select visitor.meeting_id from unnest(visitors) visitor);
+    select visitor.meeting_id from unnest(visitors) visitor
+    union
+    select unnest(left_meetings));
 
   -- A run may end one that was open before it.
   ended := zoom.end_runs(array(
@@ -3135,7 +3146,7 @@ begin
     union
     select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
     union
-    select unnest(turned));
+    select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
 
   perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
@@ -3160,7 +3171,7 @@ $$;
 comment on function zoom.work_out is
   'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
   'their times or who told of them are new, connections to look '
-  'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
+  'up, users whom the app saw, runs to be judged as a whole, lessons (class and date) and meetings that lost a run. The meetings and '
   'classes are locked.';
 
 create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
@@ -3188,7 +3199,7 @@ begin
   if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
     perform zoom.lock_classes(meetings, kept.told_runs);
-    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 
@@ -3299,9 +3310,9 @@ language plpgsql stable set search_path = '' as $$
 begin
   return case change.relation
     when 'users' then array(
-      -- Who shows this address and is nobody; and where a student of this name came by the app.
+      -- Who shows this address and is not known by it; and where a student of this name came by the app.
       select seg.run_id from zoom.segments seg
-      where seg.user_id is null and seg.email is not null and zoom.folded(seg.email) = lower(change.was ->> 'email')
+      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key' and zoom.folded(seg.email) = lower(change.was ->> 'email')
       union
       select seg.run_id
       from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid) came
@@ -3335,7 +3346,12 @@ begin
         order by run.started_at desc, run.instance desc limit 1) newest
       union
       select run.run_id from zoom.instances run
-      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number'))
+      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number')
+      union
+      -- A new row has its number since ever, unless another had it: also where a personal room took its runs.
+      select run.run_id from zoom.instances run
+      where run.number = zoom.digits(change.was ->> 'zoom_meeting_id') and run.meeting_id is distinct from change.row_key::uuid
+        and exists (select from zoom.history own where own.version_id = change.version_id and own.is_first))
     when 'meeting_registrants' then array(
       select seg.run_id
       from zoom.instances run
@@ -3428,7 +3444,7 @@ begin
   perform zoom.lock_classes(meetings, chosen);
   perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
-    '{}', chosen, left_lessons);
+    '{}', chosen, left_lessons, meetings);
 end
 $$;
 comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';
@@ -3532,7 +3548,7 @@ begin
   if next_one is not null then
     taken := array(
       select own.run_id from zoom.due own
-      join zoom.instances run on run.run_id = own.run_id
+      cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = own.run_id offset 0) run
       where run.meeting_id is not distinct from (select first.meeting_id from zoom.instances first where first.run_id = next_one)
       order by own.run_id
       limit greatest(most, 1)
@@ -3683,12 +3699,12 @@ to service_role;
 -- told that there is none; who oversees it is told of those who are or were in it, and of attendance only if it is theirs to
 -- see (class teachers and admins; not the host of a single meeting).
 
-create function zoom.meeting_asked(number text, day date, is_ours boolean) returns uuid
+create function zoom.meetings_asked(number text, day date) returns uuid[]
 language plpgsql stable set search_path = '' as $$
 declare
   wanted constant text := nullif(zoom.digits(number), '');
 begin
-  return (
+  return array(
     select asked.id
     from (
       -- Whose number it is; whose it was; and whose room has it.
@@ -3701,15 +3717,12 @@ begin
     left join lateral (
       select max(own.held_on) as latest, bool_or(own.held_on = day) as is_on from zoom.lessons own where own.meeting_id = asked.id
     ) lesson on true
-    where is_ours or zoom.oversees_meeting(asked.id)
-    order by coalesce(lesson.is_on, false) desc, asked.way, lesson.latest desc nulls last, asked.id
-    limit 1);
+    order by coalesce(lesson.is_on, false) desc, asked.way, lesson.latest desc nulls last, asked.id);
 end
 $$;
-comment on function zoom.meeting_asked is
-  'The meeting that somebody means by a number of Zoom''s, in any spelling: the one that had a lesson on the date; else the row '
-  'with that number, the row that had it, the row that is held in the personal room of that number. Null for none that the '
-  'caller oversees.';
+comment on function zoom.meetings_asked is
+  'The meetings that somebody may mean by a number of Zoom''s, in any spelling, the first that fits first: one that had a lesson on '
+  'the date; the row with that number, a row that had it, a row that is held in the personal room of that number.';
 
 create function zoom.explain_held(runs bigint[], lessons bigint[]) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
@@ -3767,7 +3780,7 @@ as $$
 declare
   asked constant text := btrim(explain_attendance.student);
   is_ours constant boolean := coalesce(auth.role() = 'service_role', false);
-  room_id uuid := zoom.meeting_asked(explain_attendance.meeting, explain_attendance.date, is_ours);
+  room_id uuid;
   room public.zoom_meetings;
   person public.users;
   class public.classes;
@@ -3790,6 +3803,10 @@ declare
   stands text;
   answer jsonb;
 begin
+  room_id := (
+    select told.id from unnest(zoom.meetings_asked(explain_attendance.meeting, explain_attendance.date)) with ordinality told (id, n)
+    where is_ours or zoom.oversees_meeting(told.id)
+    order by told.n limit 1);
   if room_id is null then
     return jsonb_build_object('outcome', 'unknown_meeting');
   end if;
@@ -3926,7 +3943,8 @@ comment on function public.explain_attendance is
   'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
 
-revoke execute on function zoom.meeting_asked, zoom.explain_held, zoom.explain_stay from public;
+revoke execute on function zoom.meetings_asked, zoom.explain_held, zoom.explain_stay from public;
+grant execute on function zoom.meetings_asked, zoom.explain_held, zoom.explain_stay to service_role;
 revoke execute on function public.explain_attendance from public, anon;
 grant execute on function public.explain_attendance to authenticated, service_role;
 
@@ -4883,7 +4901,7 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_pag
 as $$
 declare
   day constant pg_catalog.date := lesson_timeline.date;
-  room_id constant uuid := zoom.meeting_asked(lesson_timeline.meeting, day, true);
+  room_id constant uuid := (zoom.meetings_asked(lesson_timeline.meeting, day))[1];
   room public.zoom_meetings;
   class public.classes;
   lesson zoom.lessons;

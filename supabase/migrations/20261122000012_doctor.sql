@@ -283,7 +283,10 @@ begin
       'participant', (select own.status from public.zoom_participants own where own.meeting_id = lesson and own.user_id = student),
       'seconds_short', extract(epoch from stay)::integer
         - (select own.duration from public.zoom_participants own where own.meeting_id = lesson and own.user_id = student),
-      'attendance', (select own.status from public.attendance_records own where own.student_id = student and own.class_id = class));
+      'attendance', (select own.status from public.attendance_records own where own.student_id = student and own.class_id = class),
+      'refused', (
+        select jsonb_build_object('table', own.relation, 'code', own.code, 'reason', own.reason) from zoom.refused own
+        where own.meeting_id = lesson or own.class_id = class order by own.relation limit 1));
     raise exception using errcode = 'UNDO1';
   exception
     when sqlstate 'UNDO1' then
@@ -304,7 +307,7 @@ begin
   return answer || jsonb_build_object('own', own);
 end
 $$;
-comment on function public.rehearse_zoom_lesson is 'Makes a class, a student and a meeting that nobody knows, applies the events of a lesson to them by the policy, tells what the rows said, and undoes all of it before it returns: nothing is left, and Realtime hears nothing. stage is undone when it went to its end; else school, own rows, events or rows, with the SQLSTATE and message of what stood in the way. own: what came of people writing their own rows (see zoom.try_own_rows); of the school''s people, if none could be made.';
+comment on function public.rehearse_zoom_lesson is 'Makes a class, a student and a meeting that nobody knows, applies the events of a lesson to them by the policy, tells what the rows said, and undoes all of it before it returns: nothing is left, and Realtime hears nothing. stage is undone when it went to its end; else school, own rows, events or rows, with the SQLSTATE and message of what stood in the way. refused: a row that a check or a trigger of the school refused (table, code, reason), or null. own: what came of people writing their own rows (see zoom.try_own_rows); of the school''s people, if none could be made.';
 revoke execute on function public.rehearse_zoom_lesson from public, anon, authenticated;
 grant execute on function public.rehearse_zoom_lesson to service_role;
 

@@ -31,7 +31,7 @@ grant execute on function zoom.staff_name to service_role;
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
-  return case relation
+  return (select case relation
     when 'users' then jsonb_build_object(
       'email', zoom.trimmed(told ->> 'email'),
       'name', zoom.folded(zoom.staff_name((told ->> 'id')::uuid)),
@@ -53,15 +53,19 @@ begin
       'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',
       'is_confirmed', not exists (select from zoom.unconfirmed noted where noted.meeting_id = (told ->> 'id')::uuid),
       -- A status that the sidecar wrote is no word on whether people cancelled.
-      'is_cancelled', case when before is null or (before ->> 'status') is distinct from (told ->> 'status')
-        then coalesce(told ->> 'status' = 'cancelled', false) else (before ->> 'was_cancelled')::boolean end)
-  end;
+      'status', word.status, 'is_cancelled', coalesce(word.status = 'cancelled', false))
+  end
+  from (
+    select case when before is null or (before ->> 'status') is distinct from (told ->> 'status') then told ->> 'status'
+      else before ->> 'said' end as status
+  ) word);
 end
 $$;
 comment on function zoom.deciding is
   'The values that decide, of a row as JSON: e-mail, name (as staff wrote it, folded), both as the app shows them, role and is_active of users; who '
   'teaches a class; who is enrolled, registered, whose parent; of a meeting its numbers, plan, class, host, and whether the '
-  'class is confirmed (see zoom.unconfirmed) and people cancelled it. before: the status before this change, and was_cancelled.';
+  'class is confirmed (see zoom.unconfirmed), and the status that people gave it. before: the status before this change, and what '
+  'people had said.';
 
 create function zoom.history_key(relation text, told jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -122,8 +126,8 @@ declare
   standing jsonb;
 begin
   if tg_table_name = 'zoom_meetings' and before is not null then
-    standing := jsonb_build_object('status', before -> 'status', 'was_cancelled', (
-      select own.was -> 'is_cancelled' from zoom.history own
+    standing := jsonb_build_object('status', before -> 'status', 'said', (
+      select own.was -> 'status' from zoom.history own
       where own.row_key = before ->> 'id' and own.relation = 'zoom_meetings' and own.until = 'infinity'));
   end if;
   if told is null or zoom.history_key(tg_table_name, before) <> zoom.history_key(tg_table_name, told) then

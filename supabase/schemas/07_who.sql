@@ -156,10 +156,12 @@ begin
       where owner.id is not null);
   end if;
   if seat.registrations is not null then
-    people := zoom.registrants_of(seat.meeting_id, seat.registrations, at);
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    if cardinality(people) > 0 and (coalesce(cardinality(owners), 0) = 0
-        or cardinality(people) = 1 and cardinality(owners) = 1 and owners[1] <> people[1] and zoom.is_parent(owners[1], people[1], at)) then
+    people := array(
+      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
+      where coalesce(cardinality(owners), 0) = 0
+        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+    if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
       return;
@@ -270,12 +272,12 @@ begin
         select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
       or person in (run.host_user, run.teacher)
       or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled_since(person, run.class_id, run.as_of));
+    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
 end
 $$;
 comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who is enrolled in the class. Never null.';
+  'admins; never somebody who was enrolled in the class. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$

@@ -231,7 +231,7 @@ begin
   -- Runs: the least start and the greatest end of all that is ever said.
   with told as (
     select f.meeting_id, f.number, f.instance,
-      least(min(f.start), min(f.at) filter (where f.counts = 'begins')) as stated_start,
+      least(min(f.start) filter (where f.counts is not null), min(f.at) filter (where f.counts = 'begins')) as stated_start,
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
       max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at

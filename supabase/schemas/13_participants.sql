@@ -10,14 +10,14 @@ declare
 begin
   with worked_out as materialized (
     select meeting.meeting_id, meeting.shown_run as was_run, meeting.shown_lesson as was_lesson, newest.run_id, newest.lesson_id
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
     left join lateral (
       select run.run_id, run.lesson_id from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.started_at is not null
       order by run.started_at desc, run.instance desc
       limit 1
     ) newest on true
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set shown_run = worked_out.run_id, shown_lesson = worked_out.lesson_id
     from worked_out

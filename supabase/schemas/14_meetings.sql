@@ -13,8 +13,8 @@ begin
   where run.meeting_id = meeting and run.started_at is not null
   order by run.started_at desc, run.instance desc
   limit 1;
-  if newest.run_id is null then
-    return null;
+  if newest.run_id is null then -- what people said last
+    return zoom.as_of('zoom_meetings', meeting::text, 'infinity') ->> 'status';
   end if;
   -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
   select min(own.since) into cancelled_since
@@ -33,7 +33,7 @@ end
 $$;
 comment on function zoom.status_of is
   'The status that a meeting has by its newest run: ended if that is over, else started; cancelled while people cancelled it and '
-  'no later run counts. Null for a meeting without a run.';
+  'no later run counts; what people said last, of a meeting without a run.';
 
 create function zoom.statuses_wanted(meetings uuid[]) returns zoom.status_change[]
 language plpgsql stable set search_path = '' as $$

@@ -65,7 +65,8 @@ $$;
 comment on function zoom.lock_classes is 'Locks the classes of these meetings and runs, in the order of their ids: two meetings of one class write the same records.';
 
 create function zoom.work_out(
-  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[]
+  runs bigint[], changed_runs bigint[], touched zoom.sighting[], visitors zoom.visitor[], whole_runs bigint[], left_lessons zoom.lesson_key[],
+  left_meetings uuid[]
 ) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -86,7 +87,9 @@ begin
   meetings := array(
     select run.meeting_id from zoom.instances run where run.run_id = any (runs) and run.meeting_id is not null
     union
-    select visitor.meeting_id from unnest(visitors) visitor);
+    select visitor.meeting_id from unnest(visitors) visitor
+    union
+    select unnest(left_meetings));
 
   -- A run may end one that was open before it.
   ended := zoom.end_runs(array(
@@ -162,7 +165,7 @@ begin
     union
     select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
     union
-    select unnest(turned));
+    select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
 
   perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
@@ -187,7 +190,7 @@ $$;
 comment on function zoom.work_out is
   'Brings the public rows to what the facts say, of whatever these concern: runs of which anything is new, those of them of which '
   'their times or who told of them are new, connections to look '
-  'up, users whom the app saw, runs to be judged as a whole, and lessons (class and date) that lost a run. The meetings and '
+  'up, users whom the app saw, runs to be judged as a whole, lessons (class and date) and meetings that lost a run. The meetings and '
   'classes are locked.';
 
 create function public.apply_zoom_events(events jsonb, policy jsonb default '{}') returns jsonb
@@ -215,7 +218,7 @@ begin
   if cardinality(kept.told_runs) > 0 or app.fresh is not null then
     moved := zoom.place_runs(kept.new_runs);
     perform zoom.lock_classes(meetings, kept.told_runs);
-    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}');
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}', '{}');
     perform zoom.tell_changes(written);
   end if;
 

@@ -19,9 +19,9 @@ language plpgsql stable set search_path = '' as $$
 begin
   return case change.relation
     when 'users' then array(
-      -- Who shows this address and is nobody; and where a student of this name came by the app.
+      -- Who shows this address and is not known by it; and where a student of this name came by the app.
       select seg.run_id from zoom.segments seg
-      where seg.user_id is null and seg.email is not null and zoom.folded(seg.email) = lower(change.was ->> 'email')
+      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key' and zoom.folded(seg.email) = lower(change.was ->> 'email')
       union
       select seg.run_id
       from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid) came
@@ -55,7 +55,12 @@ begin
         order by run.started_at desc, run.instance desc limit 1) newest
       union
       select run.run_id from zoom.instances run
-      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number'))
+      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number')
+      union
+      -- A new row has its number since ever, unless another had it: also where a personal room took its runs.
+      select run.run_id from zoom.instances run
+      where run.number = zoom.digits(change.was ->> 'zoom_meeting_id') and run.meeting_id is distinct from change.row_key::uuid
+        and exists (select from zoom.history own where own.version_id = change.version_id and own.is_first))
     when 'meeting_registrants' then array(
       select seg.run_id
       from zoom.instances run
@@ -148,7 +153,7 @@ begin
   perform zoom.lock_classes(meetings, chosen);
   perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
-    '{}', chosen, left_lessons);
+    '{}', chosen, left_lessons, meetings);
 end
 $$;
 comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';
@@ -252,7 +257,7 @@ begin
   if next_one is not null then
     taken := array(
       select own.run_id from zoom.due own
-      join zoom.instances run on run.run_id = own.run_id
+      cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = own.run_id offset 0) run
       where run.meeting_id is not distinct from (select first.meeting_id from zoom.instances first where first.run_id = next_one)
       order by own.run_id
       limit greatest(most, 1)

@@ -4,12 +4,12 @@
 -- told that there is none; who oversees it is told of those who are or were in it, and of attendance only if it is theirs to
 -- see (class teachers and admins; not the host of a single meeting).
 
-create function zoom.meeting_asked(number text, day date, is_ours boolean) returns uuid
+create function zoom.meetings_asked(number text, day date) returns uuid[]
 language plpgsql stable set search_path = '' as $$
 declare
   wanted constant text := nullif(zoom.digits(number), '');
 begin
-  return (
+  return array(
     select asked.id
     from (
       -- Whose number it is; whose it was; and whose room has it.
@@ -22,15 +22,12 @@ begin
     left join lateral (
       select max(own.held_on) as latest, bool_or(own.held_on = day) as is_on from zoom.lessons own where own.meeting_id = asked.id
     ) lesson on true
-    where is_ours or zoom.oversees_meeting(asked.id)
-    order by coalesce(lesson.is_on, false) desc, asked.way, lesson.latest desc nulls last, asked.id
-    limit 1);
+    order by coalesce(lesson.is_on, false) desc, asked.way, lesson.latest desc nulls last, asked.id);
 end
 $$;
-comment on function zoom.meeting_asked is
-  'The meeting that somebody means by a number of Zoom''s, in any spelling: the one that had a lesson on the date; else the row '
-  'with that number, the row that had it, the row that is held in the personal room of that number. Null for none that the '
-  'caller oversees.';
+comment on function zoom.meetings_asked is
+  'The meetings that somebody may mean by a number of Zoom''s, in any spelling, the first that fits first: one that had a lesson on '
+  'the date; the row with that number, a row that had it, a row that is held in the personal room of that number.';
 
 create function zoom.explain_held(runs bigint[], lessons bigint[]) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
@@ -88,7 +85,7 @@ as $$
 declare
   asked constant text := btrim(explain_attendance.student);
   is_ours constant boolean := coalesce(auth.role() = 'service_role', false);
-  room_id uuid := zoom.meeting_asked(explain_attendance.meeting, explain_attendance.date, is_ours);
+  room_id uuid;
   room public.zoom_meetings;
   person public.users;
   class public.classes;
@@ -111,6 +108,10 @@ declare
   stands text;
   answer jsonb;
 begin
+  room_id := (
+    select told.id from unnest(zoom.meetings_asked(explain_attendance.meeting, explain_attendance.date)) with ordinality told (id, n)
+    where is_ours or zoom.oversees_meeting(told.id)
+    order by told.n limit 1);
   if room_id is null then
     return jsonb_build_object('outcome', 'unknown_meeting');
   end if;
@@ -247,6 +248,7 @@ comment on function public.explain_attendance is
   'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
 
-revoke execute on function zoom.meeting_asked, zoom.explain_held, zoom.explain_stay from public;
+revoke execute on function zoom.meetings_asked, zoom.explain_held, zoom.explain_stay from public;
+grant execute on function zoom.meetings_asked, zoom.explain_held, zoom.explain_stay to service_role;
 revoke execute on function public.explain_attendance from public, anon;
 grant execute on function public.explain_attendance to authenticated, service_role;

@@ -84,7 +84,7 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_pag
 as $$
 declare
   day constant pg_catalog.date := lesson_timeline.date;
-  room_id constant uuid := zoom.meeting_asked(lesson_timeline.meeting, day, true);
+  room_id constant uuid := (zoom.meetings_asked(lesson_timeline.meeting, day))[1];
   room public.zoom_meetings;
   class public.classes;
   lesson zoom.lessons;

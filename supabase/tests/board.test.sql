@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(44);
+select plan(47);
 
 -- A class of four, somebody of another, and a teacher; a lesson each week, and an assembly of no class.
 insert into users (id, email, name, role)
@@ -127,6 +127,14 @@ select is(pg_temp.lesson('is_lesson', '990000033') || pg_temp.lesson('present', 
 select is(pg_temp.timeline(meeting => '990000033') #>> '{runs,0,why}', 'it belongs to no lesson, since the meeting was not planned for its time', 'nothing of it counts');
 select is(pg_temp.timeline(meeting => '990000033') #>> '{meeting,number}', '990000033', 'asked by the digits');
 select is((select found -> 'is_in' from jsonb_array_elements(pg_temp.timeline(meeting => '990000033') -> 'people') found where found ->> 'name' = 'Ana Lind'), 'true', 'who is in it is shown');
+
+-- The sidecar asks as the service role, which may call all that these functions ask.
+set local role service_role;
+select is(public.lesson_timeline('990000031', pg_temp.day()) ->> 'outcome', 'ok', 'the service role is told of a lesson');
+select ok(jsonb_array_length(public.recent_lessons()) > 1, 'and of the newest');
+select ok((public.unmatched_zoom() ->> 'of')::integer >= 0, 'and of what cannot be matched');
+reset role;
+set local role postgres;
 
 -- What was removed is said to be. (The latest lesson of a meeting is never removed, so there is a later one.)
 select pg_temp.told('started', 0, instance => 'fourth==', back => '-1 day');

@@ -85,7 +85,7 @@ select pg_temp.lesson('who', '2026-03-02 08:00Z');
 select pg_temp.at('2026-01-01', format('insert into meeting_registrants (meeting_id, user_id, zoom_registrant_id, join_url) values (%L, %L, ''reg-a'', '''')', pg_temp.id('who'), pg_temp.id('a')));
 select pg_temp.told('who', 'r', '2026-03-02', array['S 08:00', 'J b 2 08:00', 'L b 2 08:40'], '{"registrant_id": "reg-a"}');
 select pg_temp.told('who', 'r', '2026-03-02', array['S 08:00', 'J b 4 08:05', 'L b 4 08:40'], '{"name": "C Lind"}');
-select pg_temp.told('who', 'r', '2026-03-02', array['S 08:00', 'J "B_Lind 6 08:00', 'L b 2 08:40', 'E 08:45'], '{"name": "B Lind"}');
+select pg_temp.told('who', 'r', '2026-03-02', array['S 08:00', 'J =B_Lind 6 08:00', 'L b 2 08:40', 'E 08:45'], '{"name": "B Lind"}');
 select is(pg_temp.others(pg_temp.why('who', 'a')), '[registration] it is registered as them, but the e-mail is B Lind''s, and the e-mail decides', 'a registration against the e-mail: to who is registered');
 select is(pg_temp.why('who', 'b') -> 'remarks', '["A connection that counts as theirs is registered as A Lind, but the e-mail is their own: the e-mail decides.",
   "Two names were shown under their account at the same time, B Lind and C Lind: both count as theirs."]', 'to whose e-mail it is; and two names at once');
@@ -100,7 +100,7 @@ select is(pg_temp.others(pg_temp.why('tie', 'b')), '[email] it showed the e-mail
 
 -- An address that was another's then; and one of which only waiting was told.
 select pg_temp.lesson('former', '2026-03-02 08:00Z');
-select pg_temp.told('former', 'r', '2026-03-02', array['S 08:00', 'J colleague 9 08:00', 'waiting_joined "B_Lind 3 08:00', 'J c 1 08:00', 'E 08:45']);
+select pg_temp.told('former', 'r', '2026-03-02', array['S 08:00', 'J colleague 9 08:00', 'waiting_joined =B_Lind 3 08:00', 'J c 1 08:00', 'E 08:45']);
 update zoom.history set since = '2026-01-01' where relation = 'users';
 select pg_temp.at('2026-04-01', $$ update users set email = 'old@school.test' where email = 'colleague@school.test' $$);
 select pg_temp.at('2026-04-02', $$ update users set email = 'colleague@school.test' where email = 'a@school.test' $$);

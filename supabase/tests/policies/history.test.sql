@@ -28,11 +28,11 @@ create function pg_temp.unnoted() returns setof text language sql as $$
     union all select 'zoom_meetings', to_jsonb(own) from zoom_meetings own
     union all select 'meeting_registrants', to_jsonb(own) from meeting_registrants own
   ), standing as (
-    select told.tab, zoom.history_key(told.tab, told.says) as key, zoom.deciding(told.tab, told.says, null) - 'is_cancelled' as says from told
+    select told.tab, zoom.history_key(told.tab, told.says) as key, zoom.deciding(told.tab, told.says, null) - 'is_cancelled' - 'status' as says from told
   )
   select standing.tab || ' ' || standing.key from standing
   where standing.says is distinct from (
-    select own.was - 'is_cancelled' from zoom.history own where own.relation = standing.tab and own.row_key = standing.key and own.until = 'infinity')
+    select own.was - 'is_cancelled' - 'status' from zoom.history own where own.relation = standing.tab and own.row_key = standing.key and own.until = 'infinity')
   union all
   select own.relation || ' ' || own.row_key || ' is gone' from zoom.history own
   where own.until = 'infinity' and not exists (select from standing where standing.tab = own.relation and standing.key = own.row_key)
