@@ -3331,8 +3331,10 @@ begin
     when 'classes' then array(
       select run.run_id
       from (
-        select distinct own.row_key from zoom.history own
+        -- (In the order of the index: so it is the right way, however small the table was when this was planned.)
+        select distinct on (own.row_key) own.row_key from zoom.history own
         where own.relation = 'zoom_meetings' and own.was ->> 'class_id' = change.row_key
+        order by own.row_key
       ) taught
       join zoom.instances run on run.meeting_id = taught.row_key::uuid and run.class_id is null)
     when 'zoom_meetings' then array(
@@ -3580,14 +3582,17 @@ begin
       -- A transaction may have noted a number some time ago, and ended just now.
       select coalesce(jsonb_agg(distinct told.number), '[]')
       from (
-        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
-        from zoom.history own
-        where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+        -- (Each in the order of its index, which so is the right way.)
+        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
+          from zoom.history own
+          where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+          order by own.since)
         union all
         -- Where one of two gave a number up, the other has it alone.
-        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
-        from zoom.history own
-        where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
+        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+          from zoom.history own
+          where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
+          order by own.until)
       ) told
       where told.number <> '')
     end,
