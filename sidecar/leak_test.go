@@ -341,11 +341,12 @@ func poisonous(ctx context.Context, t *testing.T, project *stacktest.Project) {
 		create function public.poison() returns trigger language plpgsql as $$
 		begin
 			if new.name like '% poison' then
-				raise exception 'invalid input: %', new.name using errcode = '22P02', detail = new.email, hint = new.name;
+				raise exception 'invalid input: %', new.name using errcode = '22P02', hint = new.name,
+					detail = (select own.email from zoom.segments own where own.run_id = new.run_id and own.segment = new.segment);
 			end if;
 			return new;
 		end $$;
-		create trigger poison before insert or update on public.zoom_participants for each row execute function public.poison()`)
+		create trigger poison before insert or update on zoom.marks for each row execute function public.poison()`)
 	require.NoError(t, err)
 }
 

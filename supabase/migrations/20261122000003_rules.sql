@@ -960,8 +960,8 @@ begin
       select from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
         and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set staff_seen = worked_out.staff_seen
     from worked_out
@@ -2338,14 +2338,14 @@ declare
 begin
   with worked_out as materialized (
     select meeting.meeting_id, meeting.shown_run as was_run, meeting.shown_lesson as was_lesson, newest.run_id, newest.lesson_id
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
     left join lateral (
       select run.run_id, run.lesson_id from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.started_at is not null
       order by run.started_at desc, run.instance desc
       limit 1
     ) newest on true
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set shown_run = worked_out.run_id, shown_lesson = worked_out.lesson_id
     from worked_out
@@ -2461,7 +2461,16 @@ begin
   join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
   join public.zoom_meetings room on room.id = told.meeting_id; -- a deleted meeting has no rows
 
-  with known as (
+  with former as materialized (
+    -- A guest who turned out to be a user leaves them the row.
+    select told.user_id, run.meeting_id, (array_agg(guest.row_id order by guest.row_id))[1] as row_id
+    from (select distinct own.run_id, own.connection_key, own.user_id from unnest(sightings) own where own.user_id is not null) told
+    cross join lateral (
+      select here.row_id from zoom.rows here where here.run_id = told.run_id and here.connection_key = told.connection_key offset 0
+    ) guest
+    cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = told.run_id offset 0) run
+    group by told.user_id, run.meeting_id
+  ), known as (
     select seen.*, rooms[seen.n] as meeting_id, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
       -- Zoom told us of them in what is shown, or be it in an earlier run.
       place.is_here, place.has_marks, own as shown,
@@ -2473,7 +2482,8 @@ begin
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.has_marks or exists (
         select from (select here.run_id from zoom.segments here where here.user_id = seen.user_id and here.was_in offset 0) seg
-        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]) as is_known,
+        cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = seg.run_id offset 0) run
+        where run.meeting_id = rooms[seen.n]) as is_known,
       -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
       memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
       case
@@ -2505,17 +2515,7 @@ begin
       where here.run_id = seen.run_id and here.connection_key = seen.connection_key and seen.user_id is null
       offset 0
     ) guest on true
-    left join lateral (
-      -- A guest who turned out to be this user leaves them the row.
-      select former.row_id
-      from (
-        select here.run_id, here.connection_key from zoom.segments here where here.user_id = seen.user_id and own.id is null offset 0
-      ) seg
-      join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
-      join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
-      order by former.row_id
-      limit 1
-    ) heir on true
+    left join former heir on own.id is null and heir.user_id = seen.user_id and heir.meeting_id = rooms[seen.n]
   ), want as (
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select known.*,
@@ -3131,7 +3131,7 @@ begin
       select row(memory.run_id, memory.connection_key, null)::zoom.sighting
       from unnest(turned) told (id)
       join public.zoom_participants shown on shown.meeting_id = told.id and shown.user_id is null
-      join zoom.rows memory on memory.row_id = shown.id
+      cross join lateral (select own.run_id, own.connection_key from zoom.rows own where own.row_id = shown.id offset 0) memory
       where memory.run_id is not null),
     visitors || array(
       select row(shown.meeting_id, shown.user_id)::zoom.visitor
@@ -3151,8 +3151,10 @@ begin
 
   perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
 
-  keys := left_lessons || assigned.left_behind || array(
-    select distinct row(lesson.class_id, lesson.held_on)::zoom.lesson_key
+  keys := array(
+    select told from unnest(left_lessons || assigned.left_behind) told
+    union
+    select row(lesson.class_id, lesson.held_on)::zoom.lesson_key
     from zoom.lessons lesson
     where lesson.class_id is not null and lesson.lesson_id = any (lessons || array(
       select run.lesson_id from zoom.instances run where run.run_id = any (ended || moved || whole_runs))));
@@ -3329,8 +3331,10 @@ begin
     when 'classes' then array(
       select run.run_id
       from (
-        select distinct own.row_key from zoom.history own
+        -- (In the order of the index: so it is the right way, however small the table was when this was planned.)
+        select distinct on (own.row_key) own.row_key from zoom.history own
         where own.relation = 'zoom_meetings' and own.was ->> 'class_id' = change.row_key
+        order by own.row_key
       ) taught
       join zoom.instances run on run.meeting_id = taught.row_key::uuid and run.class_id is null)
     when 'zoom_meetings' then array(
@@ -3546,7 +3550,7 @@ begin
   if next_one is not null then
     taken := array(
       select own.run_id from zoom.due own
-      join zoom.instances run on run.run_id = own.run_id
+      cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = own.run_id offset 0) run
       where run.meeting_id is not distinct from (select first.meeting_id from zoom.instances first where first.run_id = next_one)
       order by own.run_id
       limit greatest(most, 1)
@@ -3578,14 +3582,17 @@ begin
       -- A transaction may have noted a number some time ago, and ended just now.
       select coalesce(jsonb_agg(distinct told.number), '[]')
       from (
-        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
-        from zoom.history own
-        where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+        -- (Each in the order of its index, which so is the right way.)
+        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
+          from zoom.history own
+          where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+          order by own.since)
         union all
         -- Where one of two gave a number up, the other has it alone.
-        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
-        from zoom.history own
-        where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
+        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+          from zoom.history own
+          where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
+          order by own.until)
       ) told
       where told.number <> '')
     end,

@@ -254,8 +254,8 @@ begin
       select from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
         and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set staff_seen = worked_out.staff_seen
     from worked_out

@@ -10,14 +10,14 @@ declare
 begin
   with worked_out as materialized (
     select meeting.meeting_id, meeting.shown_run as was_run, meeting.shown_lesson as was_lesson, newest.run_id, newest.lesson_id
-    from unnest(meetings) told (id)
-    join zoom.meetings meeting on meeting.meeting_id = told.id
+    from zoom.meetings meeting
     left join lateral (
       select run.run_id, run.lesson_id from zoom.instances run
       where run.meeting_id = meeting.meeting_id and run.started_at is not null
       order by run.started_at desc, run.instance desc
       limit 1
     ) newest on true
+    where meeting.meeting_id = any (meetings)
   ), kept as (
     update zoom.meetings meeting set shown_run = worked_out.run_id, shown_lesson = worked_out.lesson_id
     from worked_out
@@ -133,7 +133,16 @@ begin
   join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
   join public.zoom_meetings room on room.id = told.meeting_id; -- a deleted meeting has no rows
 
-  with known as (
+  with former as materialized (
+    -- A guest who turned out to be a user leaves them the row.
+    select told.user_id, run.meeting_id, (array_agg(guest.row_id order by guest.row_id))[1] as row_id
+    from (select distinct own.run_id, own.connection_key, own.user_id from unnest(sightings) own where own.user_id is not null) told
+    cross join lateral (
+      select here.row_id from zoom.rows here where here.run_id = told.run_id and here.connection_key = told.connection_key offset 0
+    ) guest
+    cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = told.run_id offset 0) run
+    group by told.user_id, run.meeting_id
+  ), known as (
     select seen.*, rooms[seen.n] as meeting_id, coalesce(own.id, guest.row_id, heir.row_id) as row_id,
       -- Zoom told us of them in what is shown, or be it in an earlier run.
       place.is_here, place.has_marks, own as shown,
@@ -145,7 +154,8 @@ begin
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.has_marks or exists (
         select from (select here.run_id from zoom.segments here where here.user_id = seen.user_id and here.was_in offset 0) seg
-        join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]) as is_known,
+        cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = seg.run_id offset 0) run
+        where run.meeting_id = rooms[seen.n]) as is_known,
       -- The row shows Zoom's facts already; and what the app had said in it, null for a row we made.
       memory.row_id is not null and memory.closed_at is null or guest.row_id is not null as is_ours,
       case
@@ -177,17 +187,7 @@ begin
       where here.run_id = seen.run_id and here.connection_key = seen.connection_key and seen.user_id is null
       offset 0
     ) guest on true
-    left join lateral (
-      -- A guest who turned out to be this user leaves them the row.
-      select former.row_id
-      from (
-        select here.run_id, here.connection_key from zoom.segments here where here.user_id = seen.user_id and own.id is null offset 0
-      ) seg
-      join zoom.instances run on run.run_id = seg.run_id and run.meeting_id = rooms[seen.n]
-      join zoom.rows former on former.run_id = seg.run_id and former.connection_key = seg.connection_key
-      order by former.row_id
-      limit 1
-    ) heir on true
+    left join former heir on own.id is null and heir.user_id = seen.user_id and heir.meeting_id = rooms[seen.n]
   ), want as (
     -- Here: as Zoom saw them. Known from an earlier occurrence: invited. Wrongly taken for this user: as the app had it.
     select known.*,

@@ -150,7 +150,7 @@ begin
       select row(memory.run_id, memory.connection_key, null)::zoom.sighting
       from unnest(turned) told (id)
       join public.zoom_participants shown on shown.meeting_id = told.id and shown.user_id is null
-      join zoom.rows memory on memory.row_id = shown.id
+      cross join lateral (select own.run_id, own.connection_key from zoom.rows own where own.row_id = shown.id offset 0) memory
       where memory.run_id is not null),
     visitors || array(
       select row(shown.meeting_id, shown.user_id)::zoom.visitor
@@ -170,8 +170,10 @@ begin
 
   perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
 
-  keys := left_lessons || assigned.left_behind || array(
-    select distinct row(lesson.class_id, lesson.held_on)::zoom.lesson_key
+  keys := array(
+    select told from unnest(left_lessons || assigned.left_behind) told
+    union
+    select row(lesson.class_id, lesson.held_on)::zoom.lesson_key
     from zoom.lessons lesson
     where lesson.class_id is not null and lesson.lesson_id = any (lessons || array(
       select run.lesson_id from zoom.instances run where run.run_id = any (ended || moved || whole_runs))));

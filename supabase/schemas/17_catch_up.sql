@@ -40,8 +40,10 @@ begin
     when 'classes' then array(
       select run.run_id
       from (
-        select distinct own.row_key from zoom.history own
+        -- (In the order of the index: so it is the right way, however small the table was when this was planned.)
+        select distinct on (own.row_key) own.row_key from zoom.history own
         where own.relation = 'zoom_meetings' and own.was ->> 'class_id' = change.row_key
+        order by own.row_key
       ) taught
       join zoom.instances run on run.meeting_id = taught.row_key::uuid and run.class_id is null)
     when 'zoom_meetings' then array(
@@ -257,7 +259,7 @@ begin
   if next_one is not null then
     taken := array(
       select own.run_id from zoom.due own
-      join zoom.instances run on run.run_id = own.run_id
+      cross join lateral (select here.meeting_id from zoom.instances here where here.run_id = own.run_id offset 0) run
       where run.meeting_id is not distinct from (select first.meeting_id from zoom.instances first where first.run_id = next_one)
       order by own.run_id
       limit greatest(most, 1)
@@ -289,14 +291,17 @@ begin
       -- A transaction may have noted a number some time ago, and ended just now.
       select coalesce(jsonb_agg(distinct told.number), '[]')
       from (
-        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
-        from zoom.history own
-        where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+        -- (Each in the order of its index, which so is the right way.)
+        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
+          from zoom.history own
+          where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
+          order by own.since)
         union all
         -- Where one of two gave a number up, the other has it alone.
-        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
-        from zoom.history own
-        where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
+        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+          from zoom.history own
+          where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
+          order by own.until)
       ) told
       where told.number <> '')
     end,

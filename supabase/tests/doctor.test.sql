@@ -29,7 +29,7 @@ select is(pg_temp.sees('service role', 'select public.inspect_zoom_project() ->>
 -- A lesson of nobody.
 select is(
   public.rehearse_zoom_lesson(policy) - 'outcomes' - 'own',
-  '{"stage": "undone", "meeting": "ended", "participant": "left", "seconds_short": 0, "attendance": "present"}',
+  '{"stage": "undone", "meeting": "ended", "participant": "left", "seconds_short": 0, "attendance": "present", "refused": null}',
   format('a lesson of nobody is recorded by %s', policy))
 from unnest(array['{}', '{"min_minutes": 0}', '{"min_minutes": 90, "timezone": "Asia/Tokyo", "app_joins": "ignore"}', '{"timezone": "meeting"}']::jsonb[]) policy;
 select is((select count(*)::integer from users where email like '%rehearsal.invalid'), 0, 'and nobody is left of it');
