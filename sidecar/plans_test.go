@@ -212,6 +212,7 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 	var facts int
 	require.NoError(t, conn.QueryRow(ctx, `select count(*) from zoom.marks`).Scan(&facts))
 	require.GreaterOrEqual(t, facts, 1_000_000)
+	exec(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
 	exec(`set track_functions = 'all'; load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
 		set auto_explain.log_analyze = on; set auto_explain.log_timing = off; set auto_explain.log_format = json;
 		set auto_explain.log_level = notice; set client_min_messages = notice`)
@@ -245,6 +246,9 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 		few  = 5000     // rows that a step may look at: a class, its lesson and its meeting's year, not a table
 		many = 500 * 20 // and for a batch of 500, or twenty runs at once: so many for each, not one times the other
 	)
+	why := func(meeting, student, date string) string {
+		return fmt.Sprintf("public.explain_attendance('%s', '%s', '%s')", meeting, student, date)
+	}
 	apply := func(events string) string { return "public.apply_zoom_events('[" + events + "]')" }
 	wednesday := fmt.Sprintf(`{"kind":"joined","meeting":"91000000001","instance":"once","start":"%[1]sT08:00:00Z","at":"%[1]sT08:01:00Z","segment":"1","connection":"c1","email":"s1@school.test"}`, today)
 	for _, c := range []struct {
@@ -286,6 +290,13 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 		{"and go in one batch", "", apply(lecture(40, "left")), many},
 		{"and the lecture ends", "", apply(strings.NewReplacer("90000000001", "90000000099", `"today"`, `"the lecture"`).Replace(lesson(45, "ended", ""))), many},
 		{"and what it left is written", "delete from zoom.due; delete from zoom.changes", "public.catch_up_zoom()", many},
+		{"somebody asks why a student is marked as they are", "", why("90000000001", "s2@school.test", today), few},
+		{"and of whom a guest had the name", "", why("90000000001", "s3@school.test", today), few},
+		{"and who was in one of long ago", "", why("90000000002", "s50@school.test", "2026-03-02"), few},
+		{"and who was one of five hundred", "", why("90000000099", "s2@school.test", today), many},
+		{"somebody looks at a lesson", "", "public.lesson_timeline('90000000001', '" + today + "')", few},
+		{"and at one of five hundred", "", "public.lesson_timeline('90000000099', '" + today + "')", 2 * many},
+		{"and at the newest", "", "public.recent_lessons()", few},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			if c.before != "" {
@@ -298,6 +309,17 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 			}
 		})
 	}
+
+	// What cannot be matched is looked for in all of the school's meetings and users, but in no more of the facts than the
+	// newest runs have.
+	t.Run("somebody looks at what cannot be matched", func(t *testing.T) {
+		for text, ran := range explained(t, conn, &plans, "public.unmatched_zoom()") {
+			for _, whole := range ran.whole {
+				require.NotRegexp(t, " on (marks|segments|history|lessons|visits|verdicts|attendance_records)", whole, text)
+			}
+			require.Less(t, ran.rows, 20.0*few, "rows looked at by: %s", text)
+		}
+	})
 
 	// Each rule was asked.
 	exec("select pg_stat_force_next_flush()")

@@ -3780,7 +3780,8 @@ comment on function zoom.explain_stay is
 
 create function public.explain_attendance(meeting text, student text, date date default null, policy jsonb default '{}') returns jsonb
 language plpgsql stable security definer set search_path = '' set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
 as $$
 declare
   asked constant text := btrim(explain_attendance.student);
@@ -4004,7 +4005,7 @@ create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons)
 language plpgsql stable set search_path = '' as $$
 begin
   if not lesson.is_over then
-    if exists (select from zoom.instances run where run.lesson_id = lesson.lesson_id and run.ended_at is null) then
+    if not (select bool_and(run.ended_at is not null) from zoom.instances run where run.lesson_id = lesson.lesson_id) then
       return 'nothing yet: they were not seen, and Zoom has not told the end';
     end if;
     return 'nobody is absent: what was held of the lesson ended before its start';
@@ -4100,15 +4101,16 @@ create function zoom.explain_outlook(
 )
 language plpgsql stable set search_path = '' as $$
 begin
+  -- (What is asked is asked of these runs alone: an index of the few that are open, say, would be read as a whole.)
   outlook := case
     when exists (select from zoom.due own where own.run_id = any (runs))
         or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
       then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
-    when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
+    when not (select bool_and(run.ended_at is not null) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
       then 'More is expected: Zoom has not told that it ended.'
-    when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
+    when not (select bool_and(zoom.end_was_told(run)) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
       then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
-    when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
+    when not (select bool_and(own.is_over) from unnest(lessons) told (id) join zoom.lessons own on own.lesson_id = told.id)
       then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
     else 'Nothing more is expected.'
   end;
@@ -4404,8 +4406,8 @@ begin
         bool_or(seg.email is not null and zoom.folded(seg.email) = any (addresses)) as has_address,
         bool_or(exists (
           select from zoom.history own
-          where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = run.meeting_id::text
-            and own.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
+          where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = run.meeting_id
+            and (own.was ->> 'zoom_registrant_id') collate "C" = any (array[seg.registrant_id, seg.zoom_user_id, seg.participant_id])
             and own.was ->> 'user_id' = student::text)) as is_registered,
         bool_or(exists (
           select from zoom.keys key
@@ -4478,14 +4480,25 @@ returns table (run_id bigint, connection_key text, user_id uuid, registered_as u
 language plpgsql stable set search_path = '' as $$
 begin
   return query
-  select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key::text, seg.user_id, (own.was ->> 'user_id')::uuid, run.started_at
-  from unnest(runs) told (run_id)
-  join zoom.instances run on run.run_id = told.run_id
-  join zoom.segments seg on seg.run_id = run.run_id and seg.known_by = 'email' and seg.was_in and (person is null or seg.user_id = person)
-  join zoom.history own on own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = run.meeting_id::text
-    and own.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
-  where (own.was ->> 'user_id')::uuid <> seg.user_id
-  order by seg.run_id, seg.connection_key, own.since, own.version_id;
+  select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key, seg.user_id, other.registered_as, seg.started_at
+  from (
+    select own.run_id, own.connection_key::text, own.user_id, run.started_at, run.meeting_id,
+      array[own.registrant_id, own.zoom_user_id, own.participant_id] as ids
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id
+    join zoom.segments own on own.run_id = run.run_id and own.known_by = 'email' and own.was_in and (person is null or own.user_id = person)
+    where own.registrant_id is not null or own.zoom_user_id is not null or own.participant_id is not null
+    offset 0
+  ) seg
+  -- One lookup by the whole key of an index for each.
+  cross join lateral (
+    select (own.was ->> 'user_id')::uuid as registered_as, own.since, own.version_id from zoom.history own
+    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seg.meeting_id
+      and (own.was ->> 'zoom_registrant_id') collate "C" = any (seg.ids)
+    offset 0
+  ) other
+  where other.registered_as <> seg.user_id
+  order by seg.run_id, seg.connection_key, other.since, other.version_id;
 end
 $$;
 comment on function zoom.registered_against is
@@ -4608,6 +4621,16 @@ with room as materialized (
   from public.zoom_meetings own
 ), recent as materialized (
   select zoom.recent_runs() as runs
+), zone as materialized (
+  -- Whether it is known is asked once for each, since that is slow.
+  select told.*, zoom.is_zone(told.timezone) as is_known
+  from (
+    select own.timezone, max(own.created_at) as since, (array_agg(own.id order by own.created_at desc, own.id))[1] as meeting_id
+    from room own
+    where btrim(own.timezone) <> ''
+    group by own.timezone
+    offset 0
+  ) told
 )
 select 'class_unconfirmed' as reason, room.id as meeting_id, null::bigint as run_id, noted.noted_at as since, null::uuid as user_id, null::text as detail
 from zoom.unconfirmed noted
@@ -4698,14 +4721,9 @@ select 'shared_address', null, null, null, null, shared.names
 from zoom.shared_addresses shared
 union all
 -- One for each zone, with the newest meeting that has it.
-select case when zoom.is_zone(zone.timezone) then 'zone_taken_as_east' else 'zone_unknown' end, zone.meeting_id, null, zone.since, null, zone.timezone
-from (
-  select own.timezone, max(own.created_at) as since, (array_agg(own.id order by own.created_at desc, own.id))[1] as meeting_id
-  from room own
-  where btrim(own.timezone) <> ''
-  group by own.timezone
-) zone
-where zoom.zone_of(zone.timezone) ~ '^<' and zoom.zone_of(zone.timezone) !~ '[+-]0+:00$' or not zoom.is_zone(zone.timezone);
+select case when zone.is_known then 'zone_taken_as_east' else 'zone_unknown' end, zone.meeting_id, null, zone.since, null, zone.timezone
+from zone
+where not zone.is_known or zoom.zone_of(zone.timezone) ~ '^<' and zoom.zone_of(zone.timezone) !~ '[+-]0+:00$';
 
 comment on view zoom.unmatched is 'What an admin should look at, and why. A meeting may be there for several reasons.';
 comment on column zoom.unmatched.reason is
@@ -4829,7 +4847,8 @@ grant execute on function public.unmatched_zoom to service_role;
 
 create function public.recent_lessons(most integer default 20) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
 as $$
 begin
   return (
@@ -4902,7 +4921,8 @@ comment on function public.recent_lessons is
 
 create function public.lesson_timeline(meeting text, date date, policy jsonb default '{}') returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
 as $$
 declare
   day constant pg_catalog.date := lesson_timeline.date;
@@ -5013,7 +5033,9 @@ begin
       and refusal.row_key = concat_ws(' ', who.user_id, class.id, day)
   )
   select jsonb_build_object('outcome', 'ok', 'forgotten', is_forgotten,
-    'is_on', exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null and zoom.run_end(run) is null),
+    'is_on', (
+      select coalesce(bool_or(run.ended_at is null and zoom.run_end(run) is null), false)
+      from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id),
     'people', coalesce(jsonb_agg(jsonb_build_object(
         'n', line.n, 'id', line.user_id, 'name', line.name,
         'kind', case when line.is_enrolled then 'enrolled' when line.user_id is not null then 'other' else 'guest' end,

@@ -80,7 +80,8 @@ comment on function zoom.explain_stay is
 
 create function public.explain_attendance(meeting text, student text, date date default null, policy jsonb default '{}') returns jsonb
 language plpgsql stable security definer set search_path = '' set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
 as $$
 declare
   asked constant text := btrim(explain_attendance.student);

@@ -45,7 +45,7 @@ create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons)
 language plpgsql stable set search_path = '' as $$
 begin
   if not lesson.is_over then
-    if exists (select from zoom.instances run where run.lesson_id = lesson.lesson_id and run.ended_at is null) then
+    if not (select bool_and(run.ended_at is not null) from zoom.instances run where run.lesson_id = lesson.lesson_id) then
       return 'nothing yet: they were not seen, and Zoom has not told the end';
     end if;
     return 'nobody is absent: what was held of the lesson ended before its start';
@@ -141,15 +141,16 @@ create function zoom.explain_outlook(
 )
 language plpgsql stable set search_path = '' as $$
 begin
+  -- (What is asked is asked of these runs alone: an index of the few that are open, say, would be read as a whole.)
   outlook := case
     when exists (select from zoom.due own where own.run_id = any (runs))
         or exists (select from zoom.unfinished own where own.class_id = class and own.date = day and own.student_id = student)
       then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
-    when exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null)
+    when not (select bool_and(run.ended_at is not null) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
       then 'More is expected: Zoom has not told that it ended.'
-    when exists (select from zoom.instances run where run.run_id = any (runs) and not zoom.end_was_told(run))
+    when not (select bool_and(zoom.end_was_told(run)) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
       then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
-    when exists (select from zoom.lessons own where own.lesson_id = any (lessons) and not own.is_over)
+    when not (select bool_and(own.is_over) from unnest(lessons) told (id) join zoom.lessons own on own.lesson_id = told.id)
       then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
     else 'Nothing more is expected.'
   end;

@@ -87,8 +87,8 @@ begin
         bool_or(seg.email is not null and zoom.folded(seg.email) = any (addresses)) as has_address,
         bool_or(exists (
           select from zoom.history own
-          where own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = run.meeting_id::text
-            and own.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
+          where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = run.meeting_id
+            and (own.was ->> 'zoom_registrant_id') collate "C" = any (array[seg.registrant_id, seg.zoom_user_id, seg.participant_id])
             and own.was ->> 'user_id' = student::text)) as is_registered,
         bool_or(exists (
           select from zoom.keys key
@@ -161,14 +161,25 @@ returns table (run_id bigint, connection_key text, user_id uuid, registered_as u
 language plpgsql stable set search_path = '' as $$
 begin
   return query
-  select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key::text, seg.user_id, (own.was ->> 'user_id')::uuid, run.started_at
-  from unnest(runs) told (run_id)
-  join zoom.instances run on run.run_id = told.run_id
-  join zoom.segments seg on seg.run_id = run.run_id and seg.known_by = 'email' and seg.was_in and (person is null or seg.user_id = person)
-  join zoom.history own on own.relation = 'meeting_registrants' and own.was ->> 'meeting_id' = run.meeting_id::text
-    and own.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
-  where (own.was ->> 'user_id')::uuid <> seg.user_id
-  order by seg.run_id, seg.connection_key, own.since, own.version_id;
+  select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key, seg.user_id, other.registered_as, seg.started_at
+  from (
+    select own.run_id, own.connection_key::text, own.user_id, run.started_at, run.meeting_id,
+      array[own.registrant_id, own.zoom_user_id, own.participant_id] as ids
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id
+    join zoom.segments own on own.run_id = run.run_id and own.known_by = 'email' and own.was_in and (person is null or own.user_id = person)
+    where own.registrant_id is not null or own.zoom_user_id is not null or own.participant_id is not null
+    offset 0
+  ) seg
+  -- One lookup by the whole key of an index for each.
+  cross join lateral (
+    select (own.was ->> 'user_id')::uuid as registered_as, own.since, own.version_id from zoom.history own
+    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seg.meeting_id
+      and (own.was ->> 'zoom_registrant_id') collate "C" = any (seg.ids)
+    offset 0
+  ) other
+  where other.registered_as <> seg.user_id
+  order by seg.run_id, seg.connection_key, other.since, other.version_id;
 end
 $$;
 comment on function zoom.registered_against is

@@ -48,6 +48,16 @@ with room as materialized (
   from public.zoom_meetings own
 ), recent as materialized (
   select zoom.recent_runs() as runs
+), zone as materialized (
+  -- Whether it is known is asked once for each, since that is slow.
+  select told.*, zoom.is_zone(told.timezone) as is_known
+  from (
+    select own.timezone, max(own.created_at) as since, (array_agg(own.id order by own.created_at desc, own.id))[1] as meeting_id
+    from room own
+    where btrim(own.timezone) <> ''
+    group by own.timezone
+    offset 0
+  ) told
 )
 select 'class_unconfirmed' as reason, room.id as meeting_id, null::bigint as run_id, noted.noted_at as since, null::uuid as user_id, null::text as detail
 from zoom.unconfirmed noted
@@ -138,14 +148,9 @@ select 'shared_address', null, null, null, null, shared.names
 from zoom.shared_addresses shared
 union all
 -- One for each zone, with the newest meeting that has it.
-select case when zoom.is_zone(zone.timezone) then 'zone_taken_as_east' else 'zone_unknown' end, zone.meeting_id, null, zone.since, null, zone.timezone
-from (
-  select own.timezone, max(own.created_at) as since, (array_agg(own.id order by own.created_at desc, own.id))[1] as meeting_id
-  from room own
-  where btrim(own.timezone) <> ''
-  group by own.timezone
-) zone
-where zoom.zone_of(zone.timezone) ~ '^<' and zoom.zone_of(zone.timezone) !~ '[+-]0+:00$' or not zoom.is_zone(zone.timezone);
+select case when zone.is_known then 'zone_taken_as_east' else 'zone_unknown' end, zone.meeting_id, null, zone.since, null, zone.timezone
+from zone
+where not zone.is_known or zoom.zone_of(zone.timezone) ~ '^<' and zoom.zone_of(zone.timezone) !~ '[+-]0+:00$';
 
 comment on view zoom.unmatched is 'What an admin should look at, and why. A meeting may be there for several reasons.';
 comment on column zoom.unmatched.reason is

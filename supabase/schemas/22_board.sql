@@ -7,7 +7,8 @@
 
 create function public.recent_lessons(most integer default 20) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
 as $$
 begin
   return (
@@ -80,7 +81,8 @@ comment on function public.recent_lessons is
 
 create function public.lesson_timeline(meeting text, date date, policy jsonb default '{}') returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC'
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set random_page_cost = 1 set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set random_page_cost = 1 set jit = off
 as $$
 declare
   day constant pg_catalog.date := lesson_timeline.date;
@@ -191,7 +193,9 @@ begin
       and refusal.row_key = concat_ws(' ', who.user_id, class.id, day)
   )
   select jsonb_build_object('outcome', 'ok', 'forgotten', is_forgotten,
-    'is_on', exists (select from zoom.instances run where run.run_id = any (runs) and run.ended_at is null and zoom.run_end(run) is null),
+    'is_on', (
+      select coalesce(bool_or(run.ended_at is null and zoom.run_end(run) is null), false)
+      from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id),
     'people', coalesce(jsonb_agg(jsonb_build_object(
         'n', line.n, 'id', line.user_id, 'name', line.name,
         'kind', case when line.is_enrolled then 'enrolled' when line.user_id is not null then 'other' else 'guest' end,
