@@ -4171,7 +4171,9 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     select own.lesson_id from zoom.lessons own
-    where own.meeting_id = meeting and own.held_on = day
+    -- (By the key of the lessons, since a meeting may have had them for years.)
+    where own.meeting_id = meeting and own.is_planned = any ('{t, f}') and own.held_on = day
+      and own.starts_at >= day - interval '2 days' and own.starts_at < day + interval '3 days'
     order by own.starts_at, own.lesson_id);
 end
 $$;
