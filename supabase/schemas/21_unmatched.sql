@@ -233,7 +233,7 @@ as $$
 begin
   return (
     with told as materialized (
-      select own.*, row_number() over (order by own.since desc nulls last, own.reason, own.meeting_id, own.run_id, own.detail) as place
+      select own.*, row_number() over (order by own.since desc, own.reason, own.meeting_id, own.run_id, own.detail) as place
       from zoom.unmatched own
     )
     select jsonb_build_object(
@@ -253,7 +253,7 @@ end
 $$;
 comment on function public.unmatched_zoom is
   'What cannot be matched, and what else an admin should look at, for the sidecar, as an object: of (how much there is) and items '
-  '(the newest of it: reason (see zoom.unmatched), id, number and title of the meeting (null for users who share an address), host, '
+  '(what has no date, and the newest of the rest: reason (see zoom.unmatched), id, number and title of the meeting (null for users who share an address), host, '
   'class, since, says and remedy, in words). No address is in it. Changes nothing.';
 
 revoke execute on function zoom.recent_runs, zoom.unmatched_words from public;
