@@ -360,8 +360,6 @@ create index history_enrolled_idx on zoom.history (((was ->> 'student_id')::uuid
 create index history_class_idx on zoom.history (((was ->> 'class_id')::uuid), ((was ->> 'student_id')::uuid)) where relation = 'class_students';
 create index history_registrant_idx on zoom.history (((was ->> 'meeting_id')::uuid), ((was ->> 'zoom_registrant_id') collate "C")) where relation = 'meeting_registrants';
 
-create index history_given_idx on zoom.history (since) where relation = 'zoom_meetings';
-create index history_given_up_idx on zoom.history (until) where relation = 'zoom_meetings' and until < 'infinity';
 
 alter table zoom.history enable row level security;
 grant select, insert, update, delete on zoom.history to service_role;
