@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"encoding/json"
 	"time"
 
 	"zoom-attendance/sidecar/terminal"
@@ -121,13 +120,4 @@ type judged struct {
 }
 
 // word is text of somebody's, fit to be shown.
-type word string
-
-func (w *word) UnmarshalJSON(body []byte) error {
-	var said string // null leaves it empty
-	if err := json.Unmarshal(body, &said); err != nil {
-		return err
-	}
-	*w = word(terminal.Harmless(said))
-	return nil
-}
+type word = terminal.Word

@@ -40,9 +40,9 @@ func (s school) applies(bodies [][]byte) {
 	require.NoError(s.t, err)
 }
 
-func TestLessonsAreJudgedAnewByHand(t *testing.T) {
-	t.Parallel()
-	s := newSchool(t)
+// heldThenAddressGiven holds a lesson with a student in it, and gives the address of
+// that student to another one afterwards.
+func (s school) heldThenAddressGiven() {
 	s.enrols()
 	s.meets("81234567890")
 	s.applies(lesson("81234567890"))
@@ -51,7 +51,14 @@ func TestLessonsAreJudgedAnewByHand(t *testing.T) {
 		insert into users (id, email, name, role) values (md5('other')::uuid, 'other@school.test', 'Otto Other', 'student');
 		insert into class_students (class_id, student_id) values (md5('c')::uuid, md5('other')::uuid);
 		update users set email = 'pia-before@school.test' where id = md5('s')::uuid;
-		update users set email = 'pia@school.test' where id = md5('other')::uuid;
+		update users set email = 'pia@school.test' where id = md5('other')::uuid`)
+}
+
+func TestLessonsAreJudgedAnewByHand(t *testing.T) {
+	t.Parallel()
+	s := newSchool(t)
+	s.heldThenAddressGiven()
+	s.exec(`
 		insert into classes (name, grade, section, subject) values ('8a', '', '', ''), ('8a', '', '', ''), ('9c', '', '', '')`)
 	present := func() (names []string) {
 		rows, err := s.DB().Query(t.Context(), `select name from attendance_records join users on users.id = student_id where status = 'present' order by name`)
@@ -109,15 +116,8 @@ func TestLessonsAreJudgedAnewByHand(t *testing.T) {
 func TestAMeetingThatCannotBeJudgedIsNamedAndTheCommandEnds(t *testing.T) {
 	t.Parallel()
 	s := newSchool(t)
-	s.enrols()
-	s.meets("81234567890")
-	s.applies(lesson("81234567890"))
-	s.await("present")
+	s.heldThenAddressGiven()
 	s.exec(`
-		insert into users (id, email, name, role) values (md5('other')::uuid, 'other@school.test', 'Otto Other', 'student');
-		insert into class_students (class_id, student_id) values (md5('c')::uuid, md5('other')::uuid);
-		update users set email = 'pia-before@school.test' where id = md5('s')::uuid;
-		update users set email = 'pia@school.test' where id = md5('other')::uuid;
 		create function public.slow() returns trigger language plpgsql as $$ begin raise exception 'too slow' using errcode = '57014'; end $$;
 		create trigger slow before insert or update or delete on attendance_records for each row execute function public.slow()`)
 	said, _, err := s.rejudges("--meeting", "81234567890", "--as-of", "now")

@@ -1,77 +1,20 @@
 package rejudge_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/scripts/stack/stacktest"
 	"zoom-attendance/sidecar/rejudge"
 )
-
-// journal collects log lines.
-type journal struct {
-	mu    sync.Mutex
-	buf   bytes.Buffer
-	wrote chan struct{} // closed with every line; nil: nobody waits
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.wrote != nil {
-		close(j.wrote)
-		j.wrote = nil
-	}
-	return j.buf.Write(p)
-}
-
-// lines are those that hold every one of the words.
-func (j *journal) lines(words ...string) (found []string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for line := range strings.Lines(j.buf.String()) {
-		holds := true
-		for _, w := range words {
-			holds = holds && strings.Contains(line, w)
-		}
-		if holds {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-// await waits until a line holds every one of the words.
-func (j *journal) await(t *testing.T, words ...string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		j.mu.Lock()
-		if j.wrote == nil {
-			j.wrote = make(chan struct{})
-		}
-		wrote := j.wrote
-		j.mu.Unlock()
-		if len(j.lines(words...)) > 0 {
-			return
-		}
-		select {
-		case <-wrote:
-		case <-ctx.Done():
-			t.Fatalf("no line has %q", words)
-		}
-	}
-}
 
 // database answers as the test wants, and notes when it was asked and for what.
 type database struct {
@@ -123,9 +66,9 @@ func (r refused) Cause() string   { return r.code }
 func (r refused) Meaning() string { return "meaning of " + r.code }
 
 // run has a loop ask for so long, in a bubble of synctest.
-func run(t *testing.T, d *database, k *kept, lasts time.Duration, change ...func(*rejudge.Options)) *journal {
+func run(t *testing.T, d *database, k *kept, lasts time.Duration, change ...func(*rejudge.Options)) *stacktest.Journal {
 	t.Helper()
-	log := &journal{}
+	log := &stacktest.Journal{Patience: time.Minute}
 	d.began = time.Now()
 	o := rejudge.Options{Project: d, Inbox: k, Log: slog.New(slog.NewTextHandler(log, nil))}
 	for _, c := range change {
@@ -157,7 +100,7 @@ func TestItAsksForAllNumbersSinceTheFirstThatTheInboxRemembers(t *testing.T) {
 		log := run(t, d, k, time.Second)
 		require.Equal(t, []string{`{"since":"2026-03-02T07:55:00.000005Z"}`}, d.since)
 		require.Equal(t, []string{"81 82"}, k.recalled)
-		require.Len(t, log.lines("handed out again", "events=2"), 1)
+		require.Len(t, log.Lines("handed out again", "events=2"), 1)
 	})
 }
 
@@ -202,8 +145,8 @@ func TestAnOutageHasOneLineWhenItBeginsAndOneWhenItIsOver(t *testing.T) {
 		}}
 		log := run(t, d, &kept{}, time.Hour+5*time.Minute)
 		require.Less(t, len(d.calls), 400)
-		require.Len(t, log.lines("level=ERROR", "cannot look again", "meaning of PGRST202"), 1)
-		require.Len(t, log.lines("the database looks again"), 1)
+		require.Len(t, log.Lines("level=ERROR", "cannot look again", "meaning of PGRST202"), 1)
+		require.Len(t, log.Lines("the database looks again"), 1)
 	})
 }
 
@@ -216,7 +159,7 @@ func TestAConflictWithAnotherSidecarIsNobodysBusiness(t *testing.T) {
 			return quiet, nil
 		}}
 		log := run(t, d, &kept{}, time.Minute)
-		require.Empty(t, log.lines("level="))
+		require.Empty(t, log.Lines("level="))
 	})
 }
 
@@ -226,7 +169,7 @@ func TestAMeetingThatCannotBeJudgedIsNamedSeldom(t *testing.T) {
 			return `{"left": 0, "numbers": [], "until": "u", "failed": [{"meeting": "81234567890", "code": "57014"}]}`, nil
 		}}
 		log := run(t, d, &kept{}, 50*time.Minute)
-		require.Len(t, log.lines("level=WARN", "meeting=81234567890", "code=57014"), 1)
+		require.Len(t, log.Lines("level=WARN", "meeting=81234567890", "code=57014"), 1)
 	})
 }
 
@@ -242,7 +185,7 @@ func TestNumbersAreKeptUntilTheInboxTookThem(t *testing.T) {
 		log := run(t, d, k, time.Minute)
 		require.Greater(t, len(k.recalled), 3)
 		require.Less(t, len(k.recalled), 15)
-		require.Len(t, log.lines("disk of glass"), 1)
-		require.Len(t, log.lines("the inbox hands out the events of meetings that became known again"), 1)
+		require.Len(t, log.Lines("disk of glass"), 1)
+		require.Len(t, log.Lines("the inbox hands out the events of meetings that became known again"), 1)
 	})
 }

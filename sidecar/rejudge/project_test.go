@@ -106,14 +106,14 @@ func lesson(number string) [][]byte {
 // process is an inbox, a relay and a loop at work.
 type process struct {
 	inbox *inbox.Inbox
-	log   *journal
+	log   *stacktest.Journal
 	stop  func()
 }
 
 // start runs what a sidecar runs of it, in a directory.
 func (s school) start(dir string) *process {
 	s.t.Helper()
-	p := &process{log: &journal{}}
+	p := &process{log: &stacktest.Journal{Patience: time.Minute}}
 	log := slog.New(slog.NewTextHandler(p.log, nil))
 	client := s.client(log, nil)
 	kept, err := inbox.Open(s.t.Context(), inbox.Options{Dir: dir})
@@ -181,7 +181,7 @@ func TestEventsOfAMeetingThatBecomesKnownAreApplied(t *testing.T) {
 		require.NoError(t, err)
 		return len(all) == 1 && all[0].Meeting == "81234567891" && all[0].Count == 5
 	}, time.Minute, 10*time.Millisecond, "the other is unknown still")
-	p.log.await(t, "handed out again", "events=5")
+	p.log.Await(t, "handed out again", "events=5")
 }
 
 func TestAMeetingThatBecomesKnownWhileNobodyRunsIsFoundByTheNextStart(t *testing.T) {
@@ -204,13 +204,13 @@ func TestAMeetingThatBecomesKnownDuringAnOutageIsFoundWhenItIsOver(t *testing.T)
 	p := s.start(t.TempDir())
 	p.accept(t, 5, lesson("81234567890")...)
 	s.StopPostgREST()
-	p.log.await(t, "cannot look again")
+	p.log.Await(t, "cannot look again")
 	s.meets("81234567890")
 	s.StartPostgREST()
 	s.await("present")
-	p.log.await(t, "looks again")
-	require.Len(t, p.log.lines("cannot look again"), 1)
-	require.Len(t, p.log.lines("the database looks again"), 1)
+	p.log.Await(t, "looks again")
+	require.Len(t, p.log.Lines("cannot look again"), 1)
+	require.Len(t, p.log.Lines("the database looks again"), 1)
 }
 
 func TestAStudentWhoIsEnrolledLaterIsPresent(t *testing.T) {

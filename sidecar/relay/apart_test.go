@@ -64,8 +64,8 @@ func TestOneMeetingThatFailsHoldsUpNoOther(t *testing.T) {
 				}
 				require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
 				require.Equal(t, 1.0, k.value(t, "sidecar_relay_held_meetings"))
-				require.Empty(t, k.log.lines("takes events again"))
-				require.Len(t, k.log.lines("of one meeting", "meeting="+number(0)), 1)
+				require.Empty(t, k.log.Lines("takes events again"))
+				require.Len(t, k.log.Lines("of one meeting", "meeting="+number(0)), 1)
 				held := k.Held()
 				require.Len(t, held, 1)
 				require.Equal(t, number(0), held[0].Meeting)
@@ -73,7 +73,7 @@ func TestOneMeetingThatFailsHoldsUpNoOther(t *testing.T) {
 
 				pass(30 * time.Minute)
 				synctest.Wait()
-				require.Len(t, k.log.lines("of one meeting"), 1, "seldom after")
+				require.Len(t, k.log.Lines("of one meeting"), 1, "seldom after")
 				require.Equal(t, 1800.0, k.value(t, "sidecar_relay_held_oldest_seconds"))
 				tries := strings.Count(s.histories()[0], "later")
 				require.Greater(t, tries, 8)
@@ -82,7 +82,7 @@ func TestOneMeetingThatFailsHoldsUpNoOther(t *testing.T) {
 				mended.Store(true)
 				require.NoError(t, s.settled(t.Context()))
 				synctest.Wait()
-				require.Len(t, k.log.lines("events of this meeting again", "meeting="+number(0)), 1)
+				require.Len(t, k.log.Lines("events of this meeting again", "meeting="+number(0)), 1)
 				require.Zero(t, k.value(t, "sidecar_relay_held_meetings"))
 				require.Empty(t, k.Held())
 			})
@@ -99,8 +99,8 @@ func TestANewCauseOfAMeetingThatIsHeldUpIsANewLine(t *testing.T) {
 		pass(time.Minute)
 		cause.Store("42501")
 		pass(10 * time.Minute)
-		require.Len(t, k.log.lines("of one meeting", "level=WARN", "57014"), 1)
-		require.Len(t, k.log.lines("of one meeting", "level=ERROR", "meaning of 42501"), 1)
+		require.Len(t, k.log.Lines("of one meeting", "level=WARN", "57014"), 1)
+		require.Len(t, k.log.Lines("of one meeting", "level=ERROR", "meaning of 42501"), 1)
 	})
 }
 
@@ -128,14 +128,14 @@ func TestManyMeetingsThatFailAreCountedAndNotAllNamed(t *testing.T) {
 			require.Equal(t, "done", h)
 		}
 		pass(10 * time.Minute)
-		require.Len(t, k.log.lines("of one meeting"), 5)
-		require.LessOrEqual(t, len(k.log.lines("of 50 meetings")), 10)
-		require.NotEmpty(t, k.log.lines("of 50 meetings"))
+		require.Len(t, k.log.Lines("of one meeting"), 5)
+		require.LessOrEqual(t, len(k.log.Lines("of 50 meetings")), 10)
+		require.NotEmpty(t, k.log.Lines("of 50 meetings"))
 		mended.Store(true)
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
-		require.Len(t, k.log.lines("events of this meeting again"), 5)
-		require.Len(t, k.log.lines("events of all meetings again"), 1)
+		require.Len(t, k.log.Lines("events of this meeting again"), 5)
+		require.Len(t, k.log.Lines("events of all meetings again"), 1)
 	})
 }
 
@@ -152,10 +152,10 @@ func TestAnOutageIsNotOverWhenOnlyAnEmptyCallIsAnswered(t *testing.T) {
 		}), relay.Options{})
 		pass(10 * time.Minute)
 		synctest.Wait()
-		require.NotEmpty(t, k.log.lines("does not take events"))
+		require.NotEmpty(t, k.log.Lines("does not take events"))
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
 		require.Len(t, k.Held(), 1)
-		require.Empty(t, k.log.lines("again", "took="), "nothing was taken yet")
+		require.Empty(t, k.log.Lines("again", "took="), "nothing was taken yet")
 
 		s.change(func() {
 			p := &parcel{shelf: s, name: "1", body: ofMeeting(1, "1"), attempt: 1}
@@ -163,7 +163,7 @@ func TestAnOutageIsNotOverWhenOnlyAnEmptyCallIsAnswered(t *testing.T) {
 		})
 		synctest.Wait()
 		require.Equal(t, "done", s.histories()[1])
-		require.Len(t, k.log.lines("takes events again"), 1)
+		require.Len(t, k.log.Lines("takes events again"), 1)
 	})
 }
 
@@ -173,9 +173,9 @@ func TestADatabaseThatComesUpBeforeThereIsAnEventIsHeardOf(t *testing.T) {
 		k := start(t, newShelf(), downFor(time.Minute, errDown, &calls), relay.Options{AskFirst: true})
 		pass(2 * time.Minute)
 		synctest.Wait()
-		require.NotEmpty(t, k.log.lines("does not take events"))
-		require.Len(t, k.log.lines("the database answers"), 1)
-		require.Empty(t, k.log.lines("takes events again"))
+		require.NotEmpty(t, k.log.Lines("does not take events"))
+		require.Len(t, k.log.Lines("the database answers"), 1)
+		require.Empty(t, k.log.Lines("takes events again"))
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
 	})
 }

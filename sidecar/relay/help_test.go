@@ -1,18 +1,16 @@
 package relay_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/scripts/stack/stacktest"
 	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/zoom"
 )
@@ -68,65 +66,10 @@ func (r refusal) Wait() time.Duration { return r.wait }
 func (r refusal) Cause() string       { return r.cause }
 func (r refusal) Meaning() string     { return "meaning of " + r.cause }
 
-// journal collects log lines.
-type journal struct {
-	mu    sync.Mutex
-	buf   bytes.Buffer
-	wrote chan struct{} // closed and renewed with every line; nil: nobody waits
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.wrote != nil {
-		close(j.wrote)
-		j.wrote = nil
-	}
-	return j.buf.Write(p)
-}
-
-// await waits until a line holds every one of the words.
-func (j *journal) await(t *testing.T, words ...string) {
-	t.Helper()
-	for {
-		j.mu.Lock()
-		if j.wrote == nil {
-			j.wrote = make(chan struct{})
-		}
-		wrote := j.wrote
-		j.mu.Unlock()
-		if len(j.lines(words...)) > 0 {
-			return
-		}
-		select {
-		case <-wrote:
-		case <-t.Context().Done():
-			t.Fatalf("no line has %q", words)
-		}
-	}
-}
-
-// lines are those that hold every one of the words.
-func (j *journal) lines(words ...string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-	for line := range strings.Lines(j.buf.String()) {
-		holds := true
-		for _, w := range words {
-			holds = holds && strings.Contains(line, w)
-		}
-		if holds {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
 // desk is a relay under test with what it tells its operator.
 type desk struct {
 	*relay.Relay[*parcel]
-	log     *journal
+	log     *stacktest.Journal
 	metrics *prometheus.Registry
 	stop    context.CancelFunc
 	ended   chan struct{}
@@ -136,7 +79,7 @@ type desk struct {
 func start(t *testing.T, s *shelf, d relay.Destination, o relay.Options) *desk {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	k := &desk{log: &journal{}, metrics: prometheus.NewRegistry(), stop: cancel, ended: make(chan struct{})}
+	k := &desk{log: &stacktest.Journal{}, metrics: prometheus.NewRegistry(), stop: cancel, ended: make(chan struct{})}
 	o.Log = slog.New(slog.NewTextHandler(k.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o.Metrics = k.metrics
 	k.Relay = relay.New(s, d, o)

@@ -111,8 +111,8 @@ func TestAPoisonedEventAmongManyInARealProject(t *testing.T) {
 	}
 	require.Equal(t, 99, guests(t, p))
 	require.Equal(t, 99.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
-	require.Empty(t, k.log.lines("Pia"))
-	require.Empty(t, k.log.lines("school.test"))
+	require.Empty(t, k.log.Lines("Pia"))
+	require.Empty(t, k.log.Lines("school.test"))
 }
 
 func TestADatabaseThatFailsForAWhile(t *testing.T) {
@@ -173,7 +173,7 @@ func TestPostgRESTStopsAndComesBackWithEventsUnderWay(t *testing.T) {
 	require.NoError(t, s.settled(t.Context()))
 	k.end()
 	require.Equal(t, 30, guests(t, p))
-	require.NotEmpty(t, k.log.lines("takes events again"))
+	require.NotEmpty(t, k.log.Lines("takes events again"))
 }
 
 // losesFirstAnswer lets the project do its work and loses its first answer.
@@ -278,17 +278,17 @@ func TestASlowMeetingAndARefusedOneHoldUpNoOtherInARealProject(t *testing.T) {
 		}
 	}
 	require.Equal(t, 30, guests(t, p))
-	k.log.await(t, "of one meeting", "meeting="+slow, "code=57014")
-	k.log.await(t, "level=ERROR", "of one meeting", "meeting="+refused, "code=42501")
+	k.log.Await(t, "of one meeting", "meeting="+slow, "code=57014")
+	k.log.Await(t, "level=ERROR", "of one meeting", "meeting="+refused, "code=42501")
 	require.Len(t, k.Held(), 2)
 	require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
-	require.Empty(t, k.log.lines("takes events again"))
+	require.Empty(t, k.log.Lines("takes events again"))
 
 	_, err = p.DB().Exec(t.Context(), `delete from public.tardy`)
 	require.NoError(t, err)
 	require.NoError(t, s.settled(t.Context()))
-	k.log.await(t, "events of this meeting again", "meeting="+slow)
-	k.log.await(t, "events of this meeting again", "meeting="+refused)
+	k.log.Await(t, "events of this meeting again", "meeting="+slow)
+	k.log.Await(t, "events of this meeting again", "meeting="+refused)
 	k.end()
 	require.Equal(t, 36, guests(t, p))
 	require.Empty(t, k.Held())

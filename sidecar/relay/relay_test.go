@@ -74,8 +74,8 @@ func TestAnUnknownMeetingIsSettledAtOnceAndKeptByItsNumber(t *testing.T) {
 		require.Equal(t, []string{"unknown " + meeting}, s.histories())
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unknown_meeting"))
 		require.Equal(t, 0.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
-		require.Empty(t, k.log.lines("Pia"))
-		require.Empty(t, k.log.lines("school.test"))
+		require.Empty(t, k.log.Lines("Pia"))
+		require.Empty(t, k.log.Lines("school.test"))
 	})
 }
 
@@ -88,7 +88,7 @@ func TestAnOutcomeFromANewerDatabaseIsKeptByItsNumberAndTold(t *testing.T) {
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
 		require.Equal(t, []string{"unknown " + meeting}, s.histories())
-		require.Len(t, k.log.lines("does not know", "ask_the_oracle"), 1)
+		require.Len(t, k.log.Lines("does not know", "ask_the_oracle"), 1)
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unrecognised"))
 	})
 }
@@ -107,7 +107,7 @@ func TestABodyThatIsNoEventIsBuriedAndTheOthersGoOn(t *testing.T) {
 		require.NotContains(t, h[1], "school.test")
 		require.Equal(t, "done", h[2])
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_dead_letters_total", "code", "undecodable"))
-		require.Len(t, k.log.lines("dead letter", "letters=17"), 1)
+		require.Len(t, k.log.Lines("dead letter", "letters=17"), 1)
 	})
 }
 
@@ -121,7 +121,7 @@ func TestAnEventThatNamesNobodyIsBuriedUnderTheNumberOfItsMeeting(t *testing.T) 
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
 		require.Contains(t, s.histories()[0], "bury cannot be read: it names nobody")
-		require.Len(t, k.log.lines("dead letter", "meeting="+meeting), 1)
+		require.Len(t, k.log.Lines("dead letter", "meeting="+meeting), 1)
 	})
 }
 
@@ -204,7 +204,7 @@ func TestTooMuchAtOnceIsTriedInParts(t *testing.T) {
 			require.Equal(t, "done", h, "none was put off")
 		}
 		require.Equal(t, []int{24, 6, 1, 2, 4, 1, 2}, sizes[:7])
-		require.Empty(t, k.log.lines("one meeting"))
+		require.Empty(t, k.log.Lines("one meeting"))
 	})
 }
 
@@ -255,7 +255,7 @@ func TestAnInboxThatDoesNotSettleIsToldOfAndCounted(t *testing.T) {
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_settle_errors_total", "verb", "done"))
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_settle_errors_total", "verb", "bury"))
 		require.Equal(t, 0.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
-		require.Len(t, k.log.lines("disk of glass"), 2)
+		require.Len(t, k.log.Lines("disk of glass"), 2)
 	})
 }
 
@@ -269,13 +269,13 @@ func TestAnInboxThatDoesNotHandOutMakesTheRelayUnready(t *testing.T) {
 		pass(10 * time.Minute)
 		synctest.Wait()
 		require.ErrorContains(t, k.Ready(), "cluster out of reach")
-		require.LessOrEqual(t, len(k.log.lines("does not hand out")), 11, "once a minute")
+		require.LessOrEqual(t, len(k.log.Lines("does not hand out")), 11, "once a minute")
 
 		s.change(func() { s.broken = nil })
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
 		require.NoError(t, k.Ready())
-		require.Len(t, k.log.lines("hands out events again"), 1)
+		require.Len(t, k.log.Lines("hands out events again"), 1)
 	})
 }
 

@@ -44,3 +44,16 @@ func PrintJSON(out io.Writer, answer any) error {
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(answer)
 }
+
+// Word is text of somebody's as JSON has it, made [Harmless]; empty for null.
+type Word string
+
+// UnmarshalJSON reads a JSON string.
+func (w *Word) UnmarshalJSON(body []byte) error {
+	var said string // null leaves it empty
+	if err := json.Unmarshal(body, &said); err != nil {
+		return err
+	}
+	*w = Word(Harmless(said))
+	return nil
+}

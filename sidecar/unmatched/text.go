@@ -1,7 +1,6 @@
 package unmatched
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -32,16 +31,7 @@ type item struct {
 }
 
 // word is text of somebody's, fit to be shown.
-type word string
-
-func (w *word) UnmarshalJSON(body []byte) error {
-	var said string // null leaves it empty
-	if err := json.Unmarshal(body, &said); err != nil {
-		return err
-	}
-	*w = word(terminal.Harmless(said))
-	return nil
-}
+type word = terminal.Word
 
 // text is the list in words.
 func (l list) text(paint terminal.Paint) string {

@@ -353,7 +353,7 @@ create index history_row_idx on zoom.history (row_key, relation, until);
 create index history_address_idx on zoom.history ((lower(btrim(was ->> 'email')) collate "C")) where relation = 'users';
 create index history_number_idx on zoom.history ((regexp_replace(was ->> 'zoom_meeting_id', '[^0-9]', '', 'g') collate "C")) where relation = 'zoom_meetings';
 create index history_personal_idx on zoom.history (((was ->> 'personal_number') collate "C")) where relation = 'zoom_meetings' and was ->> 'personal_number' is not null;
-create index history_meetings_of_class_idx on zoom.history ((was ->> 'class_id'), row_key) where relation = 'zoom_meetings';
+create index history_meetings_of_class_idx on zoom.history (((was ->> 'class_id')::uuid), row_key) where relation = 'zoom_meetings';
 create index history_meetings_since_idx on zoom.history (since) where relation = 'zoom_meetings';
 create index history_meetings_until_idx on zoom.history (until) where relation = 'zoom_meetings' and until < 'infinity';
 create index history_enrolled_idx on zoom.history (((was ->> 'student_id')::uuid), ((was ->> 'class_id')::uuid)) where relation = 'class_students';

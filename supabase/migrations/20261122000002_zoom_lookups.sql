@@ -13,7 +13,6 @@ grant select, insert, update, delete on public.zoom_participants, public.attenda
 -- digits, however the app spells it: an expression of built-in functions, since whoever writes a row computes it.
 create index if not exists users_email_lower_idx on public.users (lower(btrim(email)));
 create index if not exists zoom_meetings_digits_idx on public.zoom_meetings (regexp_replace(zoom_meeting_id, '[^0-9]', '', 'g'));
-create index if not exists meeting_registrants_zoom_idx on public.meeting_registrants (meeting_id, zoom_registrant_id);
 
 -- The attendance of a class is read by its teacher and judged as a whole; an app that never indexed it reads all there is.
 do $$

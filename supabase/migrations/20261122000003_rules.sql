@@ -177,6 +177,17 @@ comment on function zoom.staff_name is
 revoke execute on function zoom.staff_name from public;
 grant execute on function zoom.staff_name to service_role;
 
+create function zoom.personal_number(settings jsonb, join_url text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case when settings ->> 'use_pmi' = 'true' then substring(join_url from '/j/([0-9]+)') end;
+end
+$$;
+comment on function zoom.personal_number is
+  'The number of the personal room that a meeting is held in, by its settings and its join_url; null for a meeting with a number of its own.';
+revoke execute on function zoom.personal_number from public;
+grant execute on function zoom.personal_number to service_role;
+
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -196,7 +207,7 @@ begin
     when 'zoom_meetings' then jsonb_build_object(
       'zoom_meeting_id', told -> 'zoom_meeting_id',
       -- A personal room: its row has a number of its own, and events come with that of the room.
-      'personal_number', case when told #>> '{settings,use_pmi}' = 'true' then substring(told ->> 'join_url' from '/j/([0-9]+)') end,
+      'personal_number', zoom.personal_number(told -> 'settings', told ->> 'join_url'),
       'meeting_type', coalesce(told ->> 'meeting_type', 'scheduled'),
       'start_time', told -> 'start_time', 'duration', told -> 'duration', 'timezone', told -> 'timezone',
       'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',
@@ -697,8 +708,22 @@ comment on function zoom.local_date is
   'The date of an instant in a time zone (see zoom.zone_of); in UTC where the zone is unknown, for an app may store any text. '
   'Such zones are listed by public.unmatched_zoom.';
 
-revoke execute on function zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date from public;
-grant execute on function zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date to service_role;
+create function zoom.school_date(start timestamptz, meeting uuid, setting zoom.settings, at timestamptz) returns date
+language plpgsql stable set search_path = '' as $$
+begin
+  return zoom.local_date(start, case when setting.timezone = 'meeting'
+    then zoom.as_of('zoom_meetings', meeting::text, school_date.at) ->> 'timezone' else setting.timezone end);
+end
+$$;
+comment on function zoom.school_date is
+  'The date of a start in the school''s zone, by these settings; where that is each meeting''s own, by the zone it had at a moment.';
+
+revoke execute on function
+  zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date, zoom.school_date
+from public;
+grant execute on function
+  zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date, zoom.school_date
+to service_role;
 
 
 -- supabase/schemas/06_which_lesson.sql
@@ -809,10 +834,6 @@ declare
   margin interval;
   heard timestamptz;
 begin
-  if zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'meeting_type' <> 'scheduled'
-      and not exists (select from zoom.plans(run.meeting_id)) then
-    return null;
-  end if;
   margin := (zoom.settings_at(run.as_of)).plan_margin;
   heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
   select run.run_id, run.meeting_id, plan.starts_at, finish.at, true, null into place
@@ -841,6 +862,16 @@ comment on function zoom.may_make_lesson is
   'Whether a run that no window takes may make a lesson itself: its meeting recurs or is held at once, or it came after the start '
   'that was planned, or before the row was made.';
 
+create function zoom.is_held(has_others boolean, has_staff boolean, staff_seen boolean) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return coalesce(has_others and (has_staff or not staff_seen), false);
+end
+$$;
+comment on function zoom.is_held is
+  'Whether a lesson was held: somebody beside the staff was in the runs of it that count and, if staff was ever recognised in that '
+  'meeting (staff_seen), one of the staff too. Never null.';
+
 create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -851,7 +882,7 @@ begin
       join zoom.instances own on own.run_id = place.run_id
       where place.is_planned and place.starts_at = start
     )
-    select coalesce(bool_or(run.has_others) and (bool_or(run.has_staff) or not bool_or(meeting.staff_seen)), false)
+    select zoom.is_held(bool_or(run.has_others), bool_or(run.has_staff), bool_or(meeting.staff_seen))
     from run
     join zoom.meetings meeting on meeting.meeting_id = run.meeting_id
     where run.people = 2 or run.most < 2);
@@ -981,8 +1012,7 @@ begin
     order by place.meeting_id, place.is_planned, place.starts_at, run.started_at, run.instance
   ), valued as (
     select wanted.*, setting.app_joins, round(60 * setting.min_minutes)::integer as min_seconds,
-      zoom.local_date(wanted.starts_at, case when setting.timezone = 'meeting'
-        then zoom.as_of('zoom_meetings', wanted.meeting_id::text, wanted.as_of) ->> 'timezone' else setting.timezone end) as held_on
+      zoom.school_date(wanted.starts_at, wanted.meeting_id, setting, wanted.as_of) as held_on
     from wanted
     cross join lateral zoom.settings_at(wanted.as_of) setting
   ), before as materialized (
@@ -1047,11 +1077,11 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;
 
@@ -1483,18 +1513,44 @@ end
 $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
+create function zoom.parts(people zoom.person[])
+returns table (n bigint, run_id bigint, segment text, email text, at timestamptz, body_hash text, kind text, name text, approximate boolean,
+  is_open boolean, last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean,
+  lesson_time tstzrange)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select part.*,
+    case when part.is_open and part.is_seen and part.until > part.at
+      then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
+  from (
+    select seat.n, seat.run_id, seat.segment, seat.email, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
+      stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
+      -- In lesson time; longer than any meeting lasts is not believed.
+      seat.counts and case when stay.counts = 'opens'
+        then stay.at <= seat.counts_until and coalesce(stay.until, 'infinity') >= seat.counts_from
+          and (stay.until is null or stay.until - stay.at <= zoom.longest())
+        else stay.at between seat.counts_from and seat.counts_until end as is_seen
+    from zoom.seats(people) seat
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+  ) part;
+end
+$$;
+comment on function zoom.parts is
+  'Each coming (is_open) and going of these people (n: their place), whether it shows that they were there in lesson time, and what of '
+  'lesson time it makes; null for none.';
+
 create function zoom.own_name_shown(person zoom.person) returns text
 language plpgsql stable set search_path = '' as $$
 begin
   return (
     select stay.name
-    from zoom.seats(array[person]) seat
-    join zoom.instances run on run.run_id = seat.run_id
-    cross join lateral (
-      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
-    ) stay
+    from zoom.parts(array[person]) stay
+    join zoom.instances run on run.run_id = stay.run_id
     where zoom.folded(stay.name) = zoom.folded(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
-    order by stay.at desc, stay.name desc
+    order by stay.at desc, stay.name collate "C" desc
     limit 1);
 end
 $$;
@@ -1505,55 +1561,37 @@ language plpgsql stable set search_path = '' as $$
 declare
   presences zoom.presence[];
 begin
-  with part as (
-    select seat.n, seat.run_id, seat.segment, seat.email, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
-      stay.counts = 'opens' as is_open, stay.body_hash
-    from zoom.seats(people) seat
-    cross join lateral (
-      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
-    ) stay
-    union all
-    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
-    from generate_subscripts(people, 1) person (n)
-  ), timed as (
-    select part.*,
+  with timed as (
+    select part.n, part.segment, part.email, part.name, part.at, part.until, part.next_at, part.is_open, part.is_seen, part.lesson_time,
       -- When they went: by a leave, or because the run ended with them in it.
       case when not part.is_open then part.at when part.next_at is null then part.until end as left_at,
-      -- Longer than any meeting lasts is not believed.
-      case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed,
-      -- What lies in lesson time.
-      part.counts and case when part.is_open
-        then part.at <= part.counts_until and coalesce(part.until, 'infinity') >= part.counts_from
-          and (part.until is null or part.until - part.at <= zoom.longest())
-        else part.at between part.counts_from and part.counts_until end as is_seen
-    from part
-  ), clipped as (
-    select timed.*,
-      case when timed.is_seen and timed.stayed is not null and not isempty(timed.stayed)
-        then timed.stayed * tstzrange(timed.counts_from, timed.counts_until) end as lesson_time
-    from timed
+      case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed
+    from zoom.parts(people) part
+    union all
+    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
+    select person.n, null, null, null, null, null, null, null, null, null, null, null
+    from generate_subscripts(people, 1) person (n)
   ), total as (
-    select clipped.n,
+    select timed.n,
       -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
-      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc,
-        zoom.is_made_up(clipped.segment), clipped.segment collate "C" desc))[1] as segment,
-      (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
-      min(clipped.name) <> max(clipped.name) as has_names,
-      max(clipped.email collate "C") as email,
-      max(clipped.at) filter (where clipped.is_open) as join_time,
-      max(clipped.left_at) as leave_time,
+      (array_agg(timed.segment order by timed.segment is null, timed.is_open desc, timed.at desc,
+        zoom.is_made_up(timed.segment), timed.segment collate "C" desc))[1] as segment,
+      (array_agg(timed.name order by timed.at desc, timed.name collate "C" desc) filter (where timed.name is not null))[1] as name,
+      min(timed.name) <> max(timed.name) as has_names,
+      max(timed.email collate "C") as email,
+      max(timed.at) filter (where timed.is_open) as join_time,
+      max(timed.left_at) as leave_time,
       -- The union of their times, so two devices and a late leave count once.
-      case when count(clipped.stayed) > 1 then zoom.seconds(range_agg(clipped.stayed))
-        else coalesce(floor(extract(epoch from max(upper(clipped.stayed) - lower(clipped.stayed)))), 0)::integer end as duration,
-      coalesce(bool_or(clipped.is_open and clipped.until is null), false) as is_in,
-      coalesce(bool_or(not clipped.is_open or clipped.until is not null and clipped.next_at is null), false) as has_left,
-      coalesce(bool_or(clipped.is_seen), false) as is_seen,
-      coalesce(bool_or(clipped.is_seen and (not clipped.is_open or clipped.until is not null)), false) as is_settled,
-      case when count(clipped.lesson_time) > 1 then zoom.seconds(range_agg(clipped.lesson_time))
-        else coalesce(floor(extract(epoch from max(upper(clipped.lesson_time) - lower(clipped.lesson_time)))), 0)::integer end as seconds
-    from clipped
-    group by clipped.n
+      case when count(timed.stayed) > 1 then zoom.seconds(range_agg(timed.stayed))
+        else coalesce(floor(extract(epoch from max(upper(timed.stayed) - lower(timed.stayed)))), 0)::integer end as duration,
+      coalesce(bool_or(timed.is_open and timed.until is null), false) as is_in,
+      coalesce(bool_or(not timed.is_open or timed.until is not null and timed.next_at is null), false) as has_left,
+      coalesce(bool_or(timed.is_seen), false) as is_seen,
+      coalesce(bool_or(timed.is_seen and (not timed.is_open or timed.until is not null)), false) as is_settled,
+      case when count(timed.lesson_time) > 1 then zoom.seconds(range_agg(timed.lesson_time))
+        else coalesce(floor(extract(epoch from max(upper(timed.lesson_time) - lower(timed.lesson_time)))), 0)::integer end as seconds
+    from timed
+    group by timed.n
   )
   select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
     case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
@@ -1567,8 +1605,8 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up from public;
-grant execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
+revoke execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up to service_role;
 
 
 -- supabase/schemas/09_lesson_time.sql
@@ -1660,9 +1698,9 @@ begin
       case when run_of.has_staff then greatest(run_of.ends_at, run_of.went) else 'infinity' end as counts_until,
       coalesce(run_of.has_staff, false) as has_staff,
       coalesce(run_of.are_over and run_of.last_end >= run_of.starts_at, false) as is_over,
-      coalesce(run_of.has_others and (run_of.has_staff or not run_of.staff_seen), false) as is_held,
+      zoom.is_held(run_of.has_others, run_of.has_staff, run_of.staff_seen) as is_held,
       coalesce(case when run_of.is_planned then run_of.has_staff or not run_of.staff_seen
-        else run_of.has_others and (run_of.has_staff or not run_of.staff_seen)
+        else zoom.is_held(run_of.has_others, run_of.has_staff, run_of.staff_seen)
           and run_of.last_end - run_of.first_start >= run_of.min_seconds * interval '1 second' end, false) as makes_absent,
       case when run_of.are_over and run_of.last_end >= run_of.starts_at then run_of.expected_at end as expected_at
     from run_of
@@ -2932,6 +2970,17 @@ end
 $$;
 comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
 
+create function zoom.was_forgotten(class uuid, day date) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.lessons lesson
+    join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
+    where lesson.class_id = class and lesson.held_on = day);
+end
+$$;
+comment on function zoom.was_forgotten is 'Whether a lesson of a class on a date was forgotten, be it in part (see zoom.forget): nothing can be said of that date any more. Never null.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -2943,10 +2992,7 @@ begin
     select row(told.*)::zoom.record_key from unnest(due) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id)
-      and not exists (
-      select from zoom.lessons lesson
-      join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
-      where lesson.class_id = told.class_id and lesson.held_on = told.date));
+      and not zoom.was_forgotten(told.class_id, told.date));
 
   -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
   perform from unnest(due) told
@@ -2969,10 +3015,10 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
 to service_role;
 
 
@@ -3333,7 +3379,7 @@ begin
       from (
         -- (In the order of the index: so it is the right way, however small the table was when this was planned.)
         select distinct on (own.row_key) own.row_key from zoom.history own
-        where own.relation = 'zoom_meetings' and own.was ->> 'class_id' = change.row_key
+        where own.relation = 'zoom_meetings' and (own.was ->> 'class_id')::uuid = change.row_key::uuid
         order by own.row_key
       ) taught
       join zoom.instances run on run.meeting_id = taught.row_key::uuid and run.class_id is null)
@@ -3870,17 +3916,14 @@ begin
     stands := (select own.status from public.attendance_records own where own.student_id = person.id and own.class_id = class.id and own.date = day);
     select own.* into refusal from zoom.refused own
     where own.relation = 'attendance_records'
-      and own.row_key = zoom.refused_key('attendance_records', to_jsonb(row(person.id, class.id, day)::zoom.record_key));
+      and own.student_id = person.id and own.class_id = class.id and own.date = day;
   end if;
   select own.* into lesson from zoom.lessons own
   where own.lesson_id = any (lessons)
   order by own.lesson_id = best.lesson_id desc nulls last, own.class_id is not distinct from class.id desc, own.starts_at
   limit 1;
   setting := zoom.settings_at(now());
-  is_forgotten := exists (
-      select from zoom.lessons own
-      join zoom.instances gone on gone.lesson_id = own.lesson_id and gone.forgotten_at is not null
-      where own.class_id = class.id and own.held_on = day)
+  is_forgotten := zoom.was_forgotten(class.id, day)
     or exists (select from zoom.instances gone where gone.run_id = any (runs) and gone.forgotten_at is not null);
 
   select own.* into stay from zoom.explain_stay(person.id, runs, lessons, class.id) own;
@@ -4135,7 +4178,7 @@ to service_role;
 
 -- Why a student's attendance is what it is. First, the times: each coming and going that Zoom told of, and why it does not count.
 --
--- The explanation changes nothing and knows no rule of its own. When somebody was there it asks of zoom.seats and zoom.stays,
+-- The explanation changes nothing and knows no rule of its own. When somebody was there it asks of zoom.parts,
 -- which lesson a run belongs to of zoom.lessons, what follows of zoom.judge, and what a person's word is worth of zoom.weighed;
 -- what was decided already (who a connection is, whether a run counts) it reads. So it says what the rows say, as of now.
 
@@ -4153,15 +4196,11 @@ comment on function zoom.spelt is 'A length of time in words: 23 minutes 10 seco
 
 create function zoom.run_date(run zoom.instances) returns date
 language plpgsql stable set search_path = '' as $$
-declare
-  setting zoom.settings;
 begin
   if run.lesson_id is not null then
     return (select own.held_on from zoom.lessons own where own.lesson_id = run.lesson_id);
   end if;
-  setting := zoom.settings_at(run.as_of);
-  return zoom.local_date(run.started_at, case when setting.timezone = 'meeting'
-    then zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'timezone' else setting.timezone end);
+  return zoom.school_date(run.started_at, run.meeting_id, zoom.settings_at(run.as_of), run.as_of);
 end
 $$;
 comment on function zoom.run_date is 'The date of a run: that of its lesson; of one that belongs to none the date on which it began, in the school''s zone. Null while nothing that counts was told of it.';
@@ -4198,33 +4237,6 @@ begin
 end
 $$;
 comment on function zoom.runs_on is 'The runs of a meeting on a date, in their order: those of its lessons, and those that began on it and belong to none.';
-
-create function zoom.parts(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, at timestamptz, body_hash text, kind text, name text, approximate boolean, is_open boolean,
-  last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean, lesson_time tstzrange)
-language plpgsql stable set search_path = '' as $$
-begin
-  return query
-  select part.n, part.run_id, part.segment, part.at, part.body_hash, part.kind, part.name, part.approximate, part.is_open, part.last_kind,
-    part.next_at, part.until, part.counts_from, part.counts_until, part.is_seen,
-    -- As zoom.add_up has it: in lesson time, and no longer than any meeting lasts.
-    case when part.is_open and part.is_seen and part.until > part.at
-      then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
-  from (
-    select seat.n, seat.run_id, seat.segment, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
-      stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
-      seat.counts and case when stay.counts = 'opens'
-        then stay.at <= seat.counts_until and coalesce(stay.until, 'infinity') >= seat.counts_from
-          and (stay.until is null or stay.until - stay.at <= zoom.longest())
-        else stay.at between seat.counts_from and seat.counts_until end as is_seen
-    from zoom.seats(people) seat
-    cross join lateral (
-      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
-    ) stay
-  ) part;
-end
-$$;
-comment on function zoom.parts is 'Each coming and going of these people (n: their place), whether it shows that they were there in lesson time, and what of lesson time it makes; null for none.';
 
 create function zoom.explain_marks(people zoom.person[], whose bigint[], class uuid)
 returns table (n bigint, run_id bigint, instance text, segment text, connection_key text, connection text, known_by text, kind text,
@@ -4312,8 +4324,8 @@ comment on function zoom.explain_marks is
   'ended (null while it lasts), what of lesson time it makes, and why it does not count; null if it does. fate: counts; covered '
   '(by another of theirs); open (it may count once it is over); void. class: the one whose attendance is asked for.';
 
-revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.parts, zoom.explain_marks from public;
-grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.parts, zoom.explain_marks to service_role;
+revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks from public;
+grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks to service_role;
 
 
 -- supabase/schemas/20_explain_who.sql
@@ -4619,7 +4631,7 @@ create view zoom.unmatched with (security_invoker) as
 with room as materialized (
   select own.id, own.title, own.host_id, own.class_id, own.created_at, own.start_time, own.timezone,
     regexp_replace(own.zoom_meeting_id, '[^0-9]', '', 'g') as number,
-    case when own.settings ->> 'use_pmi' = 'true' then substring(own.join_url from '/j/([0-9]+)') end as personal_number
+    zoom.personal_number(own.settings, own.join_url) as personal_number
   from public.zoom_meetings own
 ), recent as materialized (
   select zoom.recent_runs() as runs
@@ -5001,10 +5013,7 @@ begin
     from unnest(keys) with ordinality who (lesson_id, run_id, user_id, connection_key, n)
     where who.user_id is null
   ) told;
-  is_forgotten := exists (
-      select from zoom.lessons own
-      join zoom.instances gone on gone.lesson_id = own.lesson_id and gone.forgotten_at is not null
-      where own.class_id = class.id and own.held_on = day)
+  is_forgotten := zoom.was_forgotten(class.id, day)
     or exists (select from zoom.instances gone where gone.run_id = any (runs) and gone.forgotten_at is not null);
 
   with told as materialized (
@@ -5031,8 +5040,8 @@ begin
     left join unnest(judged) verdict on verdict.student_id = who.user_id
     left join zoom.verdicts memory on memory.student_id = who.user_id and memory.class_id = class.id and memory.date = day
     left join public.attendance_records record on record.student_id = who.user_id and record.class_id = class.id and record.date = day
-    left join zoom.refused refusal on refusal.relation = 'attendance_records' and class.id is not null
-      and refusal.row_key = concat_ws(' ', who.user_id, class.id, day)
+    left join zoom.refused refusal on refusal.relation = 'attendance_records'
+      and refusal.student_id = who.user_id and refusal.class_id = class.id and refusal.date = day
   )
   select jsonb_build_object('outcome', 'ok', 'forgotten', is_forgotten,
     'is_on', (

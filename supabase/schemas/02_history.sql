@@ -28,6 +28,17 @@ comment on function zoom.staff_name is
 revoke execute on function zoom.staff_name from public;
 grant execute on function zoom.staff_name to service_role;
 
+create function zoom.personal_number(settings jsonb, join_url text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  return case when settings ->> 'use_pmi' = 'true' then substring(join_url from '/j/([0-9]+)') end;
+end
+$$;
+comment on function zoom.personal_number is
+  'The number of the personal room that a meeting is held in, by its settings and its join_url; null for a meeting with a number of its own.';
+revoke execute on function zoom.personal_number from public;
+grant execute on function zoom.personal_number to service_role;
+
 create function zoom.deciding(relation text, told jsonb, before jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
@@ -47,7 +58,7 @@ begin
     when 'zoom_meetings' then jsonb_build_object(
       'zoom_meeting_id', told -> 'zoom_meeting_id',
       -- A personal room: its row has a number of its own, and events come with that of the room.
-      'personal_number', case when told #>> '{settings,use_pmi}' = 'true' then substring(told ->> 'join_url' from '/j/([0-9]+)') end,
+      'personal_number', zoom.personal_number(told -> 'settings', told ->> 'join_url'),
       'meeting_type', coalesce(told ->> 'meeting_type', 'scheduled'),
       'start_time', told -> 'start_time', 'duration', told -> 'duration', 'timezone', told -> 'timezone',
       'host_id', told -> 'host_id', 'class_id', told -> 'class_id', 'created_at', told -> 'created_at',

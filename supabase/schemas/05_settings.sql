@@ -118,5 +118,19 @@ comment on function zoom.local_date is
   'The date of an instant in a time zone (see zoom.zone_of); in UTC where the zone is unknown, for an app may store any text. '
   'Such zones are listed by public.unmatched_zoom.';
 
-revoke execute on function zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date from public;
-grant execute on function zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date to service_role;
+create function zoom.school_date(start timestamptz, meeting uuid, setting zoom.settings, at timestamptz) returns date
+language plpgsql stable set search_path = '' as $$
+begin
+  return zoom.local_date(start, case when setting.timezone = 'meeting'
+    then zoom.as_of('zoom_meetings', meeting::text, school_date.at) ->> 'timezone' else setting.timezone end);
+end
+$$;
+comment on function zoom.school_date is
+  'The date of a start in the school''s zone, by these settings; where that is each meeting''s own, by the zone it had at a moment.';
+
+revoke execute on function
+  zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date, zoom.school_date
+from public;
+grant execute on function
+  zoom.note_settings, zoom.settings_at, zoom.zone_of, zoom.is_zone, zoom.local_date, zoom.school_date
+to service_role;

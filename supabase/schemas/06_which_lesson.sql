@@ -103,10 +103,6 @@ declare
   margin interval;
   heard timestamptz;
 begin
-  if zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'meeting_type' <> 'scheduled'
-      and not exists (select from zoom.plans(run.meeting_id)) then
-    return null;
-  end if;
   margin := (zoom.settings_at(run.as_of)).plan_margin;
   heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
   select run.run_id, run.meeting_id, plan.starts_at, finish.at, true, null into place
@@ -135,6 +131,16 @@ comment on function zoom.may_make_lesson is
   'Whether a run that no window takes may make a lesson itself: its meeting recurs or is held at once, or it came after the start '
   'that was planned, or before the row was made.';
 
+create function zoom.is_held(has_others boolean, has_staff boolean, staff_seen boolean) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return coalesce(has_others and (has_staff or not staff_seen), false);
+end
+$$;
+comment on function zoom.is_held is
+  'Whether a lesson was held: somebody beside the staff was in the runs of it that count and, if staff was ever recognised in that '
+  'meeting (staff_seen), one of the staff too. Never null.';
+
 create function zoom.was_held(places zoom.place[], start timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -145,7 +151,7 @@ begin
       join zoom.instances own on own.run_id = place.run_id
       where place.is_planned and place.starts_at = start
     )
-    select coalesce(bool_or(run.has_others) and (bool_or(run.has_staff) or not bool_or(meeting.staff_seen)), false)
+    select zoom.is_held(bool_or(run.has_others), bool_or(run.has_staff), bool_or(meeting.staff_seen))
     from run
     join zoom.meetings meeting on meeting.meeting_id = run.meeting_id
     where run.people = 2 or run.most < 2);
@@ -275,8 +281,7 @@ begin
     order by place.meeting_id, place.is_planned, place.starts_at, run.started_at, run.instance
   ), valued as (
     select wanted.*, setting.app_joins, round(60 * setting.min_minutes)::integer as min_seconds,
-      zoom.local_date(wanted.starts_at, case when setting.timezone = 'meeting'
-        then zoom.as_of('zoom_meetings', wanted.meeting_id::text, wanted.as_of) ->> 'timezone' else setting.timezone end) as held_on
+      zoom.school_date(wanted.starts_at, wanted.meeting_id, setting, wanted.as_of) as held_on
     from wanted
     cross join lateral zoom.settings_at(wanted.as_of) setting
   ), before as materialized (
@@ -341,10 +346,10 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;

@@ -81,18 +81,44 @@ end
 $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
+create function zoom.parts(people zoom.person[])
+returns table (n bigint, run_id bigint, segment text, email text, at timestamptz, body_hash text, kind text, name text, approximate boolean,
+  is_open boolean, last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean,
+  lesson_time tstzrange)
+language plpgsql stable set search_path = '' as $$
+begin
+  return query
+  select part.*,
+    case when part.is_open and part.is_seen and part.until > part.at
+      then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
+  from (
+    select seat.n, seat.run_id, seat.segment, seat.email, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
+      stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
+      -- In lesson time; longer than any meeting lasts is not believed.
+      seat.counts and case when stay.counts = 'opens'
+        then stay.at <= seat.counts_until and coalesce(stay.until, 'infinity') >= seat.counts_from
+          and (stay.until is null or stay.until - stay.at <= zoom.longest())
+        else stay.at between seat.counts_from and seat.counts_until end as is_seen
+    from zoom.seats(people) seat
+    cross join lateral (
+      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
+    ) stay
+  ) part;
+end
+$$;
+comment on function zoom.parts is
+  'Each coming (is_open) and going of these people (n: their place), whether it shows that they were there in lesson time, and what of '
+  'lesson time it makes; null for none.';
+
 create function zoom.own_name_shown(person zoom.person) returns text
 language plpgsql stable set search_path = '' as $$
 begin
   return (
     select stay.name
-    from zoom.seats(array[person]) seat
-    join zoom.instances run on run.run_id = seat.run_id
-    cross join lateral (
-      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
-    ) stay
+    from zoom.parts(array[person]) stay
+    join zoom.instances run on run.run_id = stay.run_id
     where zoom.folded(stay.name) = zoom.folded(zoom.as_of('users', person.user_id::text, run.as_of) ->> 'shown_name')
-    order by stay.at desc, stay.name desc
+    order by stay.at desc, stay.name collate "C" desc
     limit 1);
 end
 $$;
@@ -103,55 +129,37 @@ language plpgsql stable set search_path = '' as $$
 declare
   presences zoom.presence[];
 begin
-  with part as (
-    select seat.n, seat.run_id, seat.segment, seat.email, seat.counts, seat.counts_from, seat.counts_until, stay.at, stay.name, stay.next_at, stay.until,
-      stay.counts = 'opens' as is_open, stay.body_hash
-    from zoom.seats(people) seat
-    cross join lateral (
-      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
-    ) stay
-    union all
-    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
-    from generate_subscripts(people, 1) person (n)
-  ), timed as (
-    select part.*,
+  with timed as (
+    select part.n, part.segment, part.email, part.name, part.at, part.until, part.next_at, part.is_open, part.is_seen, part.lesson_time,
       -- When they went: by a leave, or because the run ended with them in it.
       case when not part.is_open then part.at when part.next_at is null then part.until end as left_at,
-      -- Longer than any meeting lasts is not believed.
-      case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed,
-      -- What lies in lesson time.
-      part.counts and case when part.is_open
-        then part.at <= part.counts_until and coalesce(part.until, 'infinity') >= part.counts_from
-          and (part.until is null or part.until - part.at <= zoom.longest())
-        else part.at between part.counts_from and part.counts_until end as is_seen
-    from part
-  ), clipped as (
-    select timed.*,
-      case when timed.is_seen and timed.stayed is not null and not isempty(timed.stayed)
-        then timed.stayed * tstzrange(timed.counts_from, timed.counts_until) end as lesson_time
-    from timed
+      case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed
+    from zoom.parts(people) part
+    union all
+    -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
+    select person.n, null, null, null, null, null, null, null, null, null, null, null
+    from generate_subscripts(people, 1) person (n)
   ), total as (
-    select clipped.n,
+    select timed.n,
       -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
-      (array_agg(clipped.segment order by clipped.segment is null, clipped.is_open desc, clipped.at desc,
-        zoom.is_made_up(clipped.segment), clipped.segment collate "C" desc))[1] as segment,
-      (array_agg(clipped.name order by clipped.at desc, clipped.name desc) filter (where clipped.name is not null))[1] as name,
-      min(clipped.name) <> max(clipped.name) as has_names,
-      max(clipped.email collate "C") as email,
-      max(clipped.at) filter (where clipped.is_open) as join_time,
-      max(clipped.left_at) as leave_time,
+      (array_agg(timed.segment order by timed.segment is null, timed.is_open desc, timed.at desc,
+        zoom.is_made_up(timed.segment), timed.segment collate "C" desc))[1] as segment,
+      (array_agg(timed.name order by timed.at desc, timed.name collate "C" desc) filter (where timed.name is not null))[1] as name,
+      min(timed.name) <> max(timed.name) as has_names,
+      max(timed.email collate "C") as email,
+      max(timed.at) filter (where timed.is_open) as join_time,
+      max(timed.left_at) as leave_time,
       -- The union of their times, so two devices and a late leave count once.
-      case when count(clipped.stayed) > 1 then zoom.seconds(range_agg(clipped.stayed))
-        else coalesce(floor(extract(epoch from max(upper(clipped.stayed) - lower(clipped.stayed)))), 0)::integer end as duration,
-      coalesce(bool_or(clipped.is_open and clipped.until is null), false) as is_in,
-      coalesce(bool_or(not clipped.is_open or clipped.until is not null and clipped.next_at is null), false) as has_left,
-      coalesce(bool_or(clipped.is_seen), false) as is_seen,
-      coalesce(bool_or(clipped.is_seen and (not clipped.is_open or clipped.until is not null)), false) as is_settled,
-      case when count(clipped.lesson_time) > 1 then zoom.seconds(range_agg(clipped.lesson_time))
-        else coalesce(floor(extract(epoch from max(upper(clipped.lesson_time) - lower(clipped.lesson_time)))), 0)::integer end as seconds
-    from clipped
-    group by clipped.n
+      case when count(timed.stayed) > 1 then zoom.seconds(range_agg(timed.stayed))
+        else coalesce(floor(extract(epoch from max(upper(timed.stayed) - lower(timed.stayed)))), 0)::integer end as duration,
+      coalesce(bool_or(timed.is_open and timed.until is null), false) as is_in,
+      coalesce(bool_or(not timed.is_open or timed.until is not null and timed.next_at is null), false) as has_left,
+      coalesce(bool_or(timed.is_seen), false) as is_seen,
+      coalesce(bool_or(timed.is_seen and (not timed.is_open or timed.until is not null)), false) as is_settled,
+      case when count(timed.lesson_time) > 1 then zoom.seconds(range_agg(timed.lesson_time))
+        else coalesce(floor(extract(epoch from max(upper(timed.lesson_time) - lower(timed.lesson_time)))), 0)::integer end as seconds
+    from timed
+    group by timed.n
   )
   select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
     case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
@@ -165,5 +173,5 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up from public;
-grant execute on function zoom.is_made_up, zoom.seats, zoom.own_name_shown, zoom.add_up to service_role;
+revoke execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up from public;
+grant execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up to service_role;

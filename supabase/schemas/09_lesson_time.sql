@@ -84,9 +84,9 @@ begin
       case when run_of.has_staff then greatest(run_of.ends_at, run_of.went) else 'infinity' end as counts_until,
       coalesce(run_of.has_staff, false) as has_staff,
       coalesce(run_of.are_over and run_of.last_end >= run_of.starts_at, false) as is_over,
-      coalesce(run_of.has_others and (run_of.has_staff or not run_of.staff_seen), false) as is_held,
+      zoom.is_held(run_of.has_others, run_of.has_staff, run_of.staff_seen) as is_held,
       coalesce(case when run_of.is_planned then run_of.has_staff or not run_of.staff_seen
-        else run_of.has_others and (run_of.has_staff or not run_of.staff_seen)
+        else zoom.is_held(run_of.has_others, run_of.has_staff, run_of.staff_seen)
           and run_of.last_end - run_of.first_start >= run_of.min_seconds * interval '1 second' end, false) as makes_absent,
       case when run_of.are_over and run_of.last_end >= run_of.starts_at then run_of.expected_at end as expected_at
     from run_of

@@ -190,6 +190,17 @@ end
 $$;
 comment on function zoom.withdraw_record is 'Removes a record of our own that is known to be wrong, where the right one was refused.';
 
+create function zoom.was_forgotten(class uuid, day date) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.lessons lesson
+    join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
+    where lesson.class_id = class and lesson.held_on = day);
+end
+$$;
+comment on function zoom.was_forgotten is 'Whether a lesson of a class on a date was forgotten, be it in part (see zoom.forget): nothing can be said of that date any more. Never null.';
+
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -201,10 +212,7 @@ begin
     select row(told.*)::zoom.record_key from unnest(due) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id)
-      and not exists (
-      select from zoom.lessons lesson
-      join zoom.instances gone on gone.lesson_id = lesson.lesson_id and gone.forgotten_at is not null
-      where lesson.class_id = told.class_id and lesson.held_on = told.date));
+      and not zoom.was_forgotten(told.class_id, told.date));
 
   -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
   perform from unnest(due) told
@@ -227,8 +235,8 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
 to service_role;

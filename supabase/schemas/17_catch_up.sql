@@ -42,7 +42,7 @@ begin
       from (
         -- (In the order of the index: so it is the right way, however small the table was when this was planned.)
         select distinct on (own.row_key) own.row_key from zoom.history own
-        where own.relation = 'zoom_meetings' and own.was ->> 'class_id' = change.row_key
+        where own.relation = 'zoom_meetings' and (own.was ->> 'class_id')::uuid = change.row_key::uuid
         order by own.row_key
       ) taught
       join zoom.instances run on run.meeting_id = taught.row_key::uuid and run.class_id is null)

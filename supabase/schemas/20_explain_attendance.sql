@@ -170,17 +170,14 @@ begin
     stands := (select own.status from public.attendance_records own where own.student_id = person.id and own.class_id = class.id and own.date = day);
     select own.* into refusal from zoom.refused own
     where own.relation = 'attendance_records'
-      and own.row_key = zoom.refused_key('attendance_records', to_jsonb(row(person.id, class.id, day)::zoom.record_key));
+      and own.student_id = person.id and own.class_id = class.id and own.date = day;
   end if;
   select own.* into lesson from zoom.lessons own
   where own.lesson_id = any (lessons)
   order by own.lesson_id = best.lesson_id desc nulls last, own.class_id is not distinct from class.id desc, own.starts_at
   limit 1;
   setting := zoom.settings_at(now());
-  is_forgotten := exists (
-      select from zoom.lessons own
-      join zoom.instances gone on gone.lesson_id = own.lesson_id and gone.forgotten_at is not null
-      where own.class_id = class.id and own.held_on = day)
+  is_forgotten := zoom.was_forgotten(class.id, day)
     or exists (select from zoom.instances gone where gone.run_id = any (runs) and gone.forgotten_at is not null);
 
   select own.* into stay from zoom.explain_stay(person.id, runs, lessons, class.id) own;

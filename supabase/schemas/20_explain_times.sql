@@ -1,6 +1,6 @@
 -- Why a student's attendance is what it is. First, the times: each coming and going that Zoom told of, and why it does not count.
 --
--- The explanation changes nothing and knows no rule of its own. When somebody was there it asks of zoom.seats and zoom.stays,
+-- The explanation changes nothing and knows no rule of its own. When somebody was there it asks of zoom.parts,
 -- which lesson a run belongs to of zoom.lessons, what follows of zoom.judge, and what a person's word is worth of zoom.weighed;
 -- what was decided already (who a connection is, whether a run counts) it reads. So it says what the rows say, as of now.
 
@@ -18,15 +18,11 @@ comment on function zoom.spelt is 'A length of time in words: 23 minutes 10 seco
 
 create function zoom.run_date(run zoom.instances) returns date
 language plpgsql stable set search_path = '' as $$
-declare
-  setting zoom.settings;
 begin
   if run.lesson_id is not null then
     return (select own.held_on from zoom.lessons own where own.lesson_id = run.lesson_id);
   end if;
-  setting := zoom.settings_at(run.as_of);
-  return zoom.local_date(run.started_at, case when setting.timezone = 'meeting'
-    then zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'timezone' else setting.timezone end);
+  return zoom.school_date(run.started_at, run.meeting_id, zoom.settings_at(run.as_of), run.as_of);
 end
 $$;
 comment on function zoom.run_date is 'The date of a run: that of its lesson; of one that belongs to none the date on which it began, in the school''s zone. Null while nothing that counts was told of it.';
@@ -63,33 +59,6 @@ begin
 end
 $$;
 comment on function zoom.runs_on is 'The runs of a meeting on a date, in their order: those of its lessons, and those that began on it and belong to none.';
-
-create function zoom.parts(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, at timestamptz, body_hash text, kind text, name text, approximate boolean, is_open boolean,
-  last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean, lesson_time tstzrange)
-language plpgsql stable set search_path = '' as $$
-begin
-  return query
-  select part.n, part.run_id, part.segment, part.at, part.body_hash, part.kind, part.name, part.approximate, part.is_open, part.last_kind,
-    part.next_at, part.until, part.counts_from, part.counts_until, part.is_seen,
-    -- As zoom.add_up has it: in lesson time, and no longer than any meeting lasts.
-    case when part.is_open and part.is_seen and part.until > part.at
-      then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
-  from (
-    select seat.n, seat.run_id, seat.segment, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
-      stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
-      seat.counts and case when stay.counts = 'opens'
-        then stay.at <= seat.counts_until and coalesce(stay.until, 'infinity') >= seat.counts_from
-          and (stay.until is null or stay.until - stay.at <= zoom.longest())
-        else stay.at between seat.counts_from and seat.counts_until end as is_seen
-    from zoom.seats(people) seat
-    cross join lateral (
-      select own.* from zoom.stays own where own.run_id = seat.run_id and own.segment = seat.segment collate "C" offset 0
-    ) stay
-  ) part;
-end
-$$;
-comment on function zoom.parts is 'Each coming and going of these people (n: their place), whether it shows that they were there in lesson time, and what of lesson time it makes; null for none.';
 
 create function zoom.explain_marks(people zoom.person[], whose bigint[], class uuid)
 returns table (n bigint, run_id bigint, instance text, segment text, connection_key text, connection text, known_by text, kind text,
@@ -177,5 +146,5 @@ comment on function zoom.explain_marks is
   'ended (null while it lasts), what of lesson time it makes, and why it does not count; null if it does. fate: counts; covered '
   '(by another of theirs); open (it may count once it is over); void. class: the one whose attendance is asked for.';
 
-revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.parts, zoom.explain_marks from public;
-grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.parts, zoom.explain_marks to service_role;
+revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks from public;
+grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks to service_role;

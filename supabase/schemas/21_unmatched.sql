@@ -44,7 +44,7 @@ create view zoom.unmatched with (security_invoker) as
 with room as materialized (
   select own.id, own.title, own.host_id, own.class_id, own.created_at, own.start_time, own.timezone,
     regexp_replace(own.zoom_meeting_id, '[^0-9]', '', 'g') as number,
-    case when own.settings ->> 'use_pmi' = 'true' then substring(own.join_url from '/j/([0-9]+)') end as personal_number
+    zoom.personal_number(own.settings, own.join_url) as personal_number
   from public.zoom_meetings own
 ), recent as materialized (
   select zoom.recent_runs() as runs

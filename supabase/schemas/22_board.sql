@@ -159,10 +159,7 @@ begin
     from unnest(keys) with ordinality who (lesson_id, run_id, user_id, connection_key, n)
     where who.user_id is null
   ) told;
-  is_forgotten := exists (
-      select from zoom.lessons own
-      join zoom.instances gone on gone.lesson_id = own.lesson_id and gone.forgotten_at is not null
-      where own.class_id = class.id and own.held_on = day)
+  is_forgotten := zoom.was_forgotten(class.id, day)
     or exists (select from zoom.instances gone where gone.run_id = any (runs) and gone.forgotten_at is not null);
 
   with told as materialized (
@@ -189,8 +186,8 @@ begin
     left join unnest(judged) verdict on verdict.student_id = who.user_id
     left join zoom.verdicts memory on memory.student_id = who.user_id and memory.class_id = class.id and memory.date = day
     left join public.attendance_records record on record.student_id = who.user_id and record.class_id = class.id and record.date = day
-    left join zoom.refused refusal on refusal.relation = 'attendance_records' and class.id is not null
-      and refusal.row_key = concat_ws(' ', who.user_id, class.id, day)
+    left join zoom.refused refusal on refusal.relation = 'attendance_records'
+      and refusal.student_id = who.user_id and refusal.class_id = class.id and refusal.date = day
   )
   select jsonb_build_object('outcome', 'ok', 'forgotten', is_forgotten,
     'is_on', (

@@ -310,7 +310,7 @@ func parseEvent(day time.Time, text string, common []string) (event, error) {
 	}
 	e := event{kind: kinds[letters], more: map[string]string{}}
 	if e.kind == "" {
-		return e, fmt.Errorf("%q is no event", letters)
+		return e, fmt.Errorf("unknown event %q", letters)
 	}
 	parts := splitOutside(rest)
 	fixed := 3 // person, segment, time

@@ -73,7 +73,7 @@ func (want snapshot) with(other snapshot, kinds ...string) snapshot {
 }
 
 // What is ours in the public schema, besides functions and the tables' access.
-var ourIndexes = []string{"users_email_lower_idx", "zoom_meetings_digits_idx", "meeting_registrants_zoom_idx"}
+var ourIndexes = []string{"users_email_lower_idx", "zoom_meetings_digits_idx"}
 
 // lessonIndex comes where the app has none like it; a project of ours has.
 var lessonIndex = thing{"index", "attendance_records_lesson_idx"}
