@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,8 +146,8 @@ var refusals = map[string]struct {
 	"an answer of another kind":  {200, `{"applied":"%s"}`},
 }
 
-// echo stands before a project. It answers one call with each refusal, and then
-// lets everything through.
+// echo stands before a project. It answers one call of each function with each
+// refusal, and then lets everything through; done tells that the events had theirs.
 func echo(t *testing.T, project, key string) (address string, done <-chan struct{}) {
 	target, err := url.Parse(project)
 	require.NoError(t, err)
@@ -157,15 +157,19 @@ func echo(t *testing.T, project, key string) (address string, done <-chan struct
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	var calls atomic.Int64
+	var mu sync.Mutex
+	calls := map[string]int{}
 	all := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/watch_zoom") { // it asks once a minute
 			forward.ServeHTTP(w, r)
 			return
 		}
-		n := int(calls.Add(1)) - 1
-		if n == len(names) {
+		mu.Lock()
+		n := calls[r.URL.Path]
+		calls[r.URL.Path]++
+		mu.Unlock()
+		if n == len(names) && strings.HasSuffix(r.URL.Path, "/apply_zoom_events") {
 			close(all)
 		}
 		if n >= len(names) {
@@ -272,7 +276,7 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 
 	// What was meant to happen did.
 	said := w.said()
-	for _, sign := range []string{"22P02", "undecodable", "put off", "PGRST301", "ZZ999", "XX000", "http_502", "http_429", "limited", "wrong_signature", "stale_timestamp", "malformed_signature", "invalid_token", "too_large", "challenge"} {
+	for _, sign := range []string{"22P02", "undecodable", "the meeting is unknown", "PGRST301", "ZZ999", "XX000", "http_502", "http_429", "limited", "wrong_signature", "stale_timestamp", "malformed_signature", "invalid_token", "too_large", "challenge"} {
 		require.Contains(t, said, sign)
 	}
 	requireSilent(t, "the log", said, w.known)

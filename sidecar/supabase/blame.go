@@ -143,7 +143,7 @@ func byStatus(status int) verdict {
 	case status >= 500:
 		return weather("the project or its gateway has trouble")
 	}
-	return us("an answer this sidecar does not know; " + checkURL)
+	return us("an answer this sidecar does not know; if it is not the project that answers, check SUPABASE_URL")
 }
 
 // verdict looks the error up. A code that is in no row, or none at all, is judged

@@ -27,7 +27,7 @@ func TestApplySaysWhatBecameOfEachFactInOrder(t *testing.T) {
 	withMeeting(t, p)
 	c := connect(t, p)
 	unknown := joined("1")
-	unknown.Meeting = "99900000000"
+	unknown.Meeting, unknown.Instance = "99900000000", "b3RoZXIgd29ybGQ=="
 
 	got, err := apply(t.Context(), c, joined("1"), unknown, joined("2"))
 	require.NoError(t, err)

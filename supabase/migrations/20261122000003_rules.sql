@@ -3361,9 +3361,10 @@ begin
       where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key' and zoom.folded(seg.email) = lower(change.was ->> 'email')
       union
       select seg.run_id
-      from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid) came
-      join zoom.instances run on run.meeting_id = came.meeting_id and run.forgotten_at is null
-      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null)
+      from zoom.instances run
+      join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null
+      where run.meeting_id = any (array(select visit.meeting_id from zoom.visits visit where visit.user_id = change.row_key::uuid))
+        and run.forgotten_at is null)
     when 'class_students' then array(
       select run.run_id
       from zoom.segments seg
@@ -3372,8 +3373,10 @@ begin
       where seg.user_id = (change.was ->> 'student_id')::uuid
       union
       select run.run_id
-      from (select distinct visit.meeting_id from zoom.visits visit where visit.user_id = (change.was ->> 'student_id')::uuid) came
-      join zoom.instances run on run.meeting_id = came.meeting_id and run.class_id = (change.was ->> 'class_id')::uuid)
+      from zoom.instances run
+      where run.meeting_id = any (array(
+          select visit.meeting_id from zoom.visits visit where visit.user_id = (change.was ->> 'student_id')::uuid))
+        and run.class_id = (change.was ->> 'class_id')::uuid)
     when 'classes' then array(
       select run.run_id
       from (

@@ -160,8 +160,7 @@ func TestGuestsWhoseNamesTheAppSawComeAreAllMarked(t *testing.T) {
 func TestANameAloneAndTheAppAloneAreNotMarked(t *testing.T) {
 	for mode, counted := range map[string]int{"corroborate": 0, "count": 1} {
 		t.Run(mode, func(t *testing.T) {
-			s := newSchool(t)
-			s.sidecar = s.StartSidecar("ATTENDANCE_APP_JOINS=" + mode)
+			s := newSchool(t, "ATTENDANCE_APP_JOINS="+mode)
 			// Two of one name, who both came through the app; one who only opened the page; all others come by name alone.
 			s.exec(`update users set name = 'Ana Silva' where id in (select student_id from class_students where class_id = $1 and student_id <> $2 order by student_id limit 2)`, class7b, s.id(student))
 			s.ask("POST", s.room("join"), `{"action":"join"}`, bearer(s.token(student)), 200)
