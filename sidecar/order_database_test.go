@@ -289,7 +289,7 @@ func columns(row any) map[string]any {
 func (p *orderPlace) apply(ctx context.Context, facts []zoom.Fact, policy oracle.Policy) (outcomes []zoom.Outcome, err error) {
 	var answer []byte
 	err = p.asService(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select public.apply_zoom_events($1::jsonb, $2::jsonb)", asJSON(facts), asJSON(policy)).Scan(&answer)
+		return tx.QueryRow(ctx, "select public.apply_zoom_events($1::jsonb, $2::jsonb)", asJSON(append([]zoom.Fact{}, facts...)), asJSON(policy)).Scan(&answer)
 	})
 	if err != nil {
 		return nil, err

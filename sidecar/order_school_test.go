@@ -77,7 +77,7 @@ func (m *lessonMaker) meetingChange(at time.Time) (c oracle.Change) {
 		row.ClassID = pick(m, "", m.school.Classes[0].ID, m.school.Classes[1].ID)
 	case 5:
 		row.ClassID = m.school.Classes[m.IntN(2)].ID
-		if host := m.userOf(row.HostID); host != nil && host.Role == "teacher" {
+		if host := m.userOf(row.HostID); host != nil && host.Role == "teacher" && !host.Inactive {
 			c.By = host.ID // it may be a class that they do not teach
 		}
 	case 6:

@@ -49,8 +49,8 @@ func keyed(s School, c *connection) (users []string) {
 	return users
 }
 
-// registered: a registration for that meeting, where the address is nobody's, the
-// registrant's own, or their parent's.
+// registered: a registration for that meeting, where the address is nobody's or the
+// registrant's own parent's.
 func registered(s School, c *connection) (users []string) {
 	for _, r := range s.Registrants {
 		if r.MeetingID == c.in.meeting && r.RegistrantID != "" && slices.Contains(c.ids(), r.RegistrantID) && addressAllows(s, c, r.UserID) {
@@ -62,7 +62,7 @@ func registered(s School, c *connection) (users []string) {
 
 func addressAllows(s School, c *connection, userID string) bool {
 	return !slices.ContainsFunc(mailed(s, c), func(owner string) bool {
-		return owner != userID && !s.isParent(owner, userID)
+		return !s.isParent(owner, userID)
 	})
 }
 

@@ -111,9 +111,9 @@ func seatOf(fact zoom.Fact) string {
 	case fact.Segment != "":
 		return fact.Segment
 	case fact.Email != "":
-		return "email " + fact.Email
+		return "email " + foldEmail(fact.Email)
 	case fact.Name != "":
-		return "name " + fact.Name
+		return "name " + foldName(fact.Name)
 	case fact.Connection != "":
 		return "connection " + fact.Connection
 	}

@@ -977,7 +977,7 @@ $$;
 comment on function zoom.end_runs is 'Notes when these runs were over; returns those of which that changed.';
 
 create function zoom.assign_lessons(
-  meetings uuid[], out moved_runs bigint[], out changed_lessons bigint[], out left_behind zoom.lesson_key[]
+  meetings uuid[], runs bigint[], out moved_runs bigint[], out changed_lessons bigint[], out left_behind zoom.lesson_key[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1045,6 +1045,11 @@ begin
     left join zoom.lessons own
       on own.meeting_id = place.meeting_id and own.is_planned = place.is_planned and own.starts_at = place.starts_at
     where (run.lesson_id, run.no_lesson) is distinct from (own.lesson_id, place.no_lesson)
+    union all
+    -- A run that is nobody's now has no lesson.
+    select run.run_id, run.lesson_id, null, null
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id and run.meeting_id is null and run.lesson_id is not null
   ), moved as (
     update zoom.instances run set lesson_id = worked_out.lesson_id, no_lesson = worked_out.no_lesson
     from worked_out
@@ -1073,7 +1078,8 @@ begin
 end
 $$;
 comment on function zoom.assign_lessons is
-  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. Returns the runs that '
+  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. runs: those of which '
+  'something changed; one that is of no meeting any more loses its lesson. Returns the runs that '
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
@@ -1250,8 +1256,7 @@ begin
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
     people := array(
       select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
-      where coalesce(cardinality(owners), 0) = 0
-        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+      where not exists (select from unnest(owners) owner (id) where not zoom.is_parent(owner.id, registrant.id, at)));
     if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
@@ -1910,13 +1915,14 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with place as (
-      select run.number, run.instance, coalesce(known.meeting_id,
+      select run.number, run.instance, run.seen_at, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
-        select told.number, told.instance, max(told.host_email) as host_email,
+        select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
+          max(told.host_email) as host_email,
           coalesce(least(min(told.start), min(told.at) filter (where told.counts = 'begins')), min(told.at)) as begin
         from unnest(facts) told
-        group by told.number, told.instance
+        group by told.number, told.instance, seen_at -- what the app saw is of no run: each has its own moment
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
     )
@@ -1925,6 +1931,7 @@ begin
       f.host_id, f.host_email, f.user_id)::zoom.fact
     from unnest(facts) f
     join place on place.number = f.number and place.instance is not distinct from f.instance
+      and place.seen_at is not distinct from case when f.user_id is not null then f.at end
     -- The same run under another number, in this very call.
     left join lateral (
       select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
@@ -3048,7 +3055,7 @@ to service_role;
 -- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
 -- keeps the plan of a function that has settings of its own, and language sql does not.
 
-create function zoom.place_runs(runs bigint[]) returns bigint[]
+create function zoom.place_runs(runs bigint[], meetings uuid[], out left_meetings uuid[], out left_visitors zoom.visitor[])
 language plpgsql volatile set search_path = '' as $$
 declare
   moved bigint[];
@@ -3068,14 +3075,34 @@ begin
     where run.run_id = worked_out.run_id
       and (worked_out.was_meeting, worked_out.was_class, worked_out.was_host, worked_out.was_teacher)
         is distinct from (worked_out.meeting_id, worked_out.class_id, worked_out.host_user, worked_out.teacher)
-      and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
-    returning run.run_id
+      and (worked_out.meeting_id is null or worked_out.meeting_id = any (meetings))
+    returning run.run_id, worked_out.was_meeting, worked_out.was_meeting <> run.meeting_id or run.meeting_id is null as has_left
+  ), later as (
+    -- (A later look locks both.)
+    insert into zoom.due (run_id)
+    select worked_out.run_id from worked_out
+    where worked_out.meeting_id is not null and worked_out.meeting_id <> all (meetings)
+    order by worked_out.run_id
+    on conflict do nothing
   )
-  select array_agg(kept.run_id) into moved from kept;
-  return moved;
+  select array_agg(kept.run_id), array_agg(distinct kept.was_meeting) into moved, left_meetings
+  from kept where kept.has_left and kept.was_meeting is not null;
+  if moved is null then
+    return;
+  end if;
+  -- Whom these runs showed in the meeting that they left is looked at there.
+  left_visitors := array(
+    select distinct row(told.meeting_id, seg.user_id)::zoom.visitor
+    from unnest(left_meetings) told (meeting_id)
+    cross join (select distinct own.user_id from zoom.segments own where own.run_id = any (moved) and own.user_id is not null) seg);
+  delete from public.zoom_participants shown
+  using zoom.rows memory
+  where memory.run_id = any (moved) and shown.id = memory.row_id and shown.meeting_id = any (left_meetings);
 end
 $$;
-comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, for which class, and whose both were; returns those of which that changed. The meetings are locked.';
+comment on function zoom.place_runs is
+  'Looks up anew which meeting these runs are of, for which class, and whose both were. meetings: those that are locked. Returns the '
+  'meetings that a run left, and the users it may have shown there; rows of its guests there are removed.';
 
 create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -3134,7 +3161,9 @@ begin
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
+    union
+    select unnest(left_meetings)), runs) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -3231,8 +3260,8 @@ declare
   facts zoom.fact[] := zoom.read_events(events);
   kept record;
   app record;
+  placed record;
   meetings uuid[];
-  moved bigint[];
 begin
   perform zoom.note_settings(policy);
   facts := zoom.place_facts(facts);
@@ -3243,9 +3272,10 @@ begin
   app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
   if cardinality(kept.told_runs) > 0 or app.fresh is not null then
-    moved := zoom.place_runs(kept.new_runs);
+    placed := zoom.place_runs(kept.new_runs, meetings);
     perform zoom.lock_classes(meetings, kept.told_runs);
-    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}', '{}');
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors),
+      app.visitors || placed.left_visitors, '{}', '{}', placed.left_meetings);
     perform zoom.tell_changes(written);
   end if;
 
@@ -3477,6 +3507,7 @@ language plpgsql volatile set search_path = '' as $$
 declare
   meetings uuid[];
   left_lessons zoom.lesson_key[];
+  placed record;
 begin
   -- Those they are of, and those they may come to be of.
   meetings := array(
@@ -3491,11 +3522,11 @@ begin
     from zoom.instances run
     join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
     where run.run_id = any (chosen) and lesson.class_id is not null);
-  perform zoom.place_runs(chosen);
+  placed := zoom.place_runs(chosen, meetings);
   perform zoom.lock_classes(meetings, chosen);
   perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
-    '{}', chosen, left_lessons, meetings);
+    placed.left_visitors, chosen, left_lessons, meetings);
 end
 $$;
 comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';

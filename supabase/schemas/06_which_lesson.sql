@@ -246,7 +246,7 @@ $$;
 comment on function zoom.end_runs is 'Notes when these runs were over; returns those of which that changed.';
 
 create function zoom.assign_lessons(
-  meetings uuid[], out moved_runs bigint[], out changed_lessons bigint[], out left_behind zoom.lesson_key[]
+  meetings uuid[], runs bigint[], out moved_runs bigint[], out changed_lessons bigint[], out left_behind zoom.lesson_key[]
 )
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -314,6 +314,11 @@ begin
     left join zoom.lessons own
       on own.meeting_id = place.meeting_id and own.is_planned = place.is_planned and own.starts_at = place.starts_at
     where (run.lesson_id, run.no_lesson) is distinct from (own.lesson_id, place.no_lesson)
+    union all
+    -- A run that is nobody's now has no lesson.
+    select run.run_id, run.lesson_id, null, null
+    from unnest(runs) told (run_id)
+    join zoom.instances run on run.run_id = told.run_id and run.meeting_id is null and run.lesson_id is not null
   ), moved as (
     update zoom.instances run set lesson_id = worked_out.lesson_id, no_lesson = worked_out.no_lesson
     from worked_out
@@ -342,7 +347,8 @@ begin
 end
 $$;
 comment on function zoom.assign_lessons is
-  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. Returns the runs that '
+  'Gives the runs of these meetings their lessons, and notes whether staff was ever recognised in them. runs: those of which '
+  'something changed; one that is of no meeting any more loses its lesson. Returns the runs that '
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function

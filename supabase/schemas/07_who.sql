@@ -159,8 +159,7 @@ begin
     -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
     people := array(
       select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
-      where coalesce(cardinality(owners), 0) = 0
-        or cardinality(owners) = 1 and owners[1] <> registrant.id and zoom.is_parent(owners[1], registrant.id, at));
+      where not exists (select from unnest(owners) owner (id) where not zoom.is_parent(owner.id, registrant.id, at)));
     if cardinality(people) > 0 then
       user_id := case when cardinality(people) = 1 then people[1] end;
       known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;

@@ -178,13 +178,14 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with place as (
-      select run.number, run.instance, coalesce(known.meeting_id,
+      select run.number, run.instance, run.seen_at, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
-        select told.number, told.instance, max(told.host_email) as host_email,
+        select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
+          max(told.host_email) as host_email,
           coalesce(least(min(told.start), min(told.at) filter (where told.counts = 'begins')), min(told.at)) as begin
         from unnest(facts) told
-        group by told.number, told.instance
+        group by told.number, told.instance, seen_at -- what the app saw is of no run: each has its own moment
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
     )
@@ -193,6 +194,7 @@ begin
       f.host_id, f.host_email, f.user_id)::zoom.fact
     from unnest(facts) f
     join place on place.number = f.number and place.instance is not distinct from f.instance
+      and place.seen_at is not distinct from case when f.user_id is not null then f.at end
     -- The same run under another number, in this very call.
     left join lateral (
       select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other

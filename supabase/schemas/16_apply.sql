@@ -21,7 +21,7 @@
 -- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
 -- keeps the plan of a function that has settings of its own, and language sql does not.
 
-create function zoom.place_runs(runs bigint[]) returns bigint[]
+create function zoom.place_runs(runs bigint[], meetings uuid[], out left_meetings uuid[], out left_visitors zoom.visitor[])
 language plpgsql volatile set search_path = '' as $$
 declare
   moved bigint[];
@@ -41,14 +41,34 @@ begin
     where run.run_id = worked_out.run_id
       and (worked_out.was_meeting, worked_out.was_class, worked_out.was_host, worked_out.was_teacher)
         is distinct from (worked_out.meeting_id, worked_out.class_id, worked_out.host_user, worked_out.teacher)
-      and (worked_out.meeting_id is null or exists (select from zoom.meetings own where own.meeting_id = worked_out.meeting_id))
-    returning run.run_id
+      and (worked_out.meeting_id is null or worked_out.meeting_id = any (meetings))
+    returning run.run_id, worked_out.was_meeting, worked_out.was_meeting <> run.meeting_id or run.meeting_id is null as has_left
+  ), later as (
+    -- (A later look locks both.)
+    insert into zoom.due (run_id)
+    select worked_out.run_id from worked_out
+    where worked_out.meeting_id is not null and worked_out.meeting_id <> all (meetings)
+    order by worked_out.run_id
+    on conflict do nothing
   )
-  select array_agg(kept.run_id) into moved from kept;
-  return moved;
+  select array_agg(kept.run_id), array_agg(distinct kept.was_meeting) into moved, left_meetings
+  from kept where kept.has_left and kept.was_meeting is not null;
+  if moved is null then
+    return;
+  end if;
+  -- Whom these runs showed in the meeting that they left is looked at there.
+  left_visitors := array(
+    select distinct row(told.meeting_id, seg.user_id)::zoom.visitor
+    from unnest(left_meetings) told (meeting_id)
+    cross join (select distinct own.user_id from zoom.segments own where own.run_id = any (moved) and own.user_id is not null) seg);
+  delete from public.zoom_participants shown
+  using zoom.rows memory
+  where memory.run_id = any (moved) and shown.id = memory.row_id and shown.meeting_id = any (left_meetings);
 end
 $$;
-comment on function zoom.place_runs is 'Looks up anew which meeting these runs are of, for which class, and whose both were; returns those of which that changed. The meetings are locked.';
+comment on function zoom.place_runs is
+  'Looks up anew which meeting these runs are of, for which class, and whose both were. meetings: those that are locked. Returns the '
+  'meetings that a run left, and the users it may have shown there; rows of its guests there are removed.';
 
 create function zoom.lock_classes(meetings uuid[], runs bigint[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -107,7 +127,9 @@ begin
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null))) own;
+      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
+    union
+    select unnest(left_meetings)), runs) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.
@@ -204,8 +226,8 @@ declare
   facts zoom.fact[] := zoom.read_events(events);
   kept record;
   app record;
+  placed record;
   meetings uuid[];
-  moved bigint[];
 begin
   perform zoom.note_settings(policy);
   facts := zoom.place_facts(facts);
@@ -216,9 +238,10 @@ begin
   app := zoom.keep_visits(array(select f from unnest(facts) f where f.meeting_id is not null and f.user_id is not null));
 
   if cardinality(kept.told_runs) > 0 or app.fresh is not null then
-    moved := zoom.place_runs(kept.new_runs);
+    placed := zoom.place_runs(kept.new_runs, meetings);
     perform zoom.lock_classes(meetings, kept.told_runs);
-    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors), app.visitors, '{}', '{}', '{}');
+    perform zoom.work_out(kept.told_runs, kept.changed_runs, kept.touched || zoom.guests_near(app.visitors),
+      app.visitors || placed.left_visitors, '{}', '{}', placed.left_meetings);
     perform zoom.tell_changes(written);
   end if;
 

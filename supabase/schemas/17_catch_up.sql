@@ -140,6 +140,7 @@ language plpgsql volatile set search_path = '' as $$
 declare
   meetings uuid[];
   left_lessons zoom.lesson_key[];
+  placed record;
 begin
   -- Those they are of, and those they may come to be of.
   meetings := array(
@@ -154,11 +155,11 @@ begin
     from zoom.instances run
     join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
     where run.run_id = any (chosen) and lesson.class_id is not null);
-  perform zoom.place_runs(chosen);
+  placed := zoom.place_runs(chosen, meetings);
   perform zoom.lock_classes(meetings, chosen);
   perform zoom.work_out('{}', '{}', array(
       select distinct row(seg.run_id, seg.connection_key, null)::zoom.sighting from zoom.segments seg where seg.run_id = any (chosen)),
-    '{}', chosen, left_lessons, meetings);
+    placed.left_visitors, chosen, left_lessons, meetings);
 end
 $$;
 comment on function zoom.judge_runs is 'Judges these runs anew, wholly: their meeting, class and lesson, who was in them, and everybody''s verdict.';
