@@ -2156,8 +2156,9 @@ begin
   select coalesce(zoom.seconds(range_agg(tstzrange(span.came, span.went)) filter (where span.went is not null)), 0), bool_or(span.went is not null)
   into seconds, is_settled
   from (
-    -- From a join on the page to what it said next, clipped to the run and to lesson time.
-    select greatest(visit.at, run.started_at, lesson.counts_from) as came, least(next.at, run.ended_at, nullif(lesson.counts_until, 'infinity')) as went
+    -- From a join on the page to what it said next, clipped to the run and to lesson time. Until then it is not over.
+    select greatest(visit.at, run.started_at, lesson.counts_from) as came,
+      case when next.at is not null or run.ended_at is not null then least(next.at, run.ended_at, lesson.counts_until) end as went
     from zoom.instances run
     join zoom.visits visit
       on visit.meeting_id = run.meeting_id and visit.user_id = student and visit.kind = 'joined'
@@ -2446,12 +2447,12 @@ begin
     left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
     left join zoom.rows memory on memory.row_id = shown.id
     -- A row that was closed, and of which the app says the same, stays closed.
-    where not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
+    where (told.says).status is not null and not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
       and memory.was is not distinct from told.says)
   ), remembered as (
     update zoom.rows memory set was = word.says
     from word
-    where memory.row_id = word.row_id and word.is_ours and (word.says).status is not null
+    where memory.row_id = word.row_id and word.is_ours
   ), forgotten as (
     delete from zoom.rows memory using word
     where memory.row_id = word.row_id and not word.is_ours
@@ -2460,14 +2461,14 @@ begin
       name = (word.says).name, email = (word.says).email, join_time = (word.says).join_time, leave_time = (word.says).leave_time,
       duration = null, zoom_participant_id = null, status = (word.says).status
     from word
-    where shown.id = word.row_id and not word.is_ours and (word.says).status is not null
+    where shown.id = word.row_id and not word.is_ours
       and (shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.zoom_participant_id, shown.status)
         is distinct from ((word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, null, null, (word.says).status)
   )
   insert into public.zoom_participants as shown (meeting_id, user_id, name, email, join_time, leave_time, status)
   select word.meeting_id, word.user_id, (word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, (word.says).status
   from word
-  where word.row_id is null and (word.says).status is not null
+  where word.row_id is null
   -- The app's page wrote it a moment ago.
   on conflict (meeting_id, user_id) do update set
     join_time = excluded.join_time, leave_time = excluded.leave_time, status = excluded.status;
@@ -3471,8 +3472,9 @@ begin
     on conflict do nothing;
     moment := (
       select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
-    earliest := least(earliest, moment, (
-      select max(own.since) from zoom.settings own where change.relation = 'settings'));
+    -- (What counts since ever concerns nothing that was judged without it.)
+    earliest := least(earliest, nullif(moment, '-infinity'), (
+      select max(own.since) from zoom.settings own where change.relation = 'settings' and own.since > '-infinity'));
     if change.relation = 'users' then
       visitors := visitors || array(
         select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit

@@ -9,8 +9,9 @@ begin
   select coalesce(zoom.seconds(range_agg(tstzrange(span.came, span.went)) filter (where span.went is not null)), 0), bool_or(span.went is not null)
   into seconds, is_settled
   from (
-    -- From a join on the page to what it said next, clipped to the run and to lesson time.
-    select greatest(visit.at, run.started_at, lesson.counts_from) as came, least(next.at, run.ended_at, nullif(lesson.counts_until, 'infinity')) as went
+    -- From a join on the page to what it said next, clipped to the run and to lesson time. Until then it is not over.
+    select greatest(visit.at, run.started_at, lesson.counts_from) as came,
+      case when next.at is not null or run.ended_at is not null then least(next.at, run.ended_at, lesson.counts_until) end as went
     from zoom.instances run
     join zoom.visits visit
       on visit.meeting_id = run.meeting_id and visit.user_id = student and visit.kind = 'joined'

@@ -73,12 +73,12 @@ begin
     left join public.zoom_participants shown on shown.meeting_id = visitor.meeting_id and shown.user_id = visitor.user_id
     left join zoom.rows memory on memory.row_id = shown.id
     -- A row that was closed, and of which the app says the same, stays closed.
-    where not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
+    where (told.says).status is not null and not (memory.closed_at is not null and shown.leave_time is not distinct from memory.closed_at
       and memory.was is not distinct from told.says)
   ), remembered as (
     update zoom.rows memory set was = word.says
     from word
-    where memory.row_id = word.row_id and word.is_ours and (word.says).status is not null
+    where memory.row_id = word.row_id and word.is_ours
   ), forgotten as (
     delete from zoom.rows memory using word
     where memory.row_id = word.row_id and not word.is_ours
@@ -87,14 +87,14 @@ begin
       name = (word.says).name, email = (word.says).email, join_time = (word.says).join_time, leave_time = (word.says).leave_time,
       duration = null, zoom_participant_id = null, status = (word.says).status
     from word
-    where shown.id = word.row_id and not word.is_ours and (word.says).status is not null
+    where shown.id = word.row_id and not word.is_ours
       and (shown.name, shown.email, shown.join_time, shown.leave_time, shown.duration, shown.zoom_participant_id, shown.status)
         is distinct from ((word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, null, null, (word.says).status)
   )
   insert into public.zoom_participants as shown (meeting_id, user_id, name, email, join_time, leave_time, status)
   select word.meeting_id, word.user_id, (word.says).name, (word.says).email, (word.says).join_time, (word.says).leave_time, (word.says).status
   from word
-  where word.row_id is null and (word.says).status is not null
+  where word.row_id is null
   -- The app's page wrote it a moment ago.
   on conflict (meeting_id, user_id) do update set
     join_time = excluded.join_time, leave_time = excluded.leave_time, status = excluded.status;

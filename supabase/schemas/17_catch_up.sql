@@ -104,8 +104,9 @@ begin
     on conflict do nothing;
     moment := (
       select case when change.is_gone then own.until else own.since end from zoom.history own where own.version_id = change.version_id);
-    earliest := least(earliest, moment, (
-      select max(own.since) from zoom.settings own where change.relation = 'settings'));
+    -- (What counts since ever concerns nothing that was judged without it.)
+    earliest := least(earliest, nullif(moment, '-infinity'), (
+      select max(own.since) from zoom.settings own where change.relation = 'settings' and own.since > '-infinity'));
     if change.relation = 'users' then
       visitors := visitors || array(
         select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit
