@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"zoom-attendance/scripts/stack/stacktest"
@@ -285,12 +287,17 @@ func columns(row any) map[string]any {
 	return fields
 }
 
-// apply gives one batch to the real function and returns its outcomes.
+// apply gives one batch to the real function, again where it asks for that, and returns
+// its outcomes.
 func (p *orderPlace) apply(ctx context.Context, facts []zoom.Fact, policy oracle.Policy) (outcomes []zoom.Outcome, err error) {
 	var answer []byte
-	err = p.asService(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select public.apply_zoom_events($1::jsonb, $2::jsonb)", asJSON(append([]zoom.Fact{}, facts...)), asJSON(policy)).Scan(&answer)
-	})
+	for again := true; again; {
+		err = p.asService(ctx, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, "select public.apply_zoom_events($1::jsonb, $2::jsonb)", asJSON(append([]zoom.Fact{}, facts...)), asJSON(policy)).Scan(&answer)
+		})
+		var refusal *pgconn.PgError
+		again = errors.As(err, &refusal) && (refusal.Code == "40001" || refusal.Code == "40P01")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1778,32 +1778,29 @@ create function zoom.first_accepted(hashes text[], accepted timestamptz[]) retur
 language plpgsql volatile set search_path = '' as $$
 declare
   earlier text[];
+  meetings uuid[];
   runs bigint[];
 begin
-  with told as (
-    select given.body_hash, min(given.accepted) as accepted_at
-    from unnest(hashes, accepted) given (body_hash, accepted)
-    group by given.body_hash
-  ), before as (
-    select told.*, known.accepted_at as was from told left join zoom.timeless known on known.body_hash = told.body_hash
-  ), kept as (
+  with kept as (
     insert into zoom.timeless as known (body_hash, accepted_at)
-    select before.body_hash, before.accepted_at from before order by before.body_hash
+    select given.body_hash, min(given.accepted) from unnest(hashes, accepted) given (body_hash, accepted)
+    group by given.body_hash
+    order by given.body_hash
     on conflict (body_hash) do update set accepted_at = excluded.accepted_at where known.accepted_at > excluded.accepted_at
     returning known.body_hash
   )
-  select array_agg(kept.body_hash) into earlier
-  from kept join before on before.body_hash = kept.body_hash
-  where before.was is not null;
-  if earlier is null then
+  select array_agg(kept.body_hash) into earlier from kept;
+  -- (A later look than that of the insert, which may have waited for whoever kept another copy.)
+  meetings := array(
+    select distinct run.meeting_id from zoom.marks mark
+    join zoom.instances run on run.run_id = mark.run_id
+    where mark.body_hash = any (earlier) and mark.body_hash <> '');
+  if cardinality(meetings) = 0 then
     return;
   end if;
   -- A copy that was accepted earlier than the one we know: what hangs on the later time goes. Nobody else works on these
   -- runs meanwhile (this lock comes before those of the batch: two that meet here may have to be called again).
-  perform zoom.lock_meetings(array(
-    select run.meeting_id from zoom.marks mark
-    join zoom.instances run on run.run_id = mark.run_id
-    where mark.body_hash = any (earlier) and mark.body_hash <> ''));
+  perform zoom.lock_meetings(meetings);
   with gone as (
     delete from zoom.marks mark using zoom.kinds kind
     where mark.body_hash = any (earlier) and mark.body_hash <> '' and kind.kind = mark.kind
