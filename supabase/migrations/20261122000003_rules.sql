@@ -3209,7 +3209,13 @@ begin
     visitors || array(
       select row(shown.meeting_id, shown.user_id)::zoom.visitor
       from unnest(turned) told (id)
-      join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited' and shown.user_id is not null));
+      join public.zoom_participants shown on shown.meeting_id = told.id and shown.status <> 'invited' and shown.user_id is not null
+      union
+      -- And those who were in none of them go by the name that they had then.
+      select row(shown.meeting_id, shown.user_id)::zoom.visitor
+      from unnest(whole_runs) told (run_id)
+      join zoom.instances run on run.run_id = told.run_id
+      join public.zoom_participants shown on shown.meeting_id = run.meeting_id and shown.status = 'invited' and shown.user_id is not null));
   perform zoom.write('zoom_participants', 'write_participants', changes);
 
   given_back := array(
