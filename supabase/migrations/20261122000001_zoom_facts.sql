@@ -407,8 +407,8 @@ create table zoom.unconfirmed (
 );
 
 comment on table zoom.unconfirmed is
-  'Meetings that a user gave a class whose teacher the host was not. They make no attendance until the host teaches it, an '
-  'admin saves the row, or the school''s server writes its class.';
+  'Meetings that a user gave their class. They make attendance only while the host teaches it, until an admin saves the row, or '
+  'the school''s server writes its class.';
 comment on column zoom.unconfirmed.meeting_id is 'The meeting.';
 comment on column zoom.unconfirmed.noted_at is 'When its class was written.';
 

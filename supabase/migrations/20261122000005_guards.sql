@@ -6,7 +6,7 @@
 -- `when (current_user in ('anon', 'authenticated'))`. The service role is not bound.
 --
 --   staff_names   a user who renamed themselves goes by the name that staff wrote
---   unconfirmed   a meeting that was given a class whose teacher its host is not makes no attendance
+--   unconfirmed   a meeting that a user gave its class makes attendance only while its host teaches that
 --   corrections   when a person last wrote a student's record
 --
 -- Locks: users, zoom_meetings and classes for a moment, which the new tables refer to.
@@ -197,31 +197,19 @@ comment on function zoom.guard_meeting is
   'Trigger: Zoom''s number is digits that no other meeting has in any spelling, addresses are such as a page may '
   'link to, and a length is one of a meeting (42501).';
 
-create function zoom.teaches(person uuid, class uuid) returns boolean
-language plpgsql stable set search_path = '' as $$
-begin
-  return exists (select from public.classes own where own.id = class and own.teacher_id = person);
-end
-$$;
-comment on function zoom.teaches is 'Whether somebody is the teacher of a class. Never null.';
-
 create function zoom.note_class() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   if tg_argv[0] = 'school' or zoom.is_admin() or new.class_id is null then
     delete from zoom.unconfirmed noted where noted.meeting_id = new.id;
   elsif tg_op = 'INSERT' or new.class_id is distinct from old.class_id or new.host_id is distinct from old.host_id then
-    if zoom.teaches(new.host_id, new.class_id) then
-      delete from zoom.unconfirmed noted where noted.meeting_id = new.id;
-    else
-      insert into zoom.unconfirmed (meeting_id) values (new.id) on conflict do nothing;
-    end if;
+    insert into zoom.unconfirmed (meeting_id) values (new.id) on conflict do nothing;
   end if;
   return null;
 end
 $$;
 comment on function zoom.note_class is
-  'Trigger: notes a meeting whose class a user wrote who is no admin and whose host does not teach it (argument '
+  'Trigger: notes a meeting whose class a user wrote who is no admin: it counts while its host teaches it (argument '
   'session); an admin who saves the row, or whoever writes its class outside a user''s session (school), '
   'confirms it for good.';
 
@@ -332,8 +320,7 @@ comment on function zoom.checked_in is
 revoke execute on function
   zoom.keep_identity, zoom.stamp_row, zoom.guard_times, zoom.refuse, zoom.is_web_address,
   zoom.note_name, zoom.forget_user, zoom.guard_user,
-  zoom.guard_class, zoom.guard_meeting, zoom.teaches, zoom.note_class, zoom.guard_participant,
+  zoom.guard_class, zoom.guard_meeting, zoom.note_class, zoom.guard_participant,
   zoom.guard_registrant, zoom.note_correction, zoom.checked_in
 from public;
 grant execute on function zoom.checked_in to authenticated;
-grant execute on function zoom.teaches to service_role;

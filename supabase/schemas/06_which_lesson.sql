@@ -92,9 +92,11 @@ $$;
 comment on function zoom.plan_end is 'The end of the lesson that a meeting was given for a start, by its length at a moment, or at the nearest one at which it had that start.';
 
 create type zoom.place as (
-  run_id bigint, meeting_id uuid, starts_at timestamptz, ends_at timestamptz, is_planned boolean, no_lesson text
+  run_id bigint, meeting_id uuid, starts_at timestamptz, ends_at timestamptz, is_planned boolean, no_lesson text, margin interval
 );
-comment on type zoom.place is 'The lesson of a run, by its start and whether that was planned; or why it belongs to none: cancelled, or unplanned.';
+comment on type zoom.place is
+  'The lesson of a run, by its start and whether that was planned; or why it belongs to none: cancelled, or unplanned. margin: how '
+  'far the window of a lesson reaches that this run makes, by the settings of that time.';
 
 create function zoom.planned_place(run zoom.instances) returns zoom.place
 language plpgsql stable set search_path = '' as $$
@@ -103,9 +105,12 @@ declare
   margin interval;
   heard timestamptz;
 begin
+  if zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'meeting_type' <> 'scheduled' then
+    return null;
+  end if;
   margin := (zoom.settings_at(run.as_of)).plan_margin;
   heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
-  select run.run_id, run.meeting_id, plan.starts_at, finish.at, true, null into place
+  select run.run_id, run.meeting_id, plan.starts_at, finish.at, true, null, null into place
   from zoom.plans(run.meeting_id) plan
   cross join lateral (select zoom.plan_end(run.meeting_id, plan.starts_at, run.as_of) as at) finish
   where run.as_of < plan.replaced_at and run.started_at <= finish.at + margin and heard >= plan.starts_at - margin
@@ -115,7 +120,7 @@ begin
 end
 $$;
 comment on function zoom.planned_place is
-  'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none. A start that '
+  'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none, and for one that began while the meeting was no one-off. A start that '
   'another took the place of takes only runs that began before that.';
 
 create function zoom.may_make_lesson(run zoom.instances) returns boolean
@@ -165,7 +170,6 @@ declare
   run zoom.instances;
   room jsonb;
   heard timestamptz;
-  margin interval;
   start timestamptz;
   place zoom.place;
   planned zoom.place[] := '{}';
@@ -178,12 +182,12 @@ begin
     order by own.started_at, own.instance
   loop
     if run.started_at is null then -- nothing that counts was told of it
-      return next row(run.run_id, meeting, null, null, null, null)::zoom.place;
+      return next row(run.run_id, meeting, null, null, null, null, null)::zoom.place;
       continue;
     end if;
     place := zoom.planned_place(run);
     if zoom.was_cancelled(run) then
-      return next row(run.run_id, meeting, null, null, null, 'cancelled')::zoom.place;
+      return next row(run.run_id, meeting, null, null, null, 'cancelled', null)::zoom.place;
     elsif place.run_id is not null then
       planned := planned || place;
       return next place;
@@ -196,25 +200,25 @@ begin
     select own.* from zoom.instances own where own.run_id = any (rest) order by own.started_at, own.instance
   loop
     room := zoom.as_of('zoom_meetings', meeting::text, run.as_of);
-    margin := (zoom.settings_at(run.as_of)).plan_margin;
     heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
     start := (room ->> 'start_time')::timestamptz;
     select earlier.* into place
     from unnest(made) earlier
-    where run.started_at <= earlier.ends_at + margin and heard >= earlier.starts_at - margin
+    where run.started_at <= earlier.ends_at + earlier.margin and heard >= earlier.starts_at - earlier.margin
     order by abs(extract(epoch from run.started_at - earlier.starts_at)), earlier.starts_at desc
     limit 1;
     if place.run_id is not null then -- a restart
-      return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null)::zoom.place;
+      return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null, null)::zoom.place;
     elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
-          else run.started_at + interval '1 minute' * (room ->> 'duration')::integer end, false, null)::zoom.place;
+          else run.started_at + interval '1 minute' * (room ->> 'duration')::integer end, false, null,
+        (zoom.settings_at(run.as_of)).plan_margin)::zoom.place;
       made := made || place;
       return next place;
     else
-      return next row(run.run_id, meeting, null, null, null, 'unplanned')::zoom.place;
+      return next row(run.run_id, meeting, null, null, null, 'unplanned', null)::zoom.place;
     end if;
   end loop;
 end

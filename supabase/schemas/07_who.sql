@@ -218,7 +218,7 @@ declare
   told text;
 begin
   select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at) own;
-  if user_id is not null or known_by = 'tie' and (seat.keys is not null) then
+  if user_id is not null then
     return;
   end if;
   told := known_by;
