@@ -189,7 +189,7 @@ create table zoom.instances (
   told_end timestamptz,
   host_id text collate "C" check (host_id <> ''),
   host_email text collate "C" check (host_email <> ''),
-  told_at timestamptz not null default now(),
+  told_at timestamptz,
   judged_as_of timestamptz,
   as_of timestamptz generated always as (coalesce(judged_as_of, stated_start, first_at)) stored,
   meeting_id uuid references zoom.meetings (meeting_id),
@@ -217,7 +217,7 @@ comment on column zoom.instances.started_at is 'When it began: as stated, else i
 comment on column zoom.instances.told_end is 'When it ended: the greatest end Zoom told; null while it told none.';
 comment on column zoom.instances.host_id is 'Zoom''s id of its host, the greatest that any of its events told.';
 comment on column zoom.instances.host_email is 'The host''s e-mail at Zoom, the greatest that any of its events told.';
-comment on column zoom.instances.told_at is 'When the first of its events was accepted at the door.';
+comment on column zoom.instances.told_at is 'When the first of its events that count was accepted at the door; null before that.';
 comment on column zoom.instances.judged_as_of is 'The moment whose data somebody chose to judge it by (sidecar rejudge); null for its begin.';
 comment on column zoom.instances.as_of is 'The moment whose data decide.';
 comment on column zoom.instances.meeting_id is 'The meeting of the school it is a run of: see zoom.meeting_of_number.';

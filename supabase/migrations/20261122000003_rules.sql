@@ -1920,8 +1920,9 @@ begin
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
         select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
-          max(told.host_email) as host_email,
-          coalesce(least(min(told.start), min(told.at) filter (where told.counts = 'begins')), min(told.at)) as begin
+          max(told.host_email) filter (where told.counts is not null) as host_email,
+          coalesce(least(min(told.start) filter (where told.counts is not null), min(told.at) filter (where told.counts = 'begins')),
+            min(told.at) filter (where told.counts is not null), min(told.at)) as begin
         from unnest(facts) told
         group by told.number, told.instance, seen_at -- what the app saw is of no run: each has its own moment
       ) run
@@ -1974,7 +1975,8 @@ begin
       least(min(f.start) filter (where f.counts is not null), min(f.at) filter (where f.counts = 'begins')) as stated_start,
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
-      max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at
+      max(f.host_id) filter (where f.counts is not null) as host_id, max(f.host_email) filter (where f.counts is not null) as host_email,
+      min(f.accepted) filter (where f.counts is not null) as told_at
     from unnest(facts) f
     group by f.meeting_id, f.number, f.instance
   ), before as (
@@ -1994,7 +1996,7 @@ begin
       or before.told_end > coalesce(before.was_told_end, '-infinity')
       or before.host_id > coalesce(before.was_host_id, '')
       or before.host_email > coalesce(before.was_host_email, '')
-      or before.told_at < before.was_told_at)
+      or before.told_at < coalesce(before.was_told_at, 'infinity'))
     on conflict (number, instance) do update set
       meeting_id = coalesce(run.meeting_id, excluded.meeting_id),
       stated_start = least(run.stated_start, excluded.stated_start),
@@ -2736,7 +2738,7 @@ begin
     return zoom.as_of('zoom_meetings', meeting::text, 'infinity') ->> 'status';
   end if;
   -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
-  select min(own.since) into cancelled_since
+  select min(case when own.is_first then '-infinity' else own.since end) into cancelled_since
   from zoom.history own
   where own.row_key = meeting::text and own.relation = 'zoom_meetings' and (own.was ->> 'is_cancelled')::boolean
     and own.since >= coalesce((

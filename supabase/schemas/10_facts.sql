@@ -179,8 +179,9 @@ begin
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
         select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
-          max(told.host_email) as host_email,
-          coalesce(least(min(told.start), min(told.at) filter (where told.counts = 'begins')), min(told.at)) as begin
+          max(told.host_email) filter (where told.counts is not null) as host_email,
+          coalesce(least(min(told.start) filter (where told.counts is not null), min(told.at) filter (where told.counts = 'begins')),
+            min(told.at) filter (where told.counts is not null), min(told.at)) as begin
         from unnest(facts) told
         group by told.number, told.instance, seen_at -- what the app saw is of no run: each has its own moment
       ) run
@@ -233,7 +234,8 @@ begin
       least(min(f.start) filter (where f.counts is not null), min(f.at) filter (where f.counts = 'begins')) as stated_start,
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
-      max(f.host_id) as host_id, max(f.host_email) as host_email, min(f.accepted) as told_at
+      max(f.host_id) filter (where f.counts is not null) as host_id, max(f.host_email) filter (where f.counts is not null) as host_email,
+      min(f.accepted) filter (where f.counts is not null) as told_at
     from unnest(facts) f
     group by f.meeting_id, f.number, f.instance
   ), before as (
@@ -253,7 +255,7 @@ begin
       or before.told_end > coalesce(before.was_told_end, '-infinity')
       or before.host_id > coalesce(before.was_host_id, '')
       or before.host_email > coalesce(before.was_host_email, '')
-      or before.told_at < before.was_told_at)
+      or before.told_at < coalesce(before.was_told_at, 'infinity'))
     on conflict (number, instance) do update set
       meeting_id = coalesce(run.meeting_id, excluded.meeting_id),
       stated_start = least(run.stated_start, excluded.stated_start),

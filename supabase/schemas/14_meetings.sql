@@ -17,7 +17,7 @@ begin
     return zoom.as_of('zoom_meetings', meeting::text, 'infinity') ->> 'status';
   end if;
   -- Cancelled stays, until whoever cancelled takes it back, or a run that began later counts.
-  select min(own.since) into cancelled_since
+  select min(case when own.is_first then '-infinity' else own.since end) into cancelled_since
   from zoom.history own
   where own.row_key = meeting::text and own.relation = 'zoom_meetings' and (own.was ->> 'is_cancelled')::boolean
     and own.since >= coalesce((
