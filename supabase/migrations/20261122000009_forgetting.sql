@@ -185,13 +185,15 @@ declare
   traces zoom.trace[] := zoom.traces_of(person, addresses);
   theirs zoom.trace[];
   accounts text[];
+  meetings uuid[];
   forgotten integer;
 begin
   -- As apply_zoom_events does: lock the meetings first, in id order.
-  perform zoom.lock_meetings(array(
+  meetings := array(
     select distinct run.meeting_id from unnest(traces) told
     join zoom.instances run on run.run_id = told.run_id
-    where run.meeting_id is not null));
+    where run.meeting_id is not null);
+  perform zoom.lock_meetings(meetings);
   traces := zoom.traces_of(person, addresses);
   theirs := array(select told from unnest(traces) told where person is null or told.user_id is null or told.user_id = person);
   accounts := array(
@@ -203,15 +205,17 @@ begin
     update public.zoom_participants shown set email = null,
       name = case when shown.user_id is null or shown.user_id = person or person is null then null else shown.name end
     where (shown.name is not null or shown.email is not null)
-      and (shown.user_id = person or zoom.folded(shown.email) = any (addresses) or shown.id in (
-        -- The rows of guests that stand for these connections.
-        select memory.row_id from unnest(theirs) told
-        join zoom.rows memory on memory.run_id = told.run_id and memory.connection_key = told.connection_key))
+      and (shown.user_id = person or shown.id in (
+          -- The rows of guests that stand for these connections.
+          select memory.row_id from unnest(theirs) told
+          join zoom.rows memory on memory.run_id = told.run_id and memory.connection_key = told.connection_key)
+        -- (A user's address is looked for where Zoom told it: in all rows it would take the app's delete too long.)
+        or (person is null or shown.meeting_id = any (meetings)) and zoom.folded(shown.email) = any (addresses))
     returning shown.id
   ), remembered as (
     update zoom.rows memory set was.name = null, was.email = null
-    where memory.was is not null and (zoom.folded((memory.was).email) = any (addresses)
-      or memory.row_id in (select own.id from public.zoom_participants own where own.user_id = person))
+    where memory.was is not null and (memory.row_id in (select own.id from public.zoom_participants own where own.user_id = person)
+      or person is null and zoom.folded((memory.was).email) = any (addresses))
   ), refused as (
     delete from zoom.refused own
     using unnest(theirs) told
@@ -252,7 +256,7 @@ begin
   where seg.run_id = told.run_id and seg.segment = told.segment and not seg.is_forgotten;
   -- The host's address decides nothing any more, nor their account where nobody else shows it.
   update zoom.instances run set host_email = null
-  where run.host_email is not null and zoom.folded(run.host_email) = any (addresses);
+  where lower(btrim(run.host_email collate "default")) = any (addresses);
   update zoom.instances run set host_id = null
   where run.host_id = any (accounts) and not exists (
     select from zoom.segments seg
