@@ -48,3 +48,8 @@ execute function zoom.note_name('school');
 create or replace trigger what_zoom_said_of_them_goes
 before delete on public.users
 for each row execute function zoom.forget_user();
+
+-- Named so that it comes after the trigger that notes the deletion in the history.
+create or replace trigger zzz_what_they_went_by_goes
+after delete on public.users
+for each row execute function zoom.forget_user();

@@ -258,6 +258,7 @@ create table zoom.segments (
   user_id uuid references public.users (id) on delete set null,
   known_by text,
   is_staff boolean not null default false,
+  is_forgotten boolean not null default false,
   primary key (run_id, segment),
   constraint absent_is_null_not_empty check ('' not in (coalesce(connection, '-'), coalesce(zoom_user_id, '-'),
     coalesce(participant_id, '-'), coalesce(registrant_id, '-'), coalesce(customer_key, '-'), coalesce(email, '-')))
@@ -265,7 +266,7 @@ create table zoom.segments (
 
 comment on table zoom.segments is 'One stay in one room (a rejoin and a breakout move each begin another), and all that Zoom said about who it is.';
 comment on column zoom.segments.run_id is 'The run of the meeting.';
-comment on column zoom.segments.segment is 'Zoom''s participant.user_id: what pairs a join with its leave. Where Zoom told none: the e-mail, else the name, else the connection, else the account, with a word before it.';
+comment on column zoom.segments.segment is 'Zoom''s participant.user_id: what pairs a join with its leave. Where Zoom told none: the e-mail, else the name, else the connection, else the account, with a word before it (forgotten, and something random, once that was removed).';
 comment on column zoom.segments.connection is 'Zoom''s participant_uuid: one connection, kept through breakout moves.';
 comment on column zoom.segments.connection_key is 'The connection, else the segment by itself. One key is one person.';
 comment on column zoom.segments.zoom_user_id is 'The Zoom account, if signed in.';
@@ -277,6 +278,7 @@ comment on column zoom.segments.was_in is 'Whether Zoom told that they joined or
 comment on column zoom.segments.user_id is 'The user it is, as last looked up; null for somebody unknown.';
 comment on column zoom.segments.known_by is 'By what: key, registration, email or name; tie for two answers at once, which is nobody; null for nothing.';
 comment on column zoom.segments.is_staff is 'Whether it is one of the staff, as last looked up: see zoom.is_staff_in.';
+comment on column zoom.segments.is_forgotten is 'What Zoom said of who it is was removed (zoom.forget_person): it stays whom it was taken for, and nothing is added.';
 
 -- What tells the row first: else, while there are no statistics, an index on the run alone looks as good as the right one.
 create index segments_connection_idx on zoom.segments (connection_key, run_id);
@@ -344,7 +346,7 @@ comment on table zoom.history is
 comment on column zoom.history.version_id is 'Generated, in the order of the changes.';
 comment on column zoom.history.relation is 'The table, in schema public.';
 comment on column zoom.history.row_key is 'The primary key of the row.';
-comment on column zoom.history.was is 'The values: see zoom.deciding.';
+comment on column zoom.history.was is 'The values: see zoom.deciding. Without name, e-mail and registration once the user is deleted or forgotten (zoom.forget_history).';
 comment on column zoom.history.since is 'From when; -infinity for what was there when the project was adopted.';
 comment on column zoom.history.until is 'Until when; infinity for what stands.';
 comment on column zoom.history.is_first is 'Whether it is the first that is known of its row.';
@@ -358,6 +360,7 @@ create index history_meetings_since_idx on zoom.history (since) where relation =
 create index history_meetings_until_idx on zoom.history (until) where relation = 'zoom_meetings' and until < 'infinity';
 create index history_enrolled_idx on zoom.history (((was ->> 'student_id')::uuid), ((was ->> 'class_id')::uuid)) where relation = 'class_students';
 create index history_class_idx on zoom.history (((was ->> 'class_id')::uuid), ((was ->> 'student_id')::uuid)) where relation = 'class_students';
+create index history_registered_idx on zoom.history ((was ->> 'user_id')) where relation = 'meeting_registrants';
 create index history_registrant_idx on zoom.history (((was ->> 'meeting_id')::uuid), ((was ->> 'zoom_registrant_id') collate "C")) where relation = 'meeting_registrants';
 
 

@@ -155,6 +155,9 @@ where email is not null and known_by is distinct from 'email' and known_by is di
 -- given, and an enrolment, a registration and a parent from when they were written.
 --
 -- The trigger never makes a write of the app fail or wait.
+--
+-- Names and addresses of a user who is deleted go (zoom.forget_history); ids, role and times stay, since what others were
+-- is judged by them.
 
 create view zoom.named_users with (security_invoker) as
 select own.id, case when noted.user_id is not null then noted.name else own.name end as name
@@ -1384,13 +1387,24 @@ language plpgsql volatile set search_path = '' as $$
 declare
   sightings zoom.sighting[];
 begin
-  with known as materialized (
+  with forgotten as materialized (
+    select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key, seg.known_by, seg.user_id, seg.is_staff
+    from unnest(touched) told
+    cross join lateral (
+      select here.* from zoom.segments here where here.connection_key = told.connection_key and here.run_id = told.run_id offset 0
+    ) seg
+    where seg.is_forgotten
+  ), known as materialized (
     select seat.run_id, seat.connection_key, person.known_by,
       (select own.id from public.users own where own.id = person.user_id) as user_id,
       coalesce(zoom.is_staff_in(run, person.user_id, seat.registrations, seat.addresses), false) as is_staff
     from zoom.connections(touched) seat
     join zoom.instances run on run.run_id = seat.run_id
     cross join lateral zoom.person_of(seat, run.as_of) person
+    where not exists (
+      select from forgotten where forgotten.run_id = seat.run_id and forgotten.connection_key = seat.connection_key)
+    union all
+    select forgotten.run_id, forgotten.connection_key, forgotten.known_by, forgotten.user_id, forgotten.is_staff from forgotten
   ), seen as materialized (
     select known.run_id, known.connection_key, known.user_id, known.known_by, known.is_staff, seg.segment, seg.user_id as was_user_id,
       (seg.user_id, seg.known_by, seg.is_staff) is distinct from (known.user_id, known.known_by, known.is_staff) as is_new
@@ -1424,6 +1438,7 @@ end
 $$;
 comment on function zoom.recognise is
   'Looks up who each of these connections is, and notes it on its segments, with by what, and whether that is one of the staff. '
+  'One that was forgotten stays whom it was taken for. '
   'Returns whom each was and whom it is taken for.';
 
 revoke execute on function
@@ -1487,10 +1502,10 @@ comment on type zoom.presence is
 create function zoom.is_made_up(segment text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
-  return segment ~ '^(email|name|connection|account|waiting) ';
+  return segment ~ '^(email|name|connection|account|waiting|forgotten) ';
 end
 $$;
-comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
+comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events (or zoom.forget_person) gave it, and not Zoom''s user_id.';
 
 create function zoom.seats(people zoom.person[])
 returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
@@ -2035,13 +2050,14 @@ begin
       told.connection > coalesce(seg.connection, '') as has_connection
     from told left join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment
     where seg.run_id is null
-      or told.connection > coalesce(seg.connection, '')
-      or told.zoom_user_id > coalesce(seg.zoom_user_id, '')
-      or told.participant_id > coalesce(seg.participant_id, '')
-      or told.registrant_id > coalesce(seg.registrant_id, '')
-      or told.customer_key > coalesce(seg.customer_key, '')
-      or told.email > coalesce(seg.email, '')
-      or told.was_in and not seg.was_in
+      or not seg.is_forgotten and (
+        told.connection > coalesce(seg.connection, '')
+        or told.zoom_user_id > coalesce(seg.zoom_user_id, '')
+        or told.participant_id > coalesce(seg.participant_id, '')
+        or told.registrant_id > coalesce(seg.registrant_id, '')
+        or told.customer_key > coalesce(seg.customer_key, '')
+        or told.email > coalesce(seg.email, '')
+        or told.was_in and not seg.was_in)
   ), kept as (
     insert into zoom.segments as seg
       (run_id, segment, connection, zoom_user_id, participant_id, registrant_id, customer_key, email, was_in)
@@ -2066,8 +2082,10 @@ begin
   -- Marks: a set. What is heard of one later clears the flag, if it has the exact time, or brings the name.
   with kept as (
     insert into zoom.marks as mark (run_id, segment, at, kind, body_hash, approximate, name)
-    select f.run_id, coalesce(f.segment, ''), f.at, f.kind, f.body_hash, bool_and(f.approximate), max(f.name)
+    select f.run_id, coalesce(f.segment, ''), f.at, f.kind, f.body_hash, bool_and(f.approximate),
+      max(f.name) filter (where seg.is_forgotten is not true)
     from unnest(facts) f
+    left join zoom.segments seg on seg.run_id = f.run_id and seg.segment = f.segment
     where f.run_id is not null
     group by f.run_id, f.segment, f.at, f.kind, f.body_hash
     on conflict (run_id, segment, at, kind, body_hash) do update set
@@ -2588,6 +2606,9 @@ begin
     ) person on true
   ), decided as (
     select want.*, case
+        when want.is_wanted and want.row_id is null and want.user_id is null and exists (
+          select from zoom.segments seg
+          where seg.connection_key = want.connection_key and seg.run_id = want.run_id and seg.is_forgotten) then null
         when want.is_wanted and want.row_id is null then 'insert'
         when want.is_wanted then 'update'
         -- Nobody's row any more: we made it, and whoever it stood for was never there.
@@ -3390,6 +3411,8 @@ comment on function zoom.note_visit is 'Trigger: somebody who opened the page ma
 
 create trigger who_opened_the_page_may_be_a_guest after insert on zoom.visits
 for each row when (new.kind = 'opened') execute function zoom.note_visit();
+
+create index segments_address_idx on zoom.segments (zoom.folded(email)) where email is not null;
 
 create function zoom.runs_concerned(change zoom.changes) returns bigint[]
 language plpgsql stable set search_path = '' as $$

@@ -150,11 +150,21 @@ comment on function zoom.guard_user is
 create function zoom.forget_user() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform zoom.forget_person(old.id);
-  return old;
+  if tg_when = 'BEFORE' then -- while the rows still say whose they are
+    perform zoom.forget_connections(old.id, null);
+    perform zoom.leave_to_guests(old.id);
+    return old;
+  end if;
+  begin
+    perform zoom.forget_history(old.id);
+  exception when others then -- the history stops no write of the app
+    raise warning 'the name of user % is still in the history: % (zoom.forget_person removes it)', old.id, sqlerrm;
+  end;
+  return null;
 end
 $$;
-comment on function zoom.forget_user is 'Trigger: the name and e-mail of a user who is deleted go with them.';
+comment on function zoom.forget_user is
+  'Trigger: the name and e-mail of a user who is deleted go with them. A failure of the history is a warning.';
 
 create function zoom.guard_class() returns trigger
 language plpgsql security definer set search_path = '' as $$

@@ -6,6 +6,9 @@
 -- given, and an enrolment, a registration and a parent from when they were written.
 --
 -- The trigger never makes a write of the app fail or wait.
+--
+-- Names and addresses of a user who is deleted go (zoom.forget_history); ids, role and times stay, since what others were
+-- is judged by them.
 
 create view zoom.named_users with (security_invoker) as
 select own.id, case when noted.user_id is not null then noted.name else own.name end as name

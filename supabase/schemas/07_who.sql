@@ -283,13 +283,24 @@ language plpgsql volatile set search_path = '' as $$
 declare
   sightings zoom.sighting[];
 begin
-  with known as materialized (
+  with forgotten as materialized (
+    select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key, seg.known_by, seg.user_id, seg.is_staff
+    from unnest(touched) told
+    cross join lateral (
+      select here.* from zoom.segments here where here.connection_key = told.connection_key and here.run_id = told.run_id offset 0
+    ) seg
+    where seg.is_forgotten
+  ), known as materialized (
     select seat.run_id, seat.connection_key, person.known_by,
       (select own.id from public.users own where own.id = person.user_id) as user_id,
       coalesce(zoom.is_staff_in(run, person.user_id, seat.registrations, seat.addresses), false) as is_staff
     from zoom.connections(touched) seat
     join zoom.instances run on run.run_id = seat.run_id
     cross join lateral zoom.person_of(seat, run.as_of) person
+    where not exists (
+      select from forgotten where forgotten.run_id = seat.run_id and forgotten.connection_key = seat.connection_key)
+    union all
+    select forgotten.run_id, forgotten.connection_key, forgotten.known_by, forgotten.user_id, forgotten.is_staff from forgotten
   ), seen as materialized (
     select known.run_id, known.connection_key, known.user_id, known.known_by, known.is_staff, seg.segment, seg.user_id as was_user_id,
       (seg.user_id, seg.known_by, seg.is_staff) is distinct from (known.user_id, known.known_by, known.is_staff) as is_new
@@ -323,6 +334,7 @@ end
 $$;
 comment on function zoom.recognise is
   'Looks up who each of these connections is, and notes it on its segments, with by what, and whether that is one of the staff. '
+  'One that was forgotten stays whom it was taken for. '
   'Returns whom each was and whom it is taken for.';
 
 revoke execute on function

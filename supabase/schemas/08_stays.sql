@@ -46,10 +46,10 @@ comment on type zoom.presence is
 create function zoom.is_made_up(segment text) returns boolean
 language plpgsql immutable set search_path = '' as $$
 begin
-  return segment ~ '^(email|name|connection|account|waiting) ';
+  return segment ~ '^(email|name|connection|account|waiting|forgotten) ';
 end
 $$;
-comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events gave it, and not Zoom''s user_id.';
+comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events (or zoom.forget_person) gave it, and not Zoom''s user_id.';
 
 create function zoom.seats(people zoom.person[])
 returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)

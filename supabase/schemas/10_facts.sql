@@ -294,13 +294,14 @@ begin
       told.connection > coalesce(seg.connection, '') as has_connection
     from told left join zoom.segments seg on seg.run_id = told.run_id and seg.segment = told.segment
     where seg.run_id is null
-      or told.connection > coalesce(seg.connection, '')
-      or told.zoom_user_id > coalesce(seg.zoom_user_id, '')
-      or told.participant_id > coalesce(seg.participant_id, '')
-      or told.registrant_id > coalesce(seg.registrant_id, '')
-      or told.customer_key > coalesce(seg.customer_key, '')
-      or told.email > coalesce(seg.email, '')
-      or told.was_in and not seg.was_in
+      or not seg.is_forgotten and (
+        told.connection > coalesce(seg.connection, '')
+        or told.zoom_user_id > coalesce(seg.zoom_user_id, '')
+        or told.participant_id > coalesce(seg.participant_id, '')
+        or told.registrant_id > coalesce(seg.registrant_id, '')
+        or told.customer_key > coalesce(seg.customer_key, '')
+        or told.email > coalesce(seg.email, '')
+        or told.was_in and not seg.was_in)
   ), kept as (
     insert into zoom.segments as seg
       (run_id, segment, connection, zoom_user_id, participant_id, registrant_id, customer_key, email, was_in)
@@ -325,8 +326,10 @@ begin
   -- Marks: a set. What is heard of one later clears the flag, if it has the exact time, or brings the name.
   with kept as (
     insert into zoom.marks as mark (run_id, segment, at, kind, body_hash, approximate, name)
-    select f.run_id, coalesce(f.segment, ''), f.at, f.kind, f.body_hash, bool_and(f.approximate), max(f.name)
+    select f.run_id, coalesce(f.segment, ''), f.at, f.kind, f.body_hash, bool_and(f.approximate),
+      max(f.name) filter (where seg.is_forgotten is not true)
     from unnest(facts) f
+    left join zoom.segments seg on seg.run_id = f.run_id and seg.segment = f.segment
     where f.run_id is not null
     group by f.run_id, f.segment, f.at, f.kind, f.body_hash
     on conflict (run_id, segment, at, kind, body_hash) do update set

@@ -278,6 +278,8 @@ select is(pg_temp.named('admin', $$ update users set phone = '1' where id = pg_t
 update zoom_participants set name = 'classmate', email = 'classmate@policies.test' where user_id = pg_temp.id('classmate');
 delete from users where id = pg_temp.id('classmate');
 select is((select count(*) from zoom_participants where email = 'classmate@policies.test' or name = 'classmate'), 0::bigint, 'a deleted user leaves no name behind');
+select is((select count(*) from (select was from zoom.history union all select was from zoom.changes) own where own.was::text like '%classmate%'), 0::bigint,
+  'nor in the history');
 
 select * from finish();
 rollback;
