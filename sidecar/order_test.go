@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"zoom-attendance/sidecar/oracle"
@@ -212,10 +213,13 @@ func play(ctx context.Context, p *orderPlace, l lesson, callers int) (string, er
 	if err != nil || problem != "" {
 		return fmt.Sprintf("after batches %v\n%s", l.batches, problem), err
 	}
-	if l.seed%2 == 0 {
-		return "", nil
+	switch l.seed % 4 {
+	case 0, 2:
+		return repeatAll(ctx, p, l)
+	case 1:
+		return deleteSomebody(ctx, p, l)
 	}
-	return repeatAll(ctx, p, l)
+	return "", nil
 }
 
 // begin makes the project the lesson's school, as it was at adoption.
@@ -350,8 +354,52 @@ func repeatAll(ctx context.Context, p *orderPlace, l lesson) (string, error) {
 	return "", nil
 }
 
+// deleteSomebody deletes a user once everything is settled, and has all judged anew:
+// what others' rows say stays.
+func deleteSomebody(ctx context.Context, p *orderPlace, l lesson) (string, error) {
+	users := schoolAfter(l.history, len(l.history.Changes)).Users
+	if len(users) == 0 {
+		return "", nil
+	}
+	gone := users[l.seed%uint64(len(users))].ID
+	now, err := p.now(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = p.asService(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "delete from public.users where id = $1", gone)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("delete %s: %w", gone, err)
+	}
+	err = p.asService(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "select public.rejudge_zoom('{}')")
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("rejudge: %w", err)
+	}
+	if err := p.catchUp(ctx); err != nil {
+		return "", err
+	}
+	// Their own rows go or are a guest's.
+	problem, err := compareThose(ctx, p, l, oracle.Expect(l.history, l.facts, now), func(line string) bool {
+		return !strings.Contains(line, gone) && !strings.Contains(line, "user null")
+	})
+	if problem != "" {
+		problem = fmt.Sprintf("after %s was deleted\n%s", gone, problem)
+	}
+	return l.labels().Replace(problem), err
+}
+
 // compare says which rows are missing and which should not be there.
 func compare(ctx context.Context, p *orderPlace, l lesson, want oracle.Rows) (string, error) {
+	return compareThose(ctx, p, l, want, func(string) bool { return true })
+}
+
+// compareThose compares the lines that count.
+func compareThose(ctx context.Context, p *orderPlace, l lesson, want oracle.Rows, counts func(line string) bool) (string, error) {
 	rows, _, err := p.rows(ctx)
 	if err != nil {
 		return "", err
@@ -359,10 +407,14 @@ func compare(ctx context.Context, p *orderPlace, l lesson, want oracle.Rows) (st
 	var report strings.Builder
 	got, expected := rows.Lines(), want.Lines()
 	for _, line := range without(expected, got) {
-		fmt.Fprintf(&report, "  want %s\n", l.labels().Replace(line))
+		if counts(line) {
+			fmt.Fprintf(&report, "  want %s\n", l.labels().Replace(line))
+		}
 	}
 	for _, line := range without(got, expected) {
-		fmt.Fprintf(&report, "  got  %s\n", l.labels().Replace(line))
+		if counts(line) {
+			fmt.Fprintf(&report, "  got  %s\n", l.labels().Replace(line))
+		}
 	}
 	return report.String(), nil
 }
