@@ -81,10 +81,10 @@ begin
     from unnest(people, presences) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
       leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
     join zoom.lessons lesson on lesson.lesson_id = seen.lesson_id
-    -- Where Zoom saw nothing of them, and the school takes the app's word.
+    -- Where Zoom saw nothing of them in lesson time, and the school takes the app's word.
     left join lateral (
       select own.* from zoom.app_stay(seen.user_id, lesson) own
-      where lesson.app_joins = 'count' and seen.join_time is null and seen.leave_time is null and not seen.is_in
+      where lesson.app_joins = 'count' and not seen.is_seen
       offset 0
     ) app on true
     cross join lateral (
