@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"slices"
 	"time"
 
 	"zoom-attendance/sidecar/admin"
 	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/explain"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/relay"
+	"zoom-attendance/sidecar/supabase"
 	"zoom-attendance/sidecar/watch"
 )
 
@@ -90,12 +93,21 @@ func noLetter(err error) error {
 	return err
 }
 
-// heldBy gives the watch the meetings that are held up.
-func heldBy(all func() []relay.Held) func() []watch.Held {
+// heldBy gives the watch the meetings that are held up, each once, the longest first.
+func heldBy(carried func() []relay.Held, judged func() []rejudge.Held) func() []watch.Held {
 	return func() (held []watch.Held) {
-		for _, h := range all() {
+		names := map[string]bool{}
+		for _, h := range carried() {
+			names[h.Meeting] = true
 			held = append(held, watch.Held{Meeting: h.Meeting, Since: h.Since, Cause: h.Cause, Meaning: h.Meaning})
 		}
+		for _, h := range judged() {
+			if !names[h.Meeting] {
+				meaning := (&supabase.Error{Code: h.Code}).Meaning()
+				held = append(held, watch.Held{Meeting: h.Meeting, Since: h.Since, Cause: h.Code, Meaning: meaning, Judged: true})
+			}
+		}
+		slices.SortStableFunc(held, func(a, b watch.Held) int { return a.Since.Compare(b.Since) })
 		return held
 	}
 }

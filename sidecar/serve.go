@@ -86,7 +86,7 @@ func serve(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	lookout, err := watch.New(watch.Options{
-		Project: project, Counts: metrics, Held: heldBy(carrier.Held), Window: c.SignatureWindow,
+		Project: project, Counts: metrics, Held: heldBy(carrier.Held, again.Held), Window: c.SignatureWindow,
 		AlertURL: c.AlertURL, AlertSecret: c.AlertSecret, Version: version(), Log: log, Metrics: metrics,
 	})
 	if err != nil {

@@ -58,7 +58,7 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 	list.Flags().Uint64("after", 0, "show those behind an id")
 	replay := &cobra.Command{
 		Use:   "replay ID… | --all",
-		Short: "Put them back as fresh events; those that still cannot be applied come back with a new id",
+		Short: "Put them back among the events that wait; those that still cannot be applied come back with a new id",
 		RunE:  ask(replayDead),
 		Example: `  sidecar dead replay 17 18
   sidecar dead replay --all`,

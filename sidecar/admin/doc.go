@@ -39,7 +39,7 @@
 //
 //	GET    /dead?after=ID&most=N          dead letters behind an id, the oldest first, and how many there are
 //	GET    /dead/{id}                     one, with its body
-//	POST   /dead/{id}/replay              put it back as a fresh event
+//	POST   /dead/{id}/replay              put it back among the events that wait
 //	POST   /dead/replay                   put all back; progress
 //	DELETE /dead/{id}                     remove it for good
 //	GET    /replay?since=TIME&meeting=N   how many events a replay would hand out

@@ -44,7 +44,8 @@ type answer struct {
 	Verdict    word     `json:"verdict"`
 	Rule       word     `json:"rule"`
 	Record     word     `json:"record"`
-	SaidBefore word     `json:"said_before"`
+	SaidBefore word     `json:"said_before"` // what somebody else had written
+	SaidThen   word     `json:"said_then"`   // our verdict when they did; empty: there was none, so it was before it
 	Overridden bool     `json:"overridden"`
 	Note       word     `json:"note"`
 	Refused    *struct {

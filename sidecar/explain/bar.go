@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -56,9 +57,17 @@ func (a answer) bar(p *page) {
 func (a answer) mark(p *page) (time.Time, string) {
 	at, says := a.threshold(p)
 	if _, to := a.span(); at.After(to) {
-		says = spelt(a.Policy.MinSeconds) + " would be longer than the lesson so far"
+		says = spelt(a.Policy.MinSeconds) + " would be longer than the lesson"
+		if a.isOn() {
+			says += " so far"
+		}
 	}
 	return at, says
+}
+
+// isOn is whether a run of it has no end yet.
+func (a answer) isOn() bool {
+	return slices.ContainsFunc(a.Runs, func(r held) bool { return r.EndedAt == nil })
 }
 
 // threshold is when they had been there for long enough, or would have been.

@@ -156,11 +156,13 @@ func (a answer) held(p *page) (lines []string) {
 		lines = append(lines, fmt.Sprintf("The lesson is that of %s to %s: %s.", p.clock(l.StartsAt), end, l.Why))
 		switch {
 		case !l.HasStaff:
-			lines = append(lines, "All that was held of it counts, since none of the staff was recognised in it.")
+			lines = append(lines, "All time of its runs that count is lesson time, since none of the staff was recognised in them.")
 		case l.CountsFrom != nil && l.CountsUntil != nil:
 			lines = append(lines, fmt.Sprintf("Time counts from %s to %s: the lesson's own, and that from when the staff came until they left.", p.clock(*l.CountsFrom), p.clock(*l.CountsUntil)))
+		case l.CountsFrom != nil && l.EndsAt == nil:
+			lines = append(lines, fmt.Sprintf("Time counts from %s on: the lesson's own, which has no end yet, and that from when the staff came.", p.clock(*l.CountsFrom)))
 		case l.CountsFrom != nil:
-			lines = append(lines, fmt.Sprintf("Time counts from %s on: the lesson's own, and that from when the staff came; they have not left.", p.clock(*l.CountsFrom)))
+			lines = append(lines, fmt.Sprintf("Time counts from %s on: the lesson's own, and that from when the staff came; they have not all left.", p.clock(*l.CountsFrom)))
 		}
 	}
 	for _, r := range a.Runs {
@@ -245,7 +247,7 @@ func (a answer) told(p *page) (all []Told) {
 		}
 		why := string(e.Why)
 		if e.Counted && len(e.Cut) > 0 {
-			why = fmt.Sprintf("yes, but the time %s the lesson", strings.Join(e.Cut, " and "))
+			why = fmt.Sprintf("yes, but not the time %s the lesson", strings.Join(e.Cut, " and "))
 		}
 		all = append(all, Told{
 			At: at, They: cmp.Or(they[e.Kind], e.Kind), Device: devices[e.Connection],
@@ -288,7 +290,7 @@ func (a answer) remarks() (lines []string) {
 // seen is what the app saw, and what that is worth.
 func (a answer) seen(p *page) []string {
 	if len(a.App.Visits) == 0 {
-		return []string{"The app did not see them."}
+		return []string{"The app did not see them around that time."}
 	}
 	var seen []string
 	for _, v := range a.App.Visits {
@@ -300,8 +302,12 @@ func (a answer) seen(p *page) []string {
 // notes say what stood in the record before, who outranks whom, and whether
 // anything more is expected.
 func (a answer) notes() (lines []string) {
-	if a.SaidBefore != "" {
+	switch {
+	case a.SaidBefore == "":
+	case a.SaidThen == "":
 		lines = append(lines, fmt.Sprintf("Before Zoom's word the record said: %s.", a.SaidBefore))
+	case a.Note == "": // which else tells of it
+		lines = append(lines, fmt.Sprintf("Somebody wrote %s when Zoom's verdict was %s.", a.SaidBefore, a.SaidThen))
 	}
 	if a.Note != "" {
 		lines = append(lines, string(a.Note))

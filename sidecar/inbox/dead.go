@@ -137,8 +137,9 @@ func readDead(msg *jetstream.RawStreamMsg) DeadLetter {
 	}
 }
 
-// PutBack accepts a dead letter again, as a fresh event, and then removes it
-// from the dead letters. When it fails in between, the event may be applied
+// PutBack has the event of a dead letter wait again, and then removes it from the
+// dead letters. It is the event that it was: accepted when it was, with Attempt one
+// higher. When it fails in between, the event may be applied
 // and be a dead letter still; it is never neither.
 func (b *Inbox) PutBack(ctx context.Context, id uint64) error {
 	letter, err := b.deadMessage(ctx, id)
@@ -155,10 +156,15 @@ func (b *Inbox) PutBack(ctx context.Context, id uint64) error {
 	return nil
 }
 
-// acceptAgain makes the event of a dead letter, or its group, a fresh one.
+// acceptAgain has the event of a dead letter, or its group, wait again.
 func (b *Inbox) acceptAgain(ctx context.Context, letter *jetstream.RawStreamMsg) error {
 	if len(letter.Header.Values(headerFormat)) == 0 {
-		return b.Accept(trace.ContextWithRemoteSpanContext(ctx, readTrace(letter.Header.Get(headerTrace))), letter.Data)
+		was := readDead(letter)
+		again := event{body: was.Body, acceptedAt: was.AcceptedAt, attempt: was.Attempt + 1}
+		if again.acceptedAt.IsZero() { // its header is spoilt
+			again.acceptedAt = was.BuriedAt
+		}
+		return b.keep(trace.ContextWithRemoteSpanContext(ctx, readTrace(letter.Header.Get(headerTrace))), again)
 	}
 	group := nats.NewMsg(subjectEvents)
 	group.Data = letter.Data

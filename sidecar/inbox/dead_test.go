@@ -82,11 +82,12 @@ func TestDroppingTheLastDeadLettersIsNoDamage(t *testing.T) {
 	}
 }
 
-func TestADeadLetterPutBackIsAFreshEvent(t *testing.T) {
+func TestADeadLetterPutBackIsTheEventThatItWas(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		b := open(t, o)
 		bury(t, b, "one", "two")
-		again := time.Now().Truncate(time.Microsecond)
+		was, err := b.DeadLetter(testContext(t), 1)
+		require.NoError(t, err)
 		require.NoError(t, b.PutBack(testContext(t), 1))
 		require.ErrorIs(t, b.PutBack(testContext(t), 1), ErrNoLetter)
 		require.Equal(t, []string{"2 two"}, deadLetters(t, b, 0))
@@ -94,10 +95,13 @@ func TestADeadLetterPutBackIsAFreshEvent(t *testing.T) {
 		b = open(t, o)
 		d := take(t, b, 1)[0]
 		require.Equal(t, "one", string(d.Body()))
-		require.Equal(t, 1, d.Attempt())
-		require.False(t, d.AcceptedAt().Before(again), "so that a replay since some time before brings it, too")
+		require.Equal(t, was.Attempt+1, d.Attempt(), "so that its wait is nobody's delay")
+		require.Equal(t, was.AcceptedAt, d.AcceptedAt(), "an event without a time of its own happened then")
 		require.NoError(t, second(d.Bury(testContext(t), "still wrong")))
 		require.Equal(t, []string{"2 two", "3 one"}, deadLetters(t, b, 0))
+		kept, err := b.CountSince(testContext(t), was.AcceptedAt, func(body []byte) bool { return string(body) == "one" })
+		require.NoError(t, err)
+		require.Equal(t, 2, kept.Events, "a replay since then brings it, as it came and as it was put back")
 	})
 }
 

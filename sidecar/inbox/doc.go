@@ -6,7 +6,8 @@
 // After the connection is made the code is the same for both.
 //
 //	Accept ─▶ ZOOM_EVENTS ─▶ Next ─▶ Delivery ─┬─ Done
-//	             ▲ fresh        ▲              ├─ Later ─▶ ZOOM_LATER ─┐
+//	             ▲ fresh        ▲              ├─ Unknown, by its number: see Recall
+//	                            │              ├─ Later ─▶ ZOOM_LATER ─┐
 //	                            │              └─ Bury  ─▶ ZOOM_DEAD   │
 //	                            └────────────── when its time has come ┘
 //
@@ -16,9 +17,10 @@
 // every message. To share that cost, events that arrive while a sync is under
 // way travel together as one message, a group; a lone event goes at once.
 //
-// An event is handed out until it is settled: by Done (applied), by Later (a
-// copy with its due time is safe in ZOOM_LATER) or by Bury (a copy with the
-// reason is safe in ZOOM_DEAD). A group is acknowledged when all its events
+// An event is handed out until it is settled: by Done (applied), by Unknown (the
+// number of its meeting is remembered, so that Recall hands it out again when the
+// meeting is known), by Later (a copy with its due time is safe in ZOOM_LATER) or by
+// Bury (a copy with the reason is safe in ZOOM_DEAD). A group is acknowledged when all its events
 // are settled. A crash in between hands events out again; the database is the
 // guard that makes them take effect once, so the inbox keeps no list of what
 // it has seen.
@@ -44,8 +46,8 @@
 // If the request of an event was traced, its trace is kept beside it, in a header of
 // the message, and goes on wherever the event is carried on.
 //
-// Dead letters stay until a person puts one back or drops it. PutBack accepts the
-// event anew before it removes the letter, so that a crash in between may apply
+// Dead letters stay until a person puts one back or drops it. PutBack has the event
+// wait again, as accepted when it was, before it removes the letter, so that a crash in between may apply
 // it twice and loses nothing.
 //
 // # Under failure

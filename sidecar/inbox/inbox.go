@@ -119,10 +119,14 @@ func (b *Inbox) queues() []*queue { return []*queue{b.events, b.later} }
 // body must not be changed before Accept returns, nor after an error. If ctx is
 // traced, the event's trace goes on from here, whoever carries the event.
 func (b *Inbox) Accept(ctx context.Context, body []byte) error {
-	now := event{body: body, acceptedAt: time.Now().UTC(), attempt: 1}
+	return b.keep(ctx, event{body: body, acceptedAt: time.Now().UTC(), attempt: 1})
+}
+
+// keep puts an event at the end of those that wait.
+func (b *Inbox) keep(ctx context.Context, e event) error {
 	span, carried := b.keeping(ctx)
-	now.trace = carried
-	err := b.events.lane.put(ctx, now, time.Time{})
+	e.trace = carried
+	err := b.events.lane.put(ctx, e, time.Time{})
 	kept(span, err)
 	if err != nil {
 		b.metrics.refused.WithLabelValues(reason(err)).Inc()

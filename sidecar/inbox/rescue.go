@@ -2,9 +2,13 @@ package inbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,8 +29,8 @@ type Rescued struct {
 }
 
 // SetAside puts a new inbox in the place of a damaged one. In the new one is
-// every event that can still be read; what had been settled stays settled, and
-// stays for another retention. The old directory is kept, as it was, beside it.
+// every event that can still be read; what had been settled stays settled, stays for
+// another retention, and is recalled if its meeting was unknown. The old directory is kept, as it was, beside it.
 //
 // agree is told what is damaged before anything is changed; its error ends it.
 // moved is told how many events are in the new inbox by now.
@@ -56,7 +60,18 @@ func SetAside(ctx context.Context, o Options, at time.Time, agree func(Report) e
 	stamp := at.UTC().Format("20060102T150405Z")
 	fresh := o
 	fresh.Dir = o.Dir + ".new-" + stamp
-	if done, err = bringOver(ctx, fresh, all, moved); err != nil {
+	numbers, whole, err := storedUnknown(o.Dir)
+	if err != nil {
+		return done, err
+	}
+	if !whole {
+		// Which of the settled events nobody knew cannot be told: all are handed out
+		// again, which does no harm.
+		for i := range all {
+			all[i].settled = progress{}
+		}
+	}
+	if done, err = bringOver(ctx, fresh, all, numbers, moved); err != nil {
 		_ = os.RemoveAll(fresh.Dir)
 		return Rescued{}, fmt.Errorf("bring over what can be read: %w; %s is as it was", err, o.Dir)
 	}
@@ -67,11 +82,55 @@ func SetAside(ctx context.Context, o Options, at time.Time, agree func(Report) e
 	return done, nil
 }
 
+// storedUnknown reads the unknown meetings that a directory remembers, which no server
+// has open, and says whether all of them could be read. (At the very end something may
+// be torn: that was not noted yet.)
+func storedUnknown(root string) (numbers map[string]UnknownMeeting, whole bool, err error) {
+	const bucket, prefix = "KV_" + bucketUnknown, "$KV." + bucketUnknown + "."
+	blocks, err := blocksOf(filepath.Join(streamsIn(root), bucket), bucket, prefix)
+	if err != nil {
+		return nil, false, err
+	}
+	numbers, whole = map[string]UnknownMeeting{}, true
+	written := map[uint64]string{}
+	for i, b := range blocks {
+		found, err := b.read(func(r record) error {
+			number, isNumber := strings.CutPrefix(r.subject, prefix)
+			var m UnknownMeeting
+			switch {
+			case r.removed: // it is too old, or another took its place
+				if number := written[r.seq]; number != "" {
+					delete(written, r.seq)
+					if !slices.Contains(slices.Collect(maps.Values(written)), number) {
+						delete(numbers, number)
+					}
+				}
+			case !isNumber:
+			case r.header.Get("KV-Operation") != "": // recalled: the bucket's note that it is gone
+				delete(numbers, number)
+			case json.Unmarshal(r.data, &m) == nil:
+				numbers[number], written[r.seq] = m, number
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, false, fmt.Errorf("read %s: %w", b.path, err)
+		}
+		whole = whole && len(found.faults(b, i == len(blocks)-1)) == 0
+	}
+	return numbers, whole, nil
+}
+
 // bringOver fills a new inbox. The settled events go first, so that all that is
 // in it then can be settled, and the inbox is opened anew for the others.
-func bringOver(ctx context.Context, o Options, all []stored, moved func(events int)) (Rescued, error) {
+func bringOver(ctx context.Context, o Options, all []stored, numbers map[string]UnknownMeeting, moved func(events int)) (Rescued, error) {
 	done := haul{tell: moved}
 	err := withInbox(ctx, o, func(b *Inbox) error {
+		for _, m := range numbers {
+			if err := b.unknown.add(ctx, m); err != nil {
+				return err
+			}
+		}
 		for _, q := range b.queues() {
 			if err := b.bringSettled(ctx, q, all, &done); err != nil {
 				return err

@@ -217,6 +217,81 @@ func TestWhatIsBroughtOverIsAsItWas(t *testing.T) {
 	require.Equal(t, waits, d.AcceptedAt())
 }
 
+func TestTheNumbersOfUnknownMeetingsAreBroughtOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, o Options)
+		lost  bool // which they were cannot be told: all events come again
+	}{
+		"as they were":             {func(*testing.T, Options) {}, false},
+		"a number can not be read": {func(t *testing.T, o Options) { scramble(t, storedIn(t, o, "KV_"+bucketUnknown), 60) }, true},
+		"a write that was cut off": {func(t *testing.T, o Options) { appendTo(t, storedIn(t, o, "KV_"+bucketUnknown), "torn") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := Options{Dir: filepath.Join(t.TempDir(), "inbox")}
+			b := open(t, o)
+			accept(t, b, ofNumber("81", 0), ofNumber("82", 1), ofNumber("83", 2), ofNumber("81", 3), ofNumber("84", 4))
+			for i, d := range take(t, b, 5) {
+				if i == 4 {
+					require.NoError(t, d.Done(testContext(t)), "its meeting was known")
+					continue
+				}
+				require.NoError(t, d.Unknown(testContext(t), []string{"81", "82", "83", "81"}[i]))
+			}
+			recalled := make(chan error, 1)
+			go func() { _, err := b.Recall(testContext(t), []string{"83"}); recalled <- err }()
+			require.NoError(t, take(t, b, 1)[0].Done(testContext(t)))
+			require.NoError(t, <-recalled)
+			was := remembered(t, b)
+			require.Len(t, was, 2)
+			shut(t, b)
+			c.spoil(t, o)
+
+			done, err := SetAside(testContext(t), o, rescueAt, agree, uncounted)
+			require.NoError(t, err)
+			b = open(t, o)
+			if c.lost {
+				require.Equal(t, 5, done.Waiting)
+				require.Len(t, take(t, b, 5), 5)
+				return
+			}
+			require.Equal(t, was, remembered(t, b))
+			requireNothing(t, b)
+			events := make(chan int, 1)
+			go func() {
+				n, err := b.Recall(testContext(t), []string{"81", "83", "84"})
+				recalled <- err
+				events <- n
+			}()
+			for range 2 {
+				d := take(t, b, 1)[0]
+				require.Contains(t, string(d.Body()), `"81"`)
+				require.NoError(t, d.Done(testContext(t)))
+			}
+			require.NoError(t, <-recalled)
+			require.Equal(t, 2, <-events)
+		})
+	}
+}
+
+// storedIn is the only block of a stream.
+func storedIn(t *testing.T, o Options, stream string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(streamDir(o, stream), "msgs", "*.blk"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	return files[0]
+}
+
+func appendTo(t *testing.T, file, text string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(text)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
 func TestALookAtASoundInboxFindsNothingAndChangesNothing(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, o Options){
 		"after a clean end": func(*testing.T, Options) {},

@@ -24,7 +24,8 @@
 //
 //   - The call fails: again after a while, up to half a minute. One log line when it
 //     begins, one when it is over.
-//   - A meeting cannot be judged: the database puts it off and says so; the log names it.
+//   - A meeting cannot be judged: the database puts it off and says so; the log and the
+//     watch name it, until it is judged.
 //   - The inbox cannot hand out: the numbers wait and are tried again.
 //   - Killed: the next start asks from the beginning.
 //

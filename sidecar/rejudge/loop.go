@@ -54,6 +54,13 @@ type Inbox interface {
 	Recall(ctx context.Context, numbers []string) (events int, err error)
 }
 
+// Held is a meeting that the database cannot judge anew, and puts off.
+type Held struct {
+	Meeting string    `json:"meeting"` // Zoom's number
+	Since   time.Time `json:"since"`   // when it failed first
+	Code    string    `json:"code"`    // the SQLSTATE of the last time
+}
+
 // Options of a loop. Project and Inbox are required; the zero value of each other one
 // means its default.
 type Options struct {
@@ -71,11 +78,13 @@ type Options struct {
 type Loop struct {
 	o     Options
 	left  prometheus.Gauge
+	held  prometheus.Gauge
 	since string // what to ask for next; empty: from the beginning
 	away  trouble
 	named map[string]mention // meetings that could not be judged
 
 	mu      sync.Mutex
+	putOff  []Held          // as of the last call
 	numbers map[string]bool // whose events are to be handed out again
 	news    chan struct{}
 }
@@ -99,6 +108,10 @@ func New(o Options) *Loop {
 		left: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_rejudge_left",
 			Help: "Changes of the school, runs and records that the database has still to look at, as of the last call.",
+		}),
+		held: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_rejudge_held_meetings",
+			Help: "Meetings that the database cannot judge anew while it judges others, as of the last call; the log and the watch name them.",
 		}),
 	}
 }
@@ -148,6 +161,7 @@ type caughtUp struct {
 		Meeting string `json:"meeting"`
 		Code    string `json:"code"`
 	} `json:"failed"`
+	Held []Held `json:"held"`
 }
 
 // catchUp makes one call and returns how much is left.
@@ -174,13 +188,36 @@ func (l *Loop) catchUp(ctx context.Context) (left int, err error) {
 		l.since = answer.Until
 	}
 	l.want(answer.Numbers...)
+	l.hold(answer.Held)
 	for _, f := range answer.Failed {
 		if m := l.named[f.Meeting]; m.code != f.Code || time.Since(m.at) >= remindAfter {
 			l.named[f.Meeting] = mention{f.Code, time.Now()}
 			l.o.Log.Warn("a meeting cannot be judged anew; it is put off and tried again, all others go on", zoom.LogMeeting, f.Meeting, zoom.LogCode, f.Code)
 		}
 	}
+	for number := range l.named {
+		if !slices.ContainsFunc(answer.Held, func(h Held) bool { return h.Meeting == number }) {
+			delete(l.named, number)
+			l.o.Log.Info("the database judges the lessons of this meeting again", zoom.LogMeeting, number)
+		}
+	}
 	return answer.Left, nil
+}
+
+// hold notes which meetings are put off.
+func (l *Loop) hold(all []Held) {
+	l.held.Set(float64(len(all)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.putOff = all
+}
+
+// Held are the meetings that the database cannot judge anew, by whichever sidecar it was
+// asked, the longest first: as of the last call.
+func (l *Loop) Held() []Held {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.putOff)
 }
 
 // want notes numbers whose events are to be handed out again.

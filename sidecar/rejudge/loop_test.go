@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
@@ -163,14 +164,42 @@ func TestAConflictWithAnotherSidecarIsNobodysBusiness(t *testing.T) {
 	})
 }
 
-func TestAMeetingThatCannotBeJudgedIsNamedSeldom(t *testing.T) {
+func TestAMeetingThatCannotBeJudgedIsNamedSeldomAndToldUntilItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &database{answer: func(int) (string, error) {
-			return `{"left": 0, "numbers": [], "until": "u", "failed": [{"meeting": "81234567890", "code": "57014"}]}`, nil
+		var loop *rejudge.Loop
+		var held [][]rejudge.Held // as each call found it
+		log := &stacktest.Journal{Patience: time.Minute}
+		d := &database{began: time.Now(), answer: func(n int) (string, error) {
+			held = append(held, loop.Held())
+			switch {
+			case n > 500:
+				return quiet, nil
+			case n%2 == 0: // it is put off, and others are judged
+				return strings.Replace(quiet, `"failed": []`, `"failed": [], "held": [{"meeting": "81234567890", "code": "57014", "since": "2026-03-02T08:00:00+00:00"}]`, 1), nil
+			}
+			return strings.Replace(quiet, `"failed": []`, `"failed": [{"meeting": "81234567890", "code": "57014"}],
+				"held": [{"meeting": "81234567890", "code": "57014", "since": "2026-03-02T08:00:00+00:00"}]`, 1), nil
 		}}
-		log := run(t, d, &kept{}, 50*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Minute)
+		defer cancel()
+		metrics := prometheus.NewRegistry()
+		loop = rejudge.New(rejudge.Options{Project: d, Inbox: &kept{}, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: metrics})
+		require.NoError(t, loop.Run(ctx))
 		require.Len(t, log.Lines("level=WARN", "meeting=81234567890", "code=57014"), 1)
+		require.Empty(t, held[0])
+		for _, one := range held[1:501] {
+			require.Equal(t, []rejudge.Held{{Meeting: "81234567890", Code: "57014", Since: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}}, toUTC(one))
+		}
+		require.Empty(t, held[501])
+		require.Len(t, log.Lines("level=INFO", "judges the lessons of this meeting again", "meeting=81234567890"), 1)
 	})
+}
+
+func toUTC(all []rejudge.Held) []rejudge.Held {
+	for i := range all {
+		all[i].Since = all[i].Since.UTC()
+	}
+	return all
 }
 
 func TestNumbersAreKeptUntilTheInboxTookThem(t *testing.T) {

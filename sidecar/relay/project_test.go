@@ -293,3 +293,39 @@ func TestASlowMeetingAndARefusedOneHoldUpNoOtherInARealProject(t *testing.T) {
 	require.Equal(t, 36, guests(t, p))
 	require.Empty(t, k.Held())
 }
+
+// The function's own statement timeout, which PostgREST sets before the call, is half
+// of the project's: what is held up for a slow meeting's sake is so no longer than it.
+func TestAMeetingThatAlwaysTakesTooLongKeepsTenOthersForFiveSeconds(t *testing.T) {
+	t.Parallel()
+	p := school(t, true)
+	var numbers []string
+	var bodies [][]byte
+	for i := range 11 {
+		numbers = append(numbers, number(i))
+		bodies = append(bodies, ofMeeting(i, "1"))
+	}
+	insertMeetings(t, p, numbers...)
+	_, err := p.DB().Exec(t.Context(), `
+		create function public.be_tardy() returns trigger language plpgsql as $f$
+		begin
+			if exists (select from public.zoom_meetings m where m.id = new.meeting_id and m.zoom_meeting_id = '`+numbers[0]+`') then perform pg_sleep(60); end if;
+			return new;
+		end $f$;
+		create trigger be_tardy before insert or update on public.zoom_participants for each row execute function public.be_tardy()`)
+	require.NoError(t, err)
+
+	s := newShelf(bodies...)
+	k := start(t, s, client(t, p, nil), relay.Options{})
+	began := time.Now()
+	for i := 1; i < 11; i++ {
+		require.NoError(t, s.settledOne(t.Context(), i))
+	}
+	require.Less(t, time.Since(began), 5*time.Second)
+	require.Equal(t, 10, guests(t, p))
+	k.log.Await(t, "of one meeting", "meeting="+numbers[0], "code=57014")
+	var running int
+	require.NoError(t, p.DB().QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep' and query_start < now() - interval '5 seconds'`).Scan(&running))
+	require.Zero(t, running, "no call goes on in the database")
+	k.end()
+}

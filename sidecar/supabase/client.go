@@ -27,7 +27,8 @@ type Options struct {
 	Key zoom.Secret
 
 	// Timeout ends a call that has no complete answer. It should be longer
-	// than the database's own statement timeout (8 s on Supabase), so that the
+	// than the database's own statement timeout (8 s on Supabase; 4 s of
+	// apply_zoom_events, which sets its own), so that the
 	// database gives up first and says why. Default 10 s.
 	Timeout time.Duration
 

@@ -10,7 +10,7 @@
 //	zoom_silent    three lessons or more should be running, and Zoom has told nothing since they should have begun
 //	lesson_silent  a lesson should be running, and Zoom has told nothing of it
 //	not_settling   an event has waited for five minutes
-//	meeting_held_up  the database has not taken the events of one meeting for a minute, while it takes others
+//	meeting_held_up  for a minute the database has not taken the events of one meeting, or cannot judge its lessons anew, while it does so for others
 //	clock_skew     our clock and Zoom's differ by a third of the window, or by a minute
 //	old_secret     for an hour only an older webhook secret has matched, twenty times or more
 //

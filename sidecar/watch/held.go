@@ -2,17 +2,19 @@ package watch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Held is a meeting whose events the database does not take, while it takes those of
-// others.
+// Held is a meeting whose events the database does not take, or whose lessons it cannot
+// judge anew, while it does so for others.
 type Held struct {
 	Meeting string    // Zoom's number
 	Since   time.Time // when it failed first
 	Cause   string    // a short code, never personal
 	Meaning string    // the cause in plain words and what to do, never personal
+	Judged  bool      // it took them, and cannot judge the lessons anew
 }
 
 // holding looks for meetings that are held up.
@@ -83,10 +85,17 @@ func heldNumbers(all []Held, open []openAlert) map[string]bool {
 
 func (h Held) key() string { return meetingHeldUp + ":" + h.Meeting }
 
-const heldRemedy = "Their events are safe and tried again; all other meetings go on. Look for what the database does for these alone: a trigger, a lock that somebody holds, a right that is missing."
+const heldRemedy = "Their events are safe, and it is tried again; all other meetings go on. Look for what the database does for these alone: a trigger, a lock that somebody holds, a right that is missing."
 
 // finding is what is wrong with one meeting.
 func (h Held) finding() finding {
+	if h.Judged {
+		return finding{
+			key: h.key(), name: meetingHeldUp, meeting: h.Meeting,
+			says:   fmt.Sprintf("The database cannot judge the lessons of meeting %s anew: %s, %s.", h.Meeting, h.Cause, h.Meaning),
+			remedy: "What Zoom told of it is safe, and it is tried again; all other meetings go on. Look for what the database does for this meeting alone: a trigger, a lock that somebody holds, a right that is missing.",
+		}
+	}
 	return finding{
 		key: h.key(), name: meetingHeldUp, meeting: h.Meeting,
 		says:   fmt.Sprintf("The database does not take the events of meeting %s: %s, %s.", h.Meeting, h.Cause, h.Meaning),
@@ -100,9 +109,16 @@ func together(long []Held) finding {
 	for _, one := range long[:min(fewNamed, len(long))] {
 		few = append(few, one.Meeting)
 	}
+	does := "does not take the events"
+	switch judged := func(h Held) bool { return h.Judged }; {
+	case !slices.ContainsFunc(long, func(h Held) bool { return !judged(h) }):
+		does = "cannot judge anew the lessons"
+	case slices.ContainsFunc(long, judged):
+		does = "does not take the events, or cannot judge the lessons,"
+	}
 	return finding{
 		key: meetingHeldUp, name: meetingHeldUp, remedy: heldRemedy,
-		says: fmt.Sprintf("The database does not take the events of %d meetings: %s%s. The first: %s, %s.",
-			len(long), strings.Join(few, ", "), andMore(len(long)-len(few)), long[0].Cause, long[0].Meaning),
+		says: fmt.Sprintf("The database %s of %d meetings: %s%s. The first: %s, %s.",
+			does, len(long), strings.Join(few, ", "), andMore(len(long)-len(few)), long[0].Cause, long[0].Meaning),
 	}
 }

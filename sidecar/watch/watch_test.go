@@ -335,6 +335,24 @@ func TestMeetingsThatAreHeldUp(t *testing.T) {
 			pass(11)
 			require.Equal(t, []string{"meeting_held_up resolved 81234567890"}, s.receiver.told())
 		},
+		"one that cannot be judged anew is named with that": func(t *testing.T) {
+			hold()
+			s := start(t, newBoard(), has)
+			one := meeting("81234567890")
+			one.Judged = true
+			hold(one)
+			pass(2)
+			require.Equal(t, "The database cannot judge the lessons of meeting 81234567890 anew: 57014, the database stopped the statement: it took too long.", s.Marks()[0].Says)
+			require.Equal(t, []string{"meeting_held_up firing 81234567890"}, s.receiver.told())
+			two, three := meeting("2"), meeting("3")
+			hold(one, two, three)
+			pass(2)
+			require.Contains(t, s.Marks()[1].Says, "does not take the events, or cannot judge the lessons, of 3 meetings: 81234567890, 2, 3.")
+			two.Judged, three.Judged = true, true
+			hold(one, two, three)
+			pass(1)
+			require.Contains(t, s.Marks()[1].Says, "cannot judge anew the lessons of 3 meetings")
+		},
 		"three are counted": func(t *testing.T) {
 			b := newBoard()
 			hold(meeting("1"), meeting("2"), meeting("3"), meeting("4"), meeting("5"), meeting("6"), meeting("7"))

@@ -448,7 +448,10 @@ create table zoom.due (
   run_id bigint primary key references zoom.instances (run_id) on delete cascade,
   is_chosen boolean not null default false,
   not_before timestamptz not null default '-infinity',
-  failures integer not null default 0
+  failures integer not null default 0,
+  failed_at timestamptz,
+  code text,
+  constraint what_failed_says_since_when_and_why check ((failures > 0) = (failed_at is not null and code is not null))
 );
 
 comment on table zoom.due is 'Runs that are to be judged anew.';
@@ -456,6 +459,8 @@ comment on column zoom.due.run_id is 'The run.';
 comment on column zoom.due.is_chosen is 'Whether somebody chose it (sidecar rejudge).';
 comment on column zoom.due.not_before is 'When it is tried next, after it failed.';
 comment on column zoom.due.failures is 'How often it failed.';
+comment on column zoom.due.failed_at is 'When it failed first.';
+comment on column zoom.due.code is 'The SQLSTATE with which it failed last.';
 
 alter table zoom.due enable row level security;
 grant select, insert, update, delete on zoom.due to service_role;

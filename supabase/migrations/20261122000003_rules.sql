@@ -3285,6 +3285,9 @@ language plpgsql volatile security invoker
 set search_path = ''
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set random_page_cost = 1 set jit = off
+-- PostgREST sets this before it calls (in the statement itself it would come too late): a batch with a meeting that takes too
+-- long fails in half of a project's eight seconds, and the sidecar applies the others by themselves.
+set statement_timeout = '4s'
 as $$
 declare
   written bigint[] := zoom.rows_written();
@@ -3653,7 +3656,7 @@ declare
   taken bigint[];
   next_one bigint;
   failed jsonb := '[]';
-  code text;
+  sqlstate_told text;
 begin
   perform zoom.look_at_changes(500);
   perform zoom.note_silent_runs();
@@ -3674,15 +3677,15 @@ begin
       delete from zoom.due own where own.run_id = any (taken);
     exception when query_canceled or others then
       -- Trouble of one meeting is its own: it is put off, and the others go on.
-      get stacked diagnostics code = returned_sqlstate;
-      if left(code, 2) in ('08', '25', '40', '53', '58') or code in ('57P01', '57P02', '57P03') then
+      get stacked diagnostics sqlstate_told = returned_sqlstate;
+      if left(sqlstate_told, 2) in ('08', '25', '40', '53', '58') or sqlstate_told in ('57P01', '57P02', '57P03') then
         raise;
       end if;
-      update zoom.due own set failures = own.failures + 1,
+      update zoom.due own set failures = own.failures + 1, failed_at = coalesce(own.failed_at, moment), code = sqlstate_told,
         not_before = moment + least(interval '10 seconds' * 2 ^ least(own.failures, 10), interval '1 hour')
       where own.run_id = any (taken);
       failed := (
-        select jsonb_agg(distinct jsonb_build_object('meeting', run.number, 'code', code))
+        select jsonb_agg(distinct jsonb_build_object('meeting', run.number, 'code', sqlstate_told))
         from zoom.instances run where run.run_id = any (taken));
     end;
   else
@@ -3710,7 +3713,18 @@ begin
       ) told
       where told.number <> '')
     end,
-    'until', moment, 'failed', failed);
+    'until', moment, 'failed', failed,
+    'held', (
+      select coalesce(jsonb_agg(jsonb_build_object('meeting', told.number, 'since', told.since, 'code', told.code) order by told.since, told.number), '[]')
+      from (
+        select run.number, min(own.failed_at) as since, (array_agg(own.code order by own.not_before desc, own.run_id))[1] as code
+        from zoom.due own
+        cross join lateral (select here.number from zoom.instances here where here.run_id = own.run_id offset 0) run
+        where own.failures > 0
+        group by run.number
+        order by min(own.failed_at), run.number
+        limit 100
+      ) told));
 end
 $$;
 comment on function public.catch_up_zoom is
@@ -3718,7 +3732,7 @@ comment on function public.catch_up_zoom is
   'one meeting, at most so many (most), or one part of a large lesson. Returns left (how much is still due: call again at once '
   'when it is more than 0), numbers (Zoom''s numbers that a meeting was given, or gave up, after since, '
   'as digits; some of a minute before are told again) until (the next since) and failed (meetings, by number, that '
-  'could not be judged and are put off, with the SQLSTATE). Raises 40001 and 40P01 when it should be called again.';
+  'could not be judged in this call and are put off, with the SQLSTATE) and held (all that are put off, each with since when). Raises 40001 and 40P01 when it should be called again.';
 revoke execute on function public.catch_up_zoom from public, anon, authenticated;
 grant execute on function public.catch_up_zoom to service_role;
 
@@ -3918,6 +3932,7 @@ declare
   weight record;
   is_enrolled boolean;
   is_forgotten boolean;
+  is_theirs boolean;
   verdict text;
   rule text;
   stands text;
@@ -3945,6 +3960,9 @@ begin
     select told.class_id from zoom.lessons told
     where told.lesson_id = any (lessons) and told.class_id is not null
     order by told.class_id is not distinct from room.class_id desc, told.starts_at desc limit 1), room.class_id);
+
+  -- Attendance is for those whom the policy of attendance_records shows it to.
+  is_theirs := is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false);
 
   select own.* into person
   from public.users own
@@ -4002,33 +4020,36 @@ begin
     'events', stay.events,
     'others', zoom.explain_others(person.id, runs),
     'remarks', to_jsonb(zoom.explain_remarks(person.id, runs)),
-    'app', zoom.explain_app(person.id, room_id, runs, lesson, not stay.events @> '[{"kind": "joined"}]' and not stay.events @> '[{"kind": "left"}]',
-      stay.events @> '[{"by": "name"}]'),
+    'app', zoom.explain_app(person.id, room_id, runs, lesson, stay.events @> '[{"by": "name"}]'),
     'intervals', stay.intervals,
     'union', (
       select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
       from unnest(stay.counted) piece),
     'seconds', zoom.seconds(stay.counted))
     || case when is_forgotten then '{"outlook": null, "changes": null}' else (
-      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day) own) end;
+      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day, is_theirs) own) end;
 
-  -- Attendance is for those whom the policy of attendance_records shows it to.
-  if not (is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false)) then
+  if not is_theirs then
     return answer || jsonb_build_object('attendance_is_theirs', false, 'meetings', '[]'::jsonb, 'verdict', null,
       'rule', case when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
         else 'the attendance of the class is shown to its teacher and to admins' end,
-      'record', null, 'said_before', null, 'overridden', false, 'note', null, 'refused', null);
+      'record', null, 'said_before', null, 'said_then', null, 'overridden', false, 'note', null, 'refused', null);
   end if;
 
   held := (select count(*) from zoom.lessons own where own.class_id = class.id and own.held_on = day);
   verdict := case when is_forgotten then memory.verdict else best.verdict end;
   rule := case
     when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
-    when is_forgotten then 'what Zoom told of this lesson was removed after the time the school keeps it, so the verdict of then stands'
+    when is_forgotten then 'what Zoom told of this lesson was removed after the time the school keeps it, '
+      || case when memory.verdict is not null then 'so the verdict of then stands' else 'and there was no verdict then' end
     when lessons = '{}' and held = 0 then 'no attendance is kept: ' || (
       select coalesce(string_agg(distinct zoom.explain_run(run), '; '), 'there was no lesson') from zoom.instances run where run.run_id = any (runs))
     when held = 0 then 'the meeting''s host does not teach the class, so no attendance is kept until an admin saves the meeting'
-    else zoom.explain_rule(best, held) || case when lessons = '{}' then '; nothing of this meeting counts' else '' end
+    else zoom.explain_rule(best, held) || case
+      when lessons = '{}' then '; nothing of this meeting counts'
+      when lesson.class_id is null then '; nothing of this meeting counts: ' || zoom.explain_no_class(lesson)
+      else ''
+    end
   end;
   select own.* into weight from zoom.explain_record(verdict, stands, memory, refusal, is_ours) own;
   return answer || jsonb_build_object('attendance_is_theirs', true, 'forgotten', is_forgotten,
@@ -4040,7 +4061,7 @@ begin
       from zoom.judge(array[row(person.id, class.id, day)::zoom.record_key]) judged
       join zoom.lessons own on own.lesson_id = judged.lesson_id
       left join public.zoom_meetings other on other.id = own.meeting_id) end,
-    'verdict', verdict, 'rule', rule, 'record', stands, 'said_before', memory.theirs, 'overridden', weight.overridden, 'note', weight.note,
+    'verdict', verdict, 'rule', rule, 'record', stands, 'said_before', memory.theirs, 'said_then', nullif(memory.said, 'nothing'), 'overridden', weight.overridden, 'note', weight.note,
     'refused', case when refusal.relation is not null then jsonb_build_object('wanted', refusal.wanted, 'code', refusal.code,
       'reason', case when is_ours then refusal.reason end, 'since', refusal.since, 'tried_at', refusal.tried_at) end);
 end
@@ -4057,7 +4078,7 @@ comment on function public.explain_attendance is
   'once), app (what the app saw and what that was worth), intervals, union and seconds (of lesson time), outlook (whether anything '
   'more is expected) and changes (what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
   '(zoom.forget removed what was known), meetings (the lessons of the class on that date, the one that decides first), verdict, '
-  'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
+  'rule, record (what stands there), said_before (what somebody else had written), said_then (our verdict when they did, or removed it; null for none), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
 
 revoke execute on function zoom.meetings_asked, zoom.explain_held, zoom.explain_stay from public;
@@ -4076,11 +4097,14 @@ create function zoom.explain_lesson(lesson zoom.lessons) returns text
 language plpgsql stable set search_path = '' as $$
 declare
   room constant jsonb := zoom.as_of('zoom_meetings', lesson.meeting_id::text, lesson.as_of);
+  recurs constant boolean := room ->> 'meeting_type' = 'recurring';
 begin
   return case
     when lesson.is_planned then 'the meeting was planned for it'
-    when room ->> 'meeting_type' = 'recurring' then 'its own run made it, since the meeting recurs'
-    when room ->> 'meeting_type' = 'instant' then 'its own run made it, since the meeting is held at once'
+    when recurs and zoom.as_of('zoom_meetings', lesson.meeting_id::text, now()) ->> 'meeting_type' is distinct from 'recurring'
+      then 'its own run made it, since the meeting recurred then'
+    when recurs then 'its own run made it, since the meeting recurs'
+    when room ->> 'meeting_type' = 'instant' then 'its own run made it, since the meeting was held at once'
     when lesson.starts_at < (room ->> 'created_at')::timestamptz then 'its own run made it, which came before the meeting was written down'
     else 'its own run made it, which came after the planned start, for which no lesson had been held'
   end;
@@ -4095,7 +4119,7 @@ begin
     when run.no_lesson = 'cancelled' then 'it belongs to no lesson, since the meeting had been cancelled when it began'
     when run.no_lesson is not null then 'it belongs to no lesson, since the meeting was not planned for its time'
     when run.lesson_id is null then 'it belongs to no lesson'
-    when not run.counts then 'only one person was in it, and in another run of the lesson there were two'
+    when not run.counts then 'only one person was in it, and in another run of the lesson there were more'
   end;
 end
 $$;
@@ -4114,27 +4138,39 @@ comment on function zoom.end_was_told is 'Whether Zoom told the end of a run. El
 
 create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons) returns text
 language plpgsql stable set search_path = '' as $$
+declare
+  moment text;
 begin
   if not lesson.is_over then
     if not (select bool_and(run.ended_at is not null) from zoom.instances run where run.lesson_id = lesson.lesson_id) then
-      return 'nothing yet: they were not seen, and Zoom has not told the end';
+      return 'nothing yet: they were not seen in lesson time, and Zoom has not told the end';
     end if;
     return 'nobody is absent: what was held of the lesson ended before its start';
   end if;
   if not lesson.makes_absent then
     return case
-      when lesson.is_planned then 'nobody is absent: the lesson was not held, since none of the staff was recognised in it, as they were in the meeting before or after'
-      when not lesson.is_held then 'nobody is absent: a lesson that was not planned makes nobody absent unless it was held, by one of the staff and with somebody else'
+      when lesson.is_planned then 'nobody is absent: the lesson was not held, since none of the staff was recognised in what counts of it, as they were in the meeting before or after'
+      when not lesson.is_held then 'nobody is absent: a lesson that was not planned makes nobody absent unless it was held, and ' || case
+        when lesson.has_staff then 'nobody but the staff was in what counts of it'
+        when exists (select from zoom.instances run where run.lesson_id = lesson.lesson_id and run.counts and run.has_others)
+          then 'none of the staff was recognised in what counts of it'
+        else 'nobody was in it'
+      end
       else format('nobody is absent: a lesson that was not planned makes nobody absent unless it lasted for %s', zoom.spelt(lesson.min_seconds))
     end;
   end if;
   if judged.verdict = 'absent' then
     return 'absent: the lesson is over, and they were not seen in it';
   end if;
+  -- What decides is the later of the two.
+  moment := case
+    when lesson.expected_at > (select max(run.ended_at) from zoom.instances run where run.lesson_id = lesson.lesson_id) then 'when Zoom first told of the lesson'
+    else 'when the lesson ended'
+  end;
   return case
-    when zoom.enrolled(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were not active when the lesson ended'
-    when zoom.enrolled_since(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were enrolled only after the lesson'
-    when judged.was_enrolled then 'not absent: they were not enrolled any more when the lesson ended'
+    when zoom.enrolled(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were not active ' || moment
+    when zoom.enrolled_since(judged.student_id, lesson.class_id, lesson.expected_at) then 'not absent: they were not enrolled yet ' || moment
+    when zoom.enrolled_since(judged.student_id, lesson.class_id, lesson.as_of) then 'not absent: they were not enrolled any more ' || moment
     else 'not enrolled in the class, so no attendance is kept'
   end;
 end
@@ -4149,7 +4185,8 @@ begin
   select own.* into lesson from zoom.lessons own where own.lesson_id = judged.lesson_id;
   return case
     when judged.verdict = 'present' then format('present from %s: %s', zoom.spelt(lesson.min_seconds), zoom.spelt(judged.seconds))
-    when judged.verdict = 'partial' then format('partial%s: %s of the %s that are needed', case when judged.is_in then ' so far' end, zoom.spelt(judged.seconds), zoom.spelt(lesson.min_seconds))
+    when judged.verdict = 'partial' then format('partial%s: %s of the %s that %s needed', case when judged.is_in then ' so far' end, zoom.spelt(judged.seconds),
+      zoom.spelt(lesson.min_seconds), case when lesson.min_seconds in (1, 60) then 'is' else 'are' end)
     when not judged.is_seen then zoom.explain_absence(judged, lesson)
     when not judged.was_enrolled then 'not enrolled in the class, so no attendance is kept'
     when judged.of_app then 'nothing yet: the app saw them come, and Zoom has not told the end'
@@ -4157,10 +4194,25 @@ begin
   end
   || case when judged.of_app and judged.verdict in ('present', 'partial') then ', by the word of the app' else '' end
   || case when judged.is_in and judged.verdict = 'partial' then ', and they are in' else '' end
-  || case when lessons > 1 and judged.verdict is not null then format(', in the best of the %s lessons of that day', lessons) else '' end;
+  || case when lessons > 1 and judged.verdict = 'absent' then format(', and none of the %s lessons of that day says more', lessons)
+    when lessons > 1 and judged.verdict is not null then format(', in the best of the %s lessons of that day', lessons) else '' end;
 end
 $$;
 comment on function zoom.explain_rule is 'Which rule gave what a lesson says of a student, in a sentence. lessons: how many the class had that day.';
+
+create function zoom.explain_standing(theirs text, said text) returns text
+language plpgsql immutable set search_path = '' as $$
+begin
+  -- As zoom.weighed has it: only what exceeds both raises it, and nothing exceeds present.
+  return ' People outrank Zoom: that stands' || case
+    when greatest(zoom.rank(theirs), zoom.rank(said)) = zoom.rank('present') then '.'
+    when zoom.rank(theirs) > zoom.rank(said) then ' until Zoom tells more than that.'
+    else ' until Zoom tells more than we had said then.'
+  end;
+end
+$$;
+comment on function zoom.explain_standing is
+  'How long what somebody wrote stands (theirs; null: they removed the record) when we had said this, in words. Not for late and excused.';
 
 create function zoom.explain_record(
   verdict text, current text, memory zoom.verdicts, refused zoom.refused, is_operator boolean, out overridden boolean, out note text
@@ -4169,6 +4221,7 @@ language plpgsql immutable set search_path = '' as $$
 declare
   ours constant text := zoom.weighed(memory.theirs, memory.said, memory.verdict); -- what we left there
   is_known constant boolean := memory.student_id is not null;
+  then_said constant text := case when memory.said = 'nothing' then 'there was no verdict of Zoom''s' else 'Zoom''s verdict was ' || memory.said end;
 begin
   -- Our word would be another one, and a person's stands.
   overridden := verdict is not null and current is distinct from verdict and refused.relation is null and case
@@ -4179,24 +4232,26 @@ begin
     when refused.relation is not null then format('The school''s database refused the record%s%s. It is tried again when something of it changes, and once an hour.',
       ' ' || refused.wanted, case when is_operator then ': ' || refused.reason end)
     when not is_known and current is null and verdict is not null
-      then 'There is no record yet: what it says is written within seconds, while a sidecar runs.'
+      then 'There is no record yet: the verdict is written within seconds, while a sidecar runs.'
     when not is_known and current is null then null
     when not is_known then format('Somebody wrote %s, and nothing that Zoom told has changed it.', current)
     when current is null and ours is not null
-      then format('Somebody removed the record after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', ours)
+      then format('Somebody removed the record after it said %s.', ours) || zoom.explain_standing(null, memory.verdict)
+    when current is distinct from ours and current in ('late', 'excused')
+      then format('Somebody wrote %s%s, which only people write: it is never touched.', current, ' after it said ' || ours)
     when current is distinct from ours
-      then format('Somebody wrote %s after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', current, coalesce(ours, 'nothing'))
+      then format('Somebody wrote %s %s.', current, coalesce('after it said ' || ours, 'where there was no record')) || zoom.explain_standing(current, memory.verdict)
     when verdict is distinct from memory.verdict
       then format('By what is known now it would be %s, and %s was the verdict when it was judged last. That is done anew within seconds, while a sidecar runs.',
         coalesce(verdict, 'nothing yet'), coalesce(memory.verdict, 'nothing'))
     when memory.said is null then null
     when memory.theirs is null and current is null
-      then format('Somebody removed the record after it said %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', memory.said)
-    when memory.theirs is null then format('Somebody removed the record after it said %s, and Zoom told more than that since.', memory.said)
+      then format('Somebody removed the record when %s.', then_said) || zoom.explain_standing(null, memory.said)
+    when memory.theirs is null then format('Somebody removed the record when %s, and Zoom told more than that since.', then_said)
     when memory.theirs in ('late', 'excused') then format('Somebody had written %s, which only people write: it is never touched.', memory.theirs)
     when memory.theirs = memory.verdict then null
     when current = memory.theirs and zoom.rank(memory.verdict) <= zoom.rank(memory.said)
-      then format('Somebody had written %s when Zoom''s verdict was %s. People outrank Zoom: that stands until Zoom tells more than we had said then.', memory.theirs, memory.said)
+      then format('Somebody had written %s when %s.', memory.theirs, then_said) || zoom.explain_standing(memory.theirs, memory.said)
     when current = memory.theirs
       then format('Somebody had written %s, which is better than %s. People outrank Zoom: what they wrote is only ever raised.', memory.theirs, coalesce(memory.verdict, 'nothing'))
     else format('Somebody had written %s, and Zoom told more than we had said then: it was raised to %s.', memory.theirs, current)
@@ -4208,7 +4263,7 @@ comment on function zoom.explain_record is
   'there is nothing to say. refused: what the school''s database did not take; its reason is for operators.';
 
 create function zoom.explain_outlook(
-  runs bigint[], lessons bigint[], student uuid, class uuid, day date, out outlook text, out changes text
+  runs bigint[], lessons bigint[], student uuid, class uuid, day date, is_theirs boolean, out outlook text, out changes text
 )
 language plpgsql stable set search_path = '' as $$
 begin
@@ -4219,25 +4274,34 @@ begin
       then 'It is about to be judged anew, which takes seconds while a sidecar runs.'
     when not (select bool_and(run.ended_at is not null) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
       then 'More is expected: Zoom has not told that it ended.'
-    when not (select bool_and(zoom.end_was_told(run)) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
-      then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
+    when is_theirs and not coalesce((
+        select bool_and(run.ended_at is not null) from zoom.lessons own
+        join zoom.instances run on run.lesson_id = own.lesson_id
+        where own.class_id = class and own.held_on = day and not own.lesson_id = any (lessons)), true)
+      then 'More may come: another lesson of the class on that date has not ended, and the best of them decides.'
     when not (select bool_and(own.is_over) from unnest(lessons) told (id) join zoom.lessons own on own.lesson_id = told.id)
       then 'More is expected only if the lesson is still to be held: all that was told of it ended before its start.'
+    when not (select bool_and(zoom.end_was_told(run)) from unnest(runs) told (run_id) join zoom.instances run on run.run_id = told.run_id)
+      then 'Nothing more is expected. Zoom never told the end, and the last thing heard stands in its place.'
     else 'Nothing more is expected.'
   end;
   changes := case when lessons = '{}'
     then 'If it was a lesson, planning the meeting for that time makes it count; one that had been cancelled is judged by today''s data with sidecar rejudge --as-of now.'
+    when not exists (select from zoom.lessons own where own.lesson_id = any (lessons) and own.class_id is not null)
+    then 'What would change it: a class of the meeting that its host teaches; or, if it has the right one, an admin who saves the meeting as it is.'
     else 'What would change it: an event that comes late; an address, a registration or an enrolment that was lacking and is written now; or, where they were wrong and are corrected, sidecar rejudge --as-of now.'
   end;
 end
 $$;
-comment on function zoom.explain_outlook is 'Whether anything more is expected of the runs of a date, and what would change what they say: in words.';
+comment on function zoom.explain_outlook is
+  'Whether anything more is expected of the runs of a date, and what would change what they say: in words. is_theirs: whether the '
+  'attendance of the class is theirs to see who ask, and so its other lessons.';
 
 revoke execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 from public;
 grant execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 to service_role;
 
 
@@ -4306,6 +4370,22 @@ end
 $$;
 comment on function zoom.runs_on is 'The runs of a meeting on a date, in their order: those of its lessons, and those that began on it and belong to none.';
 
+create function zoom.explain_no_class(lesson zoom.lessons) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  -- What zoom.class_of looked at: the meeting as it was then, and as it came to be later.
+  return case
+    when exists (
+      select from zoom.history own
+      where own.row_key = lesson.meeting_id::text and own.relation = 'zoom_meetings' and own.until > lesson.as_of
+        and own.was ->> 'class_id' is not null)
+      then 'nobody who teaches the class of the meeting hosts it, and no admin has confirmed it'
+    else 'the meeting has none'
+  end;
+end
+$$;
+comment on function zoom.explain_no_class is 'Why a lesson that makes attendance for no class makes none, in words: see zoom.class_of.';
+
 create function zoom.explain_marks(people zoom.person[], whose bigint[], class uuid)
 returns table (n bigint, run_id bigint, instance text, segment text, connection_key text, connection text, known_by text, kind text,
   at timestamptz, until timestamptz, name text, approximate boolean, is_open boolean, lesson_time tstzrange, fate text, why text)
@@ -4348,8 +4428,9 @@ begin
         when run.no_lesson = 'cancelled' then 'that run belongs to no lesson: the meeting had been cancelled'
         when run.no_lesson is not null then 'that run belongs to no lesson: the meeting was not planned for its time'
         when lesson.lesson_id is null then 'that run belongs to no lesson'
-        when explain_marks.class is not null and lesson.class_id is distinct from explain_marks.class then 'that lesson counts for another class'
-        when not run.counts then 'that run does not count: only one person was in it, and in another run of the lesson there were two'
+        when explain_marks.class is not null and lesson.class_id is null then 'that lesson counts for no class: ' || zoom.explain_no_class(lesson)
+        when explain_marks.class is not null and lesson.class_id <> explain_marks.class then 'that lesson counts for another class'
+        when not run.counts then 'that run does not count: only one person was in it, and in another run of the lesson there were more'
         when not part.is_open and part.last_kind is null and part.is_seen then 'a leave without a join: it shows that they were there, and counts no time'
         when not part.is_open and part.last_kind is null then 'a leave without a join'
         when not part.is_open and before.counts = 'closes' then 'they had left already'
@@ -4392,8 +4473,8 @@ comment on function zoom.explain_marks is
   'ended (null while it lasts), what of lesson time it makes, and why it does not count; null if it does. fate: counts; covered '
   '(by another of theirs); open (it may count once it is over); void. class: the one whose attendance is asked for.';
 
-revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks from public;
-grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks to service_role;
+revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_no_class, zoom.explain_marks from public;
+grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_no_class, zoom.explain_marks to service_role;
 
 
 -- supabase/schemas/20_explain_who.sql
@@ -4410,6 +4491,7 @@ declare
   moment timestamptz;
   pupils uuid[];
   registered uuid[];
+  owners integer;
 begin
   select own.* into run from zoom.instances own where own.run_id = seat.run_id;
   registered := coalesce(nullif(zoom.registrants_of(seat.meeting_id, seat.registrations, run.as_of), '{}'),
@@ -4432,17 +4514,19 @@ begin
     return 'it only waited to be let in, and whoever waits is not in the lesson';
   end if;
   if known_by = 'tie' then
+    -- (Of one address several owners are no tie, but nobody.)
+    owners := (select count(distinct zoom.user_of_email(told.address, run.as_of)) from unnest(seat.addresses) told (address));
     return case
       when (select count(distinct key.user_id) from zoom.keys key where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id) > 1
-        then 'it showed the keys of two users, and a tie is nobody'
-      when cardinality(registered) > 1 then 'its registrations are those of two users, and a tie is nobody'
-      else 'it showed the e-mails of two users, and a tie is nobody'
+        then 'it showed the keys of several users, and a tie is nobody'
+      when owners > 1 then 'it showed the e-mails of several users, and a tie is nobody'
+      else 'its registrations are those of several users, and a tie is nobody'
     end;
   end if;
   shown := zoom.name_shown(seat.run_id, seat.connection_key);
   moment := case when student = any (zoom.namesakes(run.class_id, shown, run.as_of)) then run.as_of else now() end;
   pupils := zoom.namesakes(run.class_id, shown, moment);
-  return concat_ws('; ',
+  return coalesce(nullif(concat_ws('; ',
     case when seat.keys is not null then 'the key it showed is none that we gave out for this meeting' end,
     case when exists (select from zoom.segments own
         where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.registrant_id is not null) and cardinality(registered) = 0
@@ -4456,13 +4540,17 @@ begin
     case when not is_named then null
       when (zoom.settings_at(run.as_of)).app_joins = 'ignore' then 'a name alone is nobody, and what the app sees is not used'
       when seat.keys is not null then 'a name beside a key is not looked at'
-      when shown is distinct from zoom.as_of('users', student::text, moment) ->> 'name' then 'it showed another name later'
+      when shown is distinct from zoom.as_of('users', student::text, moment) ->> 'name' then case
+        when exists (select from zoom.history own where own.row_key = student::text and own.relation = 'users' and own.was ->> 'name' = shown)
+          then 'the name it showed is one that the school had for them at another time'
+        else 'it showed another name later'
+      end
       when not student = any (pupils) then 'a name is believed only of students who are enrolled in the class'
       when cardinality(pupils) > 1 then format('%s students of the class have this name', cardinality(pupils))
       when not zoom.came_by_app(student, run)
         then 'a name alone is nobody: the app did not see them come in the lesson''s window, or from half an hour before that run until its end'
       else 'it was not looked at since something changed: that is done within seconds'
-    end);
+    end), ''), 'what it showed was nobody''s of the school when the run began, and came to be nobody''s later');
 end
 $$;
 comment on function zoom.explain_stranger is
@@ -4476,7 +4564,7 @@ declare
     select distinct own.was ->> 'name' from zoom.history own
     where own.row_key = student::text and own.relation = 'users' and own.was ->> 'name' is not null);
   addresses text[] := array(
-    select distinct lower(own.was ->> 'email') from zoom.history own
+    select distinct zoom.folded(own.was ->> 'email') from zoom.history own
     where own.row_key = student::text and own.relation = 'users' and own.was ->> 'email' is not null);
 begin
   return (
@@ -4600,11 +4688,12 @@ end
 $$;
 comment on function zoom.explain_remarks is 'What is odd about the connections that were taken for a student: a registration against the e-mail, and two names at once. In words.';
 
-create function zoom.explain_app(student uuid, meeting uuid, runs bigint[], lesson zoom.lessons, is_unseen boolean, is_known_by_name boolean) returns jsonb
+create function zoom.explain_app(student uuid, meeting uuid, runs bigint[], lesson zoom.lessons, is_known_by_name boolean) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
 declare
   visits jsonb;
   stay record;
+  is_unseen boolean;
 begin
   -- From the window's begin, or half an hour before the first run, to half an hour before that of a later date.
   select coalesce(jsonb_agg(jsonb_build_object('at', visit.at, 'kind', visit.kind) order by visit.at, visit.kind), '[]') into visits
@@ -4619,6 +4708,8 @@ begin
       select min(later.started_at) - zoom.early() from zoom.instances later
       where later.meeting_id = meeting and later.started_at > span.last_start and not later.run_id = any (runs)), 'infinity');
   if lesson.lesson_id is not null then
+    -- In that lesson, as zoom.judge asks.
+    is_unseen := not exists (select from zoom.parts(array[row(lesson.lesson_id, null, student, null)::zoom.person]));
     select own.* into stay from zoom.app_stay(student, lesson) own;
   else
     select null::integer as seconds, null::boolean as is_settled into stay;
@@ -4627,15 +4718,16 @@ begin
     'visits', visits, 'seconds', case when stay.is_settled is not null then stay.seconds end,
     'counted', coalesce(lesson.app_joins = 'count' and is_unseen and stay.is_settled is not null, false),
     'worth', case
-      when visits = '[]' then 'the app did not see them'
+      when visits = '[]' then 'the app did not see them around that time'
       when lesson.lesson_id is null then 'nothing: there was no lesson'
       when lesson.app_joins = 'ignore' then 'nothing: what the app sees is not used'
       when is_known_by_name then 'it is how we know that the guest with their name is them'
       when lesson.app_joins <> 'count' then 'nothing by itself: it helps to tell who a guest with their name is'
       when not is_unseen then 'nothing: Zoom saw them itself, and that goes first'
-      when stay.is_settled is null then 'nothing: they did not press join on the page for the lesson'
+      when stay.is_settled is null and visits @> '[{"kind": "joined"}]' then 'nothing: from their join on the page to what it said next, nothing lies in what counts of the lesson'
+      when stay.is_settled is null then 'nothing: they did not press join on the page'
       when not stay.is_settled then 'nothing yet: they have not left the page, and Zoom has told no end'
-      else zoom.spelt(stay.seconds) || ': Zoom saw nothing of them, so the app''s word counts'
+      else zoom.spelt(stay.seconds) || ': Zoom saw nothing of them in the lesson, so the app''s word counts'
     end);
 end
 $$;
@@ -4840,7 +4932,7 @@ begin
   select own.name, (select tutor.name from public.users tutor where tutor.id = own.teacher_id) into class, teacher
   from public.classes own where own.id = room.class_id;
   says := case told.reason
-    when 'class_unconfirmed' then format('It makes no attendance: %s gave it the class %s, which %s teaches.', coalesce(host, 'a host who is gone'), class, coalesce(teacher, 'nobody'))
+    when 'class_unconfirmed' then format('It makes no attendance: its host is %s, and its class is %s, which %s teaches.', coalesce(host, 'gone'), class, coalesce(teacher, 'nobody'))
     when 'number_twice' then format('Another meeting, %s, has the same number: what Zoom tells of it is nobody''s.', told.detail)
     when 'number_not_digits' then 'No event of Zoom''s has its number: that has nine to twelve digits.'
     when 'other_host' then format('It is held at Zoom by %s, and its host here is %s.', person, host)
@@ -4850,7 +4942,7 @@ begin
       case when run.people = 1 then 'one person' else 'people' end,
       case run.no_lesson when 'cancelled' then 'the meeting had been cancelled' else 'it was not planned for that time' end)
     when 'registration_against_email' then format('Somebody was registered as %s and showed the e-mail of %s: they count as %s.', person, told.detail, told.detail)
-    when 'tie' then 'Somebody showed what belongs to two users (keys, registrations or e-mails), and counts as nobody.'
+    when 'tie' then 'Somebody showed what belongs to several users (keys, registrations or e-mails), and counts as nobody.'
     when 'name_tie' then format('Somebody was in it as %s, a name that several students of the class have, and counts as nobody.', told.detail)
     when 'two_names' then format('Two names were shown under the account of %s at the same time, %s: both count as %s.', person, told.detail, person)
     when 'end_never_told' then 'Zoom never told the end of it: it is taken to have ended when Zoom last told of it.'

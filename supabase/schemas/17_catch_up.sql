@@ -255,7 +255,7 @@ declare
   taken bigint[];
   next_one bigint;
   failed jsonb := '[]';
-  code text;
+  sqlstate_told text;
 begin
   perform zoom.look_at_changes(500);
   perform zoom.note_silent_runs();
@@ -276,15 +276,15 @@ begin
       delete from zoom.due own where own.run_id = any (taken);
     exception when query_canceled or others then
       -- Trouble of one meeting is its own: it is put off, and the others go on.
-      get stacked diagnostics code = returned_sqlstate;
-      if left(code, 2) in ('08', '25', '40', '53', '58') or code in ('57P01', '57P02', '57P03') then
+      get stacked diagnostics sqlstate_told = returned_sqlstate;
+      if left(sqlstate_told, 2) in ('08', '25', '40', '53', '58') or sqlstate_told in ('57P01', '57P02', '57P03') then
         raise;
       end if;
-      update zoom.due own set failures = own.failures + 1,
+      update zoom.due own set failures = own.failures + 1, failed_at = coalesce(own.failed_at, moment), code = sqlstate_told,
         not_before = moment + least(interval '10 seconds' * 2 ^ least(own.failures, 10), interval '1 hour')
       where own.run_id = any (taken);
       failed := (
-        select jsonb_agg(distinct jsonb_build_object('meeting', run.number, 'code', code))
+        select jsonb_agg(distinct jsonb_build_object('meeting', run.number, 'code', sqlstate_told))
         from zoom.instances run where run.run_id = any (taken));
     end;
   else
@@ -312,7 +312,18 @@ begin
       ) told
       where told.number <> '')
     end,
-    'until', moment, 'failed', failed);
+    'until', moment, 'failed', failed,
+    'held', (
+      select coalesce(jsonb_agg(jsonb_build_object('meeting', told.number, 'since', told.since, 'code', told.code) order by told.since, told.number), '[]')
+      from (
+        select run.number, min(own.failed_at) as since, (array_agg(own.code order by own.not_before desc, own.run_id))[1] as code
+        from zoom.due own
+        cross join lateral (select here.number from zoom.instances here where here.run_id = own.run_id offset 0) run
+        where own.failures > 0
+        group by run.number
+        order by min(own.failed_at), run.number
+        limit 100
+      ) told));
 end
 $$;
 comment on function public.catch_up_zoom is
@@ -320,7 +331,7 @@ comment on function public.catch_up_zoom is
   'one meeting, at most so many (most), or one part of a large lesson. Returns left (how much is still due: call again at once '
   'when it is more than 0), numbers (Zoom''s numbers that a meeting was given, or gave up, after since, '
   'as digits; some of a minute before are told again) until (the next since) and failed (meetings, by number, that '
-  'could not be judged and are put off, with the SQLSTATE). Raises 40001 and 40P01 when it should be called again.';
+  'could not be judged in this call and are put off, with the SQLSTATE) and held (all that are put off, each with since when). Raises 40001 and 40P01 when it should be called again.';
 revoke execute on function public.catch_up_zoom from public, anon, authenticated;
 grant execute on function public.catch_up_zoom to service_role;
 

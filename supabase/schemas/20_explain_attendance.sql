@@ -104,6 +104,7 @@ declare
   weight record;
   is_enrolled boolean;
   is_forgotten boolean;
+  is_theirs boolean;
   verdict text;
   rule text;
   stands text;
@@ -131,6 +132,9 @@ begin
     select told.class_id from zoom.lessons told
     where told.lesson_id = any (lessons) and told.class_id is not null
     order by told.class_id is not distinct from room.class_id desc, told.starts_at desc limit 1), room.class_id);
+
+  -- Attendance is for those whom the policy of attendance_records shows it to.
+  is_theirs := is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false);
 
   select own.* into person
   from public.users own
@@ -188,33 +192,36 @@ begin
     'events', stay.events,
     'others', zoom.explain_others(person.id, runs),
     'remarks', to_jsonb(zoom.explain_remarks(person.id, runs)),
-    'app', zoom.explain_app(person.id, room_id, runs, lesson, not stay.events @> '[{"kind": "joined"}]' and not stay.events @> '[{"kind": "left"}]',
-      stay.events @> '[{"by": "name"}]'),
+    'app', zoom.explain_app(person.id, room_id, runs, lesson, stay.events @> '[{"by": "name"}]'),
     'intervals', stay.intervals,
     'union', (
       select coalesce(jsonb_agg(jsonb_build_object('from', lower(piece), 'to', upper(piece)) order by piece), '[]')
       from unnest(stay.counted) piece),
     'seconds', zoom.seconds(stay.counted))
     || case when is_forgotten then '{"outlook": null, "changes": null}' else (
-      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day) own) end;
+      select to_jsonb(own) from zoom.explain_outlook(runs, lessons, person.id, class.id, day, is_theirs) own) end;
 
-  -- Attendance is for those whom the policy of attendance_records shows it to.
-  if not (is_ours or zoom.is_admin() or coalesce(class.id = any (zoom.classes_taught()), false)) then
+  if not is_theirs then
     return answer || jsonb_build_object('attendance_is_theirs', false, 'meetings', '[]'::jsonb, 'verdict', null,
       'rule', case when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
         else 'the attendance of the class is shown to its teacher and to admins' end,
-      'record', null, 'said_before', null, 'overridden', false, 'note', null, 'refused', null);
+      'record', null, 'said_before', null, 'said_then', null, 'overridden', false, 'note', null, 'refused', null);
   end if;
 
   held := (select count(*) from zoom.lessons own where own.class_id = class.id and own.held_on = day);
   verdict := case when is_forgotten then memory.verdict else best.verdict end;
   rule := case
     when class.id is null then 'the meeting belongs to no class, so no attendance is kept'
-    when is_forgotten then 'what Zoom told of this lesson was removed after the time the school keeps it, so the verdict of then stands'
+    when is_forgotten then 'what Zoom told of this lesson was removed after the time the school keeps it, '
+      || case when memory.verdict is not null then 'so the verdict of then stands' else 'and there was no verdict then' end
     when lessons = '{}' and held = 0 then 'no attendance is kept: ' || (
       select coalesce(string_agg(distinct zoom.explain_run(run), '; '), 'there was no lesson') from zoom.instances run where run.run_id = any (runs))
     when held = 0 then 'the meeting''s host does not teach the class, so no attendance is kept until an admin saves the meeting'
-    else zoom.explain_rule(best, held) || case when lessons = '{}' then '; nothing of this meeting counts' else '' end
+    else zoom.explain_rule(best, held) || case
+      when lessons = '{}' then '; nothing of this meeting counts'
+      when lesson.class_id is null then '; nothing of this meeting counts: ' || zoom.explain_no_class(lesson)
+      else ''
+    end
   end;
   select own.* into weight from zoom.explain_record(verdict, stands, memory, refusal, is_ours) own;
   return answer || jsonb_build_object('attendance_is_theirs', true, 'forgotten', is_forgotten,
@@ -226,7 +233,7 @@ begin
       from zoom.judge(array[row(person.id, class.id, day)::zoom.record_key]) judged
       join zoom.lessons own on own.lesson_id = judged.lesson_id
       left join public.zoom_meetings other on other.id = own.meeting_id) end,
-    'verdict', verdict, 'rule', rule, 'record', stands, 'said_before', memory.theirs, 'overridden', weight.overridden, 'note', weight.note,
+    'verdict', verdict, 'rule', rule, 'record', stands, 'said_before', memory.theirs, 'said_then', nullif(memory.said, 'nothing'), 'overridden', weight.overridden, 'note', weight.note,
     'refused', case when refusal.relation is not null then jsonb_build_object('wanted', refusal.wanted, 'code', refusal.code,
       'reason', case when is_ours then refusal.reason end, 'since', refusal.since, 'tried_at', refusal.tried_at) end);
 end
@@ -243,7 +250,7 @@ comment on function public.explain_attendance is
   'once), app (what the app saw and what that was worth), intervals, union and seconds (of lesson time), outlook (whether anything '
   'more is expected) and changes (what would change it); and, where attendance_is_theirs to see (class teachers, admins), forgotten '
   '(zoom.forget removed what was known), meetings (the lessons of the class on that date, the one that decides first), verdict, '
-  'rule, record (what stands there), said_before (what somebody else had written), overridden (a person''s word stands in place of '
+  'rule, record (what stands there), said_before (what somebody else had written), said_then (our verdict when they did, or removed it; null for none), overridden (a person''s word stands in place of '
   'the verdict), a note on that, and refused (what the school''s database did not take). Changes nothing.';
 
 revoke execute on function zoom.meetings_asked, zoom.explain_held, zoom.explain_stay from public;

@@ -60,6 +60,22 @@ end
 $$;
 comment on function zoom.runs_on is 'The runs of a meeting on a date, in their order: those of its lessons, and those that began on it and belong to none.';
 
+create function zoom.explain_no_class(lesson zoom.lessons) returns text
+language plpgsql stable set search_path = '' as $$
+begin
+  -- What zoom.class_of looked at: the meeting as it was then, and as it came to be later.
+  return case
+    when exists (
+      select from zoom.history own
+      where own.row_key = lesson.meeting_id::text and own.relation = 'zoom_meetings' and own.until > lesson.as_of
+        and own.was ->> 'class_id' is not null)
+      then 'nobody who teaches the class of the meeting hosts it, and no admin has confirmed it'
+    else 'the meeting has none'
+  end;
+end
+$$;
+comment on function zoom.explain_no_class is 'Why a lesson that makes attendance for no class makes none, in words: see zoom.class_of.';
+
 create function zoom.explain_marks(people zoom.person[], whose bigint[], class uuid)
 returns table (n bigint, run_id bigint, instance text, segment text, connection_key text, connection text, known_by text, kind text,
   at timestamptz, until timestamptz, name text, approximate boolean, is_open boolean, lesson_time tstzrange, fate text, why text)
@@ -102,8 +118,9 @@ begin
         when run.no_lesson = 'cancelled' then 'that run belongs to no lesson: the meeting had been cancelled'
         when run.no_lesson is not null then 'that run belongs to no lesson: the meeting was not planned for its time'
         when lesson.lesson_id is null then 'that run belongs to no lesson'
-        when explain_marks.class is not null and lesson.class_id is distinct from explain_marks.class then 'that lesson counts for another class'
-        when not run.counts then 'that run does not count: only one person was in it, and in another run of the lesson there were two'
+        when explain_marks.class is not null and lesson.class_id is null then 'that lesson counts for no class: ' || zoom.explain_no_class(lesson)
+        when explain_marks.class is not null and lesson.class_id <> explain_marks.class then 'that lesson counts for another class'
+        when not run.counts then 'that run does not count: only one person was in it, and in another run of the lesson there were more'
         when not part.is_open and part.last_kind is null and part.is_seen then 'a leave without a join: it shows that they were there, and counts no time'
         when not part.is_open and part.last_kind is null then 'a leave without a join'
         when not part.is_open and before.counts = 'closes' then 'they had left already'
@@ -146,5 +163,5 @@ comment on function zoom.explain_marks is
   'ended (null while it lasts), what of lesson time it makes, and why it does not count; null if it does. fate: counts; covered '
   '(by another of theirs); open (it may count once it is over); void. class: the one whose attendance is asked for.';
 
-revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks from public;
-grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_marks to service_role;
+revoke execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_no_class, zoom.explain_marks from public;
+grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_on, zoom.explain_no_class, zoom.explain_marks to service_role;

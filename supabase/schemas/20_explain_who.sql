@@ -9,6 +9,7 @@ declare
   moment timestamptz;
   pupils uuid[];
   registered uuid[];
+  owners integer;
 begin
   select own.* into run from zoom.instances own where own.run_id = seat.run_id;
   registered := coalesce(nullif(zoom.registrants_of(seat.meeting_id, seat.registrations, run.as_of), '{}'),
@@ -31,17 +32,19 @@ begin
     return 'it only waited to be let in, and whoever waits is not in the lesson';
   end if;
   if known_by = 'tie' then
+    -- (Of one address several owners are no tie, but nobody.)
+    owners := (select count(distinct zoom.user_of_email(told.address, run.as_of)) from unnest(seat.addresses) told (address));
     return case
       when (select count(distinct key.user_id) from zoom.keys key where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id) > 1
-        then 'it showed the keys of two users, and a tie is nobody'
-      when cardinality(registered) > 1 then 'its registrations are those of two users, and a tie is nobody'
-      else 'it showed the e-mails of two users, and a tie is nobody'
+        then 'it showed the keys of several users, and a tie is nobody'
+      when owners > 1 then 'it showed the e-mails of several users, and a tie is nobody'
+      else 'its registrations are those of several users, and a tie is nobody'
     end;
   end if;
   shown := zoom.name_shown(seat.run_id, seat.connection_key);
   moment := case when student = any (zoom.namesakes(run.class_id, shown, run.as_of)) then run.as_of else now() end;
   pupils := zoom.namesakes(run.class_id, shown, moment);
-  return concat_ws('; ',
+  return coalesce(nullif(concat_ws('; ',
     case when seat.keys is not null then 'the key it showed is none that we gave out for this meeting' end,
     case when exists (select from zoom.segments own
         where own.connection_key = seat.connection_key and own.run_id = seat.run_id and own.registrant_id is not null) and cardinality(registered) = 0
@@ -55,13 +58,17 @@ begin
     case when not is_named then null
       when (zoom.settings_at(run.as_of)).app_joins = 'ignore' then 'a name alone is nobody, and what the app sees is not used'
       when seat.keys is not null then 'a name beside a key is not looked at'
-      when shown is distinct from zoom.as_of('users', student::text, moment) ->> 'name' then 'it showed another name later'
+      when shown is distinct from zoom.as_of('users', student::text, moment) ->> 'name' then case
+        when exists (select from zoom.history own where own.row_key = student::text and own.relation = 'users' and own.was ->> 'name' = shown)
+          then 'the name it showed is one that the school had for them at another time'
+        else 'it showed another name later'
+      end
       when not student = any (pupils) then 'a name is believed only of students who are enrolled in the class'
       when cardinality(pupils) > 1 then format('%s students of the class have this name', cardinality(pupils))
       when not zoom.came_by_app(student, run)
         then 'a name alone is nobody: the app did not see them come in the lesson''s window, or from half an hour before that run until its end'
       else 'it was not looked at since something changed: that is done within seconds'
-    end);
+    end), ''), 'what it showed was nobody''s of the school when the run began, and came to be nobody''s later');
 end
 $$;
 comment on function zoom.explain_stranger is
@@ -75,7 +82,7 @@ declare
     select distinct own.was ->> 'name' from zoom.history own
     where own.row_key = student::text and own.relation = 'users' and own.was ->> 'name' is not null);
   addresses text[] := array(
-    select distinct lower(own.was ->> 'email') from zoom.history own
+    select distinct zoom.folded(own.was ->> 'email') from zoom.history own
     where own.row_key = student::text and own.relation = 'users' and own.was ->> 'email' is not null);
 begin
   return (
@@ -199,11 +206,12 @@ end
 $$;
 comment on function zoom.explain_remarks is 'What is odd about the connections that were taken for a student: a registration against the e-mail, and two names at once. In words.';
 
-create function zoom.explain_app(student uuid, meeting uuid, runs bigint[], lesson zoom.lessons, is_unseen boolean, is_known_by_name boolean) returns jsonb
+create function zoom.explain_app(student uuid, meeting uuid, runs bigint[], lesson zoom.lessons, is_known_by_name boolean) returns jsonb
 language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
 declare
   visits jsonb;
   stay record;
+  is_unseen boolean;
 begin
   -- From the window's begin, or half an hour before the first run, to half an hour before that of a later date.
   select coalesce(jsonb_agg(jsonb_build_object('at', visit.at, 'kind', visit.kind) order by visit.at, visit.kind), '[]') into visits
@@ -218,6 +226,8 @@ begin
       select min(later.started_at) - zoom.early() from zoom.instances later
       where later.meeting_id = meeting and later.started_at > span.last_start and not later.run_id = any (runs)), 'infinity');
   if lesson.lesson_id is not null then
+    -- In that lesson, as zoom.judge asks.
+    is_unseen := not exists (select from zoom.parts(array[row(lesson.lesson_id, null, student, null)::zoom.person]));
     select own.* into stay from zoom.app_stay(student, lesson) own;
   else
     select null::integer as seconds, null::boolean as is_settled into stay;
@@ -226,15 +236,16 @@ begin
     'visits', visits, 'seconds', case when stay.is_settled is not null then stay.seconds end,
     'counted', coalesce(lesson.app_joins = 'count' and is_unseen and stay.is_settled is not null, false),
     'worth', case
-      when visits = '[]' then 'the app did not see them'
+      when visits = '[]' then 'the app did not see them around that time'
       when lesson.lesson_id is null then 'nothing: there was no lesson'
       when lesson.app_joins = 'ignore' then 'nothing: what the app sees is not used'
       when is_known_by_name then 'it is how we know that the guest with their name is them'
       when lesson.app_joins <> 'count' then 'nothing by itself: it helps to tell who a guest with their name is'
       when not is_unseen then 'nothing: Zoom saw them itself, and that goes first'
-      when stay.is_settled is null then 'nothing: they did not press join on the page for the lesson'
+      when stay.is_settled is null and visits @> '[{"kind": "joined"}]' then 'nothing: from their join on the page to what it said next, nothing lies in what counts of the lesson'
+      when stay.is_settled is null then 'nothing: they did not press join on the page'
       when not stay.is_settled then 'nothing yet: they have not left the page, and Zoom has told no end'
-      else zoom.spelt(stay.seconds) || ': Zoom saw nothing of them, so the app''s word counts'
+      else zoom.spelt(stay.seconds) || ': Zoom saw nothing of them in the lesson, so the app''s word counts'
     end);
 end
 $$;

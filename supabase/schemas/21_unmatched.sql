@@ -185,7 +185,7 @@ begin
   select own.name, (select tutor.name from public.users tutor where tutor.id = own.teacher_id) into class, teacher
   from public.classes own where own.id = room.class_id;
   says := case told.reason
-    when 'class_unconfirmed' then format('It makes no attendance: %s gave it the class %s, which %s teaches.', coalesce(host, 'a host who is gone'), class, coalesce(teacher, 'nobody'))
+    when 'class_unconfirmed' then format('It makes no attendance: its host is %s, and its class is %s, which %s teaches.', coalesce(host, 'gone'), class, coalesce(teacher, 'nobody'))
     when 'number_twice' then format('Another meeting, %s, has the same number: what Zoom tells of it is nobody''s.', told.detail)
     when 'number_not_digits' then 'No event of Zoom''s has its number: that has nine to twelve digits.'
     when 'other_host' then format('It is held at Zoom by %s, and its host here is %s.', person, host)
@@ -195,7 +195,7 @@ begin
       case when run.people = 1 then 'one person' else 'people' end,
       case run.no_lesson when 'cancelled' then 'the meeting had been cancelled' else 'it was not planned for that time' end)
     when 'registration_against_email' then format('Somebody was registered as %s and showed the e-mail of %s: they count as %s.', person, told.detail, told.detail)
-    when 'tie' then 'Somebody showed what belongs to two users (keys, registrations or e-mails), and counts as nobody.'
+    when 'tie' then 'Somebody showed what belongs to several users (keys, registrations or e-mails), and counts as nobody.'
     when 'name_tie' then format('Somebody was in it as %s, a name that several students of the class have, and counts as nobody.', told.detail)
     when 'two_names' then format('Two names were shown under the account of %s at the same time, %s: both count as %s.', person, told.detail, person)
     when 'end_never_told' then 'Zoom never told the end of it: it is taken to have ended when Zoom last told of it.'

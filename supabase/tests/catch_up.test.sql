@@ -9,7 +9,7 @@ create function pg_temp.settled() returns void language sql as $$ select pg_temp
 select pg_temp.settled();
 
 -- Nothing to do ----------------------------------------------------------------------------------------------------------------
-select is(public.catch_up_zoom() - 'until', '{"left": 0, "numbers": [], "failed": []}', 'where nothing is due, nothing is done');
+select is(public.catch_up_zoom() - 'until', '{"left": 0, "numbers": [], "failed": [], "held": []}', 'where nothing is due, nothing is done');
 select is((public.catch_up_zoom() ->> 'until')::timestamptz, now(), 'until now');
 select is(public.rejudge_left(), '{"left": 0}', 'and nobody chose anything');
 
@@ -106,6 +106,7 @@ create temporary table answers as select public.catch_up_zoom() as said from gen
 select is((select count(*) from answers where said -> 'failed' = jsonb_build_array(jsonb_build_object('meeting', pg_temp.number('broken'), 'code', 'XX000'))), 1::bigint, 'which is told once, by its number');
 select is(pg_temp.attendance('sound', '2026-03-03'), 'a absent, b absent, c absent, x present', 'the others go on');
 select is((select failures || ' ' || (not_before > now()) from zoom.due own join zoom.instances run using (run_id) where run.meeting_id = pg_temp.id('broken')), '1 true', 'it is put off');
+select is(public.catch_up_zoom() -> 'held', jsonb_build_array(jsonb_build_object('meeting', pg_temp.number('broken'), 'code', 'XX000', 'since', now())), 'which every call tells');
 drop trigger breaks on zoom_participants;
 update zoom.due set not_before = now();
 select pg_temp.settled();

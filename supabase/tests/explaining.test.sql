@@ -2,7 +2,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set search_path = public, extensions;
-select plan(75);
+select plan(87);
 
 -- A day that is still to come: none of its runs is over by the clock.
 create function pg_temp.day(later integer default 0) returns date language sql as $$ select current_date + 1 + later $$;
@@ -75,13 +75,13 @@ select is(pg_temp.why('maria', day => null, meeting => '990000023') - 'meeting' 
 
 -- The lesson goes on.
 select pg_temp.told('started', '08:00:00');
-select is(pg_temp.rule('maria'), 'nothing yet: they were not seen, and Zoom has not told the end', 'not there yet');
+select is(pg_temp.rule('maria'), 'nothing yet: they were not seen in lesson time, and Zoom has not told the end', 'not there yet');
 select pg_temp.told('joined', '08:00:00', '1', 'maria', 'laptop', name => 'Maria');
 select is(pg_temp.rule('maria'), 'nothing yet: they are in, and Zoom has told neither that they left nor the end', 'in');
 select is(pg_temp.events('maria'), 'joined 08:00 email laptop (nothing closed it yet: that run is still open)', 'and nothing counts yet');
 select is(pg_temp.why('maria') -> 'seconds', '0', 'not a second');
 select is(pg_temp.why('maria') - '{runs,events,others,app,rule,student,meeting,policy,date,lessons,meetings,changes}'::text[], '{"outcome": "ok", "seconds": 0, "intervals": [], "union": [],
-  "attendance_is_theirs": true, "forgotten": false, "verdict": null, "record": null, "said_before": null, "overridden": false, "note": null, "refused": null, "remarks": [],
+  "attendance_is_theirs": true, "forgotten": false, "verdict": null, "record": null, "said_before": null, "said_then": null, "overridden": false, "note": null, "refused": null, "remarks": [],
   "outlook": "More is expected: Zoom has not told that it ended."}', 'and nothing is written');
 select is(pg_temp.why('MARIA') -> 'student', jsonb_build_object('id', md5('why maria')::uuid, 'name', 'Maria Lind', 'email', 'Maria@school.test', 'enrolled', true), 'an e-mail in any case');
 select is((public.explain_attendance('99-000 0021', upper(md5('why maria')::uuid::text))) ->> 'outcome', 'ok', 'or the id; a number in any spelling; and the latest lesson');
@@ -130,7 +130,7 @@ select is(pg_temp.events('gil'), 'joined 08:00 key C30 (nothing closed it yet: t
 select is(pg_temp.events('hana'), 'joined 08:00 registration C31 (nothing closed it yet: that run is still open)', 'known by a registration');
 select is(pg_temp.events('finn'), null, 'a name alone is nobody');
 select is(pg_temp.others('finn'), 'C32 a name alone is nobody: the app did not see them come in the lesson''s window, or from half an hour before that run until its end', 'which is said');
-select is(pg_temp.why('finn') -> 'app' ->> 'worth', 'the app did not see them', 'nor did the app see him');
+select is(pg_temp.why('finn') -> 'app' ->> 'worth', 'the app did not see them around that time', 'nor did the app see him');
 select pg_temp.saw('app_joined', '07:55:00', 'finn');
 select is(pg_temp.events('finn'), 'joined 08:00 name C32 (nothing closed it yet: that run is still open)', 'now it is he');
 select is(pg_temp.why('finn') -> 'app', replace('{"visits": [{"at": "DAYT07:55:00+00:00", "kind": "joined"}], "seconds": 0, "counted": false,
@@ -169,20 +169,20 @@ select pg_temp.told('started', '08:00:00', meeting => '990000025', instance => '
 select pg_temp.told('joined', '08:00:00', '1', 'ema', meeting => '990000025', instance => 'app==', policy => '{"app_joins": "count"}');
 select is(pg_temp.why('dora', meeting => '990000025') -> 'policy', '{"min_seconds": 900, "app_joins": "count"}', 'a lesson goes by the settings of then');
 insert into zoom.visits (meeting_id, user_id, at, kind) values (md5('why by the app')::uuid, md5('why dora')::uuid, pg_temp.day() + timetz '08:00Z', 'opened');
-select is(pg_temp.why('dora', meeting => '990000025') #>> '{app,worth}', 'nothing: they did not press join on the page for the lesson', 'opening the page is no word that counts');
+select is(pg_temp.why('dora', meeting => '990000025') #>> '{app,worth}', 'nothing: they did not press join on the page', 'opening the page is no word that counts');
 select pg_temp.saw_there('app_joined', '08:01:00', 'dora');
 select is(pg_temp.other_rule('dora'), 'nothing yet: the app saw them come, and Zoom has not told the end', 'in, says the app');
 select pg_temp.saw_there('app_left', '08:08:00', 'dora');
 select is(pg_temp.other_rule('dora'), 'partial: 7 minutes of the 15 minutes that are needed, by the word of the app', 'gone, says the app');
-select is(pg_temp.why('dora', meeting => '990000025') #>> '{app,worth}', '7 minutes: Zoom saw nothing of them, so the app''s word counts', 'whose word counts');
-select is(pg_temp.why('ema', meeting => '990000025') #>> '{app,worth}', 'the app did not see them', 'or there is none');
+select is(pg_temp.why('dora', meeting => '990000025') #>> '{app,worth}', '7 minutes: Zoom saw nothing of them in the lesson, so the app''s word counts', 'whose word counts');
+select is(pg_temp.why('ema', meeting => '990000025') #>> '{app,worth}', 'the app did not see them around that time', 'or there is none');
 
 -- People outrank us.
 select pg_temp.set_record('hana', 'excused'), pg_temp.set_record('ben', 'absent'), pg_temp.set_record('ema', 'present'), pg_temp.set_record('gil', 'absent');
 select pg_temp.told('ended', '08:45:00');
 select is(pg_temp.rule('ema'), 'absent: the lesson is over, and they were not seen in it', 'never seen');
 select is(pg_temp.why('ema') - '{runs,events,others,app,rule,student,meeting,policy,date,intervals,union,meetings,seconds,lessons,remarks,outlook,changes,refused}'::text[], '{"outcome": "ok", "attendance_is_theirs": true, "forgotten": false,
-  "verdict": "absent", "record": "present", "said_before": "present", "overridden": true,
+  "verdict": "absent", "record": "present", "said_before": "present", "said_then": null, "overridden": true,
   "note": "Somebody had written present, which is better than absent. People outrank Zoom: what they wrote is only ever raised."}', 'a better word stays');
 select is(pg_temp.why('hana') ->> 'note', 'Somebody had written excused, which only people write: it is never touched.', 'excused stays');
 select is(pg_temp.why('hana') -> 'overridden', 'true', 'in place of ours');
@@ -191,10 +191,24 @@ select is(pg_temp.why('gil') -> 'overridden', 'false', 'to ours');
 select is(pg_temp.rule('gil'), 'present from 15 minutes: 45 minutes', 'the end closes what nobody left');
 select is(pg_temp.why('maria') ->> 'note', null, 'where nobody wrote there is nothing to say');
 select pg_temp.set_record('maria', 'excused');
-select is(pg_temp.why('maria') ->> 'note', 'Somebody wrote excused after it said partial. People outrank Zoom: that stands until Zoom tells more than we had said then.', 'a later word stands');
+select is(pg_temp.why('maria') ->> 'note', 'Somebody wrote excused after it said partial, which only people write: it is never touched.', 'a later word stands');
 select is(pg_temp.why('maria') -> 'overridden', 'true', 'in place of ours');
 delete from attendance_records where student_id = md5('why maria')::uuid;
 select is(pg_temp.why('maria') ->> 'note', 'Somebody removed the record after it said partial. People outrank Zoom: that stands until Zoom tells more than we had said then.', 'so does a removal');
+
+-- How the two words came together: what stood there, our verdict then, and now.
+select is((zoom.explain_record(verdict, current, row(md5('why ben')::uuid, md5('why 7b')::uuid, pg_temp.day(), was, theirs, said)::zoom.verdicts, null, true)).note, note, name) from (values
+  ('partial', 'late', 'partial', null, null, 'Somebody wrote late after it said partial, which only people write: it is never touched.', 'late is never touched'),
+  ('partial', 'present', 'partial', null, null, 'Somebody wrote present after it said partial. People outrank Zoom: that stands.', 'nothing exceeds present'),
+  ('present', 'absent', 'present', null, null, 'Somebody wrote absent after it said present. People outrank Zoom: that stands.', 'nor what we had said, if that was present'),
+  ('absent', 'partial', 'absent', null, null, 'Somebody wrote partial after it said absent. People outrank Zoom: that stands until Zoom tells more than that.', 'what is more than ours gives way to more than itself'),
+  ('partial', 'absent', 'partial', null, null, 'Somebody wrote absent after it said partial. People outrank Zoom: that stands until Zoom tells more than we had said then.', 'what is less, to more than ours'),
+  (null, 'partial', null, null, null, 'Somebody wrote partial where there was no record. People outrank Zoom: that stands until Zoom tells more than that.', 'there may have been none'),
+  ('present', null, 'present', null, null, 'Somebody removed the record after it said present. People outrank Zoom: that stands.', 'a removed present stays removed'),
+  (null, null, null, null, 'nothing', 'Somebody removed the record when there was no verdict of Zoom''s. People outrank Zoom: that stands until Zoom tells more than we had said then.', 'what it said then is not known any more'),
+  ('partial', 'partial', 'partial', null, 'absent', 'Somebody removed the record when Zoom''s verdict was absent, and Zoom told more than that since.', 'nor where it came back'),
+  (null, 'absent', null, 'absent', 'nothing', 'Somebody had written absent when there was no verdict of Zoom''s. People outrank Zoom: that stands until Zoom tells more than that.', 'there may have been no verdict')
+) as word (verdict, current, was, theirs, said, note, name);
 
 -- Not enrolled, and no class.
 select pg_temp.told('joined', '08:00:00', '50', 'visitor');
@@ -217,6 +231,7 @@ select is((select array_agg(e ->> 'why' order by n) from jsonb_array_elements(pg
 
 -- Two meetings on one date: the best of them.
 select pg_temp.told('joined', '15:00:00', '1', 'maria', meeting => '990000022', instance => 'extra==');
+select is(pg_temp.why('maria') ->> 'outlook', 'More may come: another lesson of the class on that date has not ended, and the best of them decides.', 'the other one goes on');
 select pg_temp.told('ended', '15:20:00', meeting => '990000022', instance => 'extra==');
 select is(pg_temp.rule('maria'), 'present from 15 minutes: 20 minutes, in the best of the 2 lessons of that day', 'the best decides');
 select is((select jsonb_agg(jsonb_build_array(m ->> 'number', m ->> 'title', m -> 'seconds', m -> 'by_the_app', m ->> 'verdict') order by n)
@@ -228,6 +243,7 @@ select is(pg_temp.why('maria') -> 'seconds', '630', 'the seconds are those of th
 select ok(zoom.forget(pg_temp.day(3)) > 0, 'the lesson is forgotten');
 select is(pg_temp.why('ben') ->> 'verdict', 'present', 'the verdict of then stands');
 select is(pg_temp.rule('ben'), 'what Zoom told of this lesson was removed after the time the school keeps it, so the verdict of then stands', 'and that is all there is to say');
+select is(pg_temp.rule('visitor'), 'what Zoom told of this lesson was removed after the time the school keeps it, and there was no verdict then', 'of who had none there is not even that');
 
 select * from finish();
 rollback;

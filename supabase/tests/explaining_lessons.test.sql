@@ -44,7 +44,7 @@ select pg_temp.told('runs', 'alone', '2026-03-02', array['S 07:30', 'J a 1 07:30
 select pg_temp.told('runs', 'held', '2026-03-02', array['S 08:00', 'J b 2 08:00', 'J c 3 08:00', 'L b 2 08:00:59', 'L c 3 08:40']);
 select pg_temp.told('runs', 'late', '2026-03-02', array['S 16:00', 'J a 5 16:00', 'J b 6 16:00', 'L a 5 16:20', 'E 16:30']);
 select is(pg_temp.events(pg_temp.why('runs', 'a')),
-  'joined 07:30 (that run does not count: only one person was in it, and in another run of the lesson there were two), left 07:50 (that run does not count: only one person was in it, and in another run of the lesson there were two), '
+  'joined 07:30 (that run does not count: only one person was in it, and in another run of the lesson there were more), left 07:50 (that run does not count: only one person was in it, and in another run of the lesson there were more), '
   || 'joined 16:00 (that run belongs to no lesson: the meeting was not planned for its time), left 16:20 (that run belongs to no lesson: the meeting was not planned for its time)', 'what does not count, and why');
 select is(pg_temp.why('runs', 'a') ->> 'verdict', 'absent', 'so they were not seen');
 select is((select string_agg(concat_ws(' ', r ->> 'instance', r ->> 'end_told', r ->> 'counts', r ->> 'no_lesson'), ', ' order by n) from jsonb_array_elements(pg_temp.why('runs', 'a') -> 'runs') with ordinality t (r, n)),
@@ -72,13 +72,13 @@ select pg_temp.told('short', 'r', '2026-03-02', array['S 08:00', 'J b 2 08:00', 
 select is(pg_temp.why('short', 'a') ->> 'rule', 'nobody is absent: a lesson that was not planned makes nobody absent unless it lasted for 15 minutes', 'too short a lesson');
 select pg_temp.told('short', 'r2', '2026-03-03', array['S 08:00', 'J b 2 08:00', 'J c 3 08:00', 'E 08:45']);
 select is(pg_temp.why('short', 'a', '2026-03-03') ->> 'rule',
-  'nobody is absent: a lesson that was not planned makes nobody absent unless it was held, by one of the staff and with somebody else', 'one without staff');
+  'nobody is absent: a lesson that was not planned makes nobody absent unless it was held, and none of the staff was recognised in what counts of it', 'one without staff');
 select pg_temp.lesson('later', '2026-03-02 08:00Z');
 select pg_temp.at('2026-01-02', format('delete from class_students where class_id = %L and student_id = %L', pg_temp.id('later'), pg_temp.id('a')));
 select pg_temp.told('later', 'r', '2026-03-02', array['S 08:00', 'J b 2 08:00', 'E 08:45']);
 select is(pg_temp.why('later', 'a') ->> 'rule', 'not enrolled in the class, so no attendance is kept', 'not enrolled');
 select pg_temp.at('2026-12-01', format('insert into class_students (class_id, student_id) values (%L, %L)', pg_temp.id('later'), pg_temp.id('a')));
-select is(pg_temp.why('later', 'a') ->> 'rule', 'not absent: they were enrolled only after the lesson', 'or only later');
+select is(pg_temp.why('later', 'a') ->> 'rule', 'not absent: they were not enrolled yet when Zoom first told of the lesson', 'or only later');
 
 -- Whose connection it was.
 select pg_temp.lesson('who', '2026-03-02 08:00Z');
@@ -95,8 +95,8 @@ select is(pg_temp.why('who', 'c') -> 'events', '[]', 'of whom nothing was taken'
 select pg_temp.lesson('tie', '2026-03-02 08:00Z');
 select pg_temp.told('tie', 'r', '2026-03-02', array['S 08:00', 'J a 1 08:00'], '{"connection": "same"}');
 select pg_temp.told('tie', 'r', '2026-03-02', array['S 08:00', 'J b 2 08:10', 'E 08:45'], '{"connection": "same"}');
-select is(pg_temp.others(pg_temp.why('tie', 'a')), '[email] it showed the e-mails of two users, and a tie is nobody', 'a tie is nobody, and both are told');
-select is(pg_temp.others(pg_temp.why('tie', 'b')), '[email] it showed the e-mails of two users, and a tie is nobody', 'the other, too');
+select is(pg_temp.others(pg_temp.why('tie', 'a')), '[email] it showed the e-mails of several users, and a tie is nobody', 'a tie is nobody, and both are told');
+select is(pg_temp.others(pg_temp.why('tie', 'b')), '[email] it showed the e-mails of several users, and a tie is nobody', 'the other, too');
 
 -- An address that was another's then; and one of which only waiting was told.
 select pg_temp.lesson('former', '2026-03-02 08:00Z');

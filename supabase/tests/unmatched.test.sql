@@ -29,7 +29,7 @@ from (values ('anon', '42501'), ('student', '42501'), ('class teacher', '42501')
 -- A class that its host does not teach.
 select is(pg_temp.does('other teacher', format($$ update zoom_meetings set class_id = %L where title = 'staff room' $$, pg_temp.id('7b'))),
   'staff room: class_unconfirmed', 'a teacher gives their meeting another''s class');
-select is(pg_temp.says('staff room'), 'It makes no attendance: other teacher gave it the class 7b, which class teacher teaches.', 'in words');
+select is(pg_temp.says('staff room'), 'It makes no attendance: its host is other teacher, and its class is 7b, which class teacher teaches.', 'in words');
 select is(public.unmatched_zoom() -> 'of', '1', 'they are counted');
 select is((public.unmatched_zoom() #> '{items,0}') - '{says,remedy,since}'::text[], jsonb_build_object('id', pg_temp.id('staff room'),
   'number', '83000000005', 'title', 'staff room', 'host', 'other teacher', 'class', '7b', 'reason', 'class_unconfirmed'), 'with all there is to know');
@@ -40,7 +40,7 @@ update classes set teacher_id = pg_temp.id('class teacher') where name = '7b';
 select is(pg_temp.does('admin', $$ update zoom_meetings set title = title where title = 'staff room' $$), 'none', 'or an admin saves the meeting');
 select is(pg_temp.does('other teacher', format($$ update zoom_meetings set class_id = %L where title = 'staff room' $$, pg_temp.id('chess'))),
   'staff room: class_unconfirmed', 'another class is another reason');
-select is(pg_temp.says('staff room'), 'It makes no attendance: other teacher gave it the class chess, which nobody teaches.', 'a class without a teacher, too');
+select is(pg_temp.says('staff room'), 'It makes no attendance: its host is other teacher, and its class is chess, which nobody teaches.', 'a class without a teacher, too');
 select is(pg_temp.does('other teacher', $$ update zoom_meetings set class_id = null where title = 'staff room' $$), 'none', 'or it has no class any more');
 
 -- Numbers.
@@ -135,7 +135,7 @@ delete from meeting_registrants;
 select pg_temp.told('private', 'tie', 1, '[{"kind": "joined", "minute": 0, "segment": "1", "connection": "one", "email": "student@policies.test"},
   {"kind": "joined", "minute": 5, "segment": "2", "connection": "one", "email": "classmate@policies.test"}, {"kind": "ended", "minute": 40}]');
 select is(pg_temp.listed(), 'private: tie', 'two users at once');
-select is(pg_temp.says('private'), 'Somebody showed what belongs to two users (keys, registrations or e-mails), and counts as nobody.', 'in words');
+select is(pg_temp.says('private'), 'Somebody showed what belongs to several users (keys, registrations or e-mails), and counts as nobody.', 'in words');
 delete from zoom.instances;
 update users set name = 'Ana Lima' where id in (pg_temp.id('student'), pg_temp.id('classmate'));
 select pg_temp.told('private', 'name', 1, '[{"kind": "joined", "minute": 0, "segment": "1", "connection": "one", "name": "ANA  lima"}, {"kind": "ended", "minute": 40}]');

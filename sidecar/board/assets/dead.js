@@ -135,7 +135,7 @@ async function replay(id, button) {
   await act(
     button,
     () => ask(`/dead/${id}/replay`, { method: 'POST' }),
-    `Letter ${id} was put back as a fresh event. If it still cannot be applied, it comes back with a new number.`,
+    `Letter ${id} was put back among the events that wait. If it still cannot be applied, it comes back with a new number.`,
   )
 }
 
@@ -155,7 +155,7 @@ async function replayAll() {
   if (
     !(await confirm(
       `Replay ${total === 1 ? 'the dead letter' : `all ${number(total)} dead letters`}?`,
-      'Each is put back as a fresh event. Those that still cannot be applied come back with a new number.',
+      'Each is put back among the events that wait. Those that still cannot be applied come back with a new number.',
       'Replay all',
     ))
   )
@@ -167,7 +167,7 @@ async function replayAll() {
       if (!last.ended)
         throw new Error(last.error || 'The connection broke off; what was done is done, so do it again for the rest.')
     },
-    'All were put back as fresh events.',
+    'All were put back among the events that wait.',
   )
 }
 

@@ -77,7 +77,8 @@ function refresh(state) {
 
 // Painting ----------------------------------------------------------------------------------------------------------------
 
-const VERDICTS = { present: 'present', partial: 'partial', absent: 'absent', '': 'not yet' }
+const VERDICTS = { present: 'present', partial: 'partial', absent: 'absent' }
+const unmarked = () => (lesson.is_on ? 'not yet' : 'not marked')
 const collator = new Intl.Collator()
 let zone = 'UTC'
 let span = { from: 0, to: 1 }
@@ -113,7 +114,7 @@ function paint() {
       times,
       runs.length > 1 && `held in ${runs.length} runs`,
       whyNot(lesson),
-      meeting.class ? `class ${meeting.class}` : 'no class, so no attendance is kept',
+      classOf(lesson),
       `meeting ${meeting.number}`,
       zone,
     ]
@@ -130,6 +131,14 @@ function paint() {
   paintAxis()
   paintChips()
   paintPeople()
+}
+
+// classOf is whom it counts for, or would, if its host taught the class.
+function classOf({ meeting, lessons }) {
+  if (!meeting.class) return 'no class, so no attendance is kept'
+  return lessons.length && lessons.every((own) => !own.class)
+    ? `class ${meeting.class}, for which it does not count`
+    : `class ${meeting.class}`
 }
 
 // whyNot is why none of it counts for attendance, if that is so.
@@ -199,7 +208,7 @@ function paintChips() {
     ['partial', 'partial'],
     ['absent', 'absent'],
     ['people', 'late or excused'],
-    ['none', 'not yet'],
+    ['none', unmarked()],
     ['others', 'not enrolled'],
   ].filter(([name]) => name === 'all' || tally[name] > 0 || filter === name)
   keep(
@@ -304,7 +313,7 @@ function updatePerson(item, person) {
       : isIn(person)
         ? 'in now'
         : person.kind === 'enrolled'
-          ? VERDICTS['']
+          ? unmarked()
           : '',
   )
 }

@@ -98,7 +98,7 @@ function guest(person, zone) {
     el(
       'p',
       { class: 'answer' },
-      'A guest: nothing that Zoom told of this connection says who of the school it is, so no attendance is kept.',
+      'A guest: what Zoom told of this connection does not say who of the school it is, so no attendance is kept.',
     ),
     el('p', { class: 'rule' }, `There for ${length(person.seconds)}.`),
     el('h3', {}, 'When'),
