@@ -131,7 +131,7 @@ create type zoom.connection as (
 );
 comment on type zoom.connection is 'A connection in a run, and all that it showed.';
 
-create function zoom.person_at(seat zoom.connection, at timestamptz, out user_id uuid, out known_by text)
+create function zoom.person_at(seat zoom.connection, at timestamptz, by_name boolean, out user_id uuid, out known_by text)
 language plpgsql stable set search_path = '' as $$
 declare
   people uuid[];
@@ -171,14 +171,15 @@ begin
     known_by := case when cardinality(owners) = 1 then 'email' else 'tie' end;
     return;
   end if;
-  if seat.keys is null then -- a key says whose it is, or that it is nobody's: a name beside it says nothing
+  if by_name and seat.keys is null then -- a key says whose it is, or that it is nobody's: a name beside it says nothing
     user_id := zoom.person_by_name(seat.run_id, seat.connection_key, at);
     known_by := case when user_id is not null then 'name' end;
   end if;
 end
 $$;
 comment on function zoom.person_at is
-  'Who a connection was at a moment, and by what: key, registration, email or name; tie for two answers of one kind, which is nobody.';
+  'Who a connection was at a moment, and by what: key, registration, email or (if by_name) name; tie for two answers of one kind, '
+  'which is nobody.';
 
 create function zoom.later_moments(seat zoom.connection, at timestamptz) returns timestamptz[]
 language plpgsql stable set search_path = '' as $$
@@ -211,19 +212,19 @@ end
 $$;
 comment on function zoom.later_moments is 'The moments after this one at which the school''s data changed what a connection may be known by.';
 
-create function zoom.person_of(seat zoom.connection, at timestamptz, out user_id uuid, out known_by text)
+create function zoom.person_of(seat zoom.connection, at timestamptz, by_name boolean, out user_id uuid, out known_by text)
 language plpgsql stable set search_path = '' as $$
 declare
   moment timestamptz;
   told text;
 begin
-  select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at) own;
+  select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at, by_name) own;
   if user_id is not null then
     return;
   end if;
   told := known_by;
   foreach moment in array zoom.later_moments(seat, at) loop
-    select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, moment) own;
+    select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, moment, by_name) own;
     if user_id is not null then
       return;
     end if;
@@ -232,7 +233,7 @@ begin
 end
 $$;
 comment on function zoom.person_of is
-  'Who a connection is, and by what, by the data of a moment; where it was nobody then, the first that it came to be later.';
+  'Who a connection is, and by what (a name among it, if by_name), by the data of a moment; where it was nobody then, the first that it came to be later.';
 
 create type zoom.sighting as (run_id bigint, connection_key text collate "C", user_id uuid);
 comment on type zoom.sighting is 'A connection in a run, and the user it is or was taken for; null for a guest.';
@@ -293,10 +294,15 @@ begin
   ), known as materialized (
     select seat.run_id, seat.connection_key, person.known_by,
       (select own.id from public.users own where own.id = person.user_id) as user_id,
-      coalesce(zoom.is_staff_in(run, person.user_id, seat.registrations, seat.addresses), false) as is_staff
+      coalesce(zoom.is_staff_in(run, nameless.user_id, seat.registrations, seat.addresses), false) as is_staff
     from zoom.connections(touched) seat
     join zoom.instances run on run.run_id = seat.run_id
-    cross join lateral zoom.person_of(seat, run.as_of) person
+    cross join lateral zoom.person_of(seat, run.as_of, true) person
+    -- Who came to the page in a lesson's window goes by a name: but whether there is a lesson hangs on the staff.
+    cross join lateral (
+      select case when person.known_by = 'name' then (zoom.person_of(seat, run.as_of, false)).user_id else person.user_id end as user_id
+      offset 0
+    ) nameless
     where not exists (
       select from forgotten where forgotten.run_id = seat.run_id and forgotten.connection_key = seat.connection_key)
     union all
