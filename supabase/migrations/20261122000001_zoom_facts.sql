@@ -237,6 +237,7 @@ create index instances_newest_idx on zoom.instances (meeting_id, started_at desc
 create index instances_lesson_idx on zoom.instances (lesson_id);
 create index instances_uuid_idx on zoom.instances (instance);
 create index instances_latest_idx on zoom.instances (started_at desc);
+create index instances_heard_idx on zoom.instances (greatest(started_at, ended_at, told_at));
 -- Those that may be over without an end that was told.
 create index instances_open_idx on zoom.instances (started_at) where ended_at is null;
 

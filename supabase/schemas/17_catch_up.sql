@@ -21,9 +21,12 @@ language plpgsql stable set search_path = '' as $$
 begin
   return case change.relation
     when 'users' then array(
-      -- Who shows this address and is not known by it; and where a student of this name came by the app.
+      -- Who shows an address of theirs (one that they gave up may be another's alone now) and is not known by it; and where
+      -- a student of this name came by the app.
       select seg.run_id from zoom.segments seg
-      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key' and zoom.folded(seg.email) = lower(change.was ->> 'email')
+      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key'
+        and zoom.folded(seg.email) = any (array(
+          select lower(own.was ->> 'email') from zoom.history own where own.row_key = change.row_key and own.relation = 'users'))
       union
       select seg.run_id
       from zoom.instances run
@@ -62,7 +65,9 @@ begin
         order by run.started_at desc, run.instance desc limit 1) newest
       union
       select run.run_id from zoom.instances run
-      where run.meeting_id is null and run.number in (zoom.digits(change.was ->> 'zoom_meeting_id'), change.was ->> 'personal_number')
+      where run.meeting_id is null and run.number = any (array(
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+        from zoom.history own where own.row_key = change.row_key and own.relation = 'zoom_meetings'))
       union
       -- A new row has its number since ever, unless another had it: also where a personal room took its runs.
       select run.run_id from zoom.instances run
@@ -72,7 +77,9 @@ begin
       select seg.run_id
       from zoom.instances run
       join zoom.segments seg on seg.run_id = run.run_id and seg.user_id is null
-        and change.was ->> 'zoom_registrant_id' in (seg.registrant_id, seg.zoom_user_id, seg.participant_id)
+        and array[seg.registrant_id, seg.zoom_user_id, seg.participant_id]::text[] && array(
+          select own.was ->> 'zoom_registrant_id' from zoom.history own
+          where own.row_key = change.row_key and own.relation = 'meeting_registrants')
       where run.meeting_id = (change.was ->> 'meeting_id')::uuid)
     when 'visits' then array(
       select run.run_id from zoom.instances run
@@ -121,11 +128,11 @@ begin
       delete from zoom.changes own where own.change_id = change.change_id;
     end if;
   end loop;
-  -- And what began after a change, and was judged before it: there is nothing, as a rule.
+  -- And what began or ended after a change, and was judged before it: there is nothing, as a rule.
   if isfinite(earliest) then
     insert into zoom.due (run_id)
     select run.run_id from zoom.instances run
-    where run.started_at >= earliest and run.forgotten_at is null and run.meeting_id is not null
+    where greatest(run.started_at, run.ended_at, run.told_at) >= earliest and run.forgotten_at is null and run.meeting_id is not null
     order by run.run_id
     on conflict do nothing;
   end if;
