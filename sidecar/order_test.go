@@ -366,7 +366,7 @@ func repeatAll(ctx context.Context, p *orderPlace, l lesson) (string, error) {
 // what others' rows say stays.
 func deleteSomebody(ctx context.Context, p *orderPlace, l lesson) (string, error) {
 	school := schoolAfter(l.history, len(l.history.Changes))
-	users := slices.DeleteFunc(slices.Clone(school.Users), func(u oracle.User) bool { return l.sharesWhatItShows(school, u) })
+	users := slices.DeleteFunc(slices.Clone(school.Users), func(u oracle.User) bool { return l.sharesWhatItShows(u) })
 	if len(users) == 0 {
 		return "", nil
 	}
@@ -439,14 +439,23 @@ func compareThose(ctx context.Context, p *orderPlace, l lesson, want oracle.Rows
 	return report.String(), nil
 }
 
-// sharesWhatItShows: a connection showed an address of a user's and another's, or
-// their registration is another's too. Who such a connection was is not looked at any
-// more when they are forgotten.
-func (l lesson) sharesWhatItShows(s oracle.School, user oracle.User) bool {
-	theirs := map[string]bool{}
+// sharesWhatItShows: a connection showed an address of a user's and another's, or a
+// key; or their address, or their registration, is another's too. Once they are
+// forgotten nobody knows that any more.
+func (l lesson) sharesWhatItShows(user oracle.User) bool {
+	theirs, others := map[string]bool{}, map[string]bool{}
 	for i := range len(l.history.Changes) + 1 {
-		if was := schoolAfter(l.history, i).User(user.ID); was != nil {
-			theirs[strings.ToLower(strings.TrimSpace(was.Email))] = true
+		for _, was := range schoolAfter(l.history, i).Users {
+			if was.ID == user.ID {
+				theirs[strings.ToLower(strings.TrimSpace(was.Email))] = true
+			} else {
+				others[strings.ToLower(strings.TrimSpace(was.Email))] = true
+			}
+		}
+	}
+	for address := range theirs {
+		if others[address] {
+			return true
 		}
 	}
 	shown := map[string]map[bool]bool{}
@@ -456,17 +465,20 @@ func (l lesson) sharesWhatItShows(s oracle.School, user oracle.User) bool {
 			if shown[who] == nil {
 				shown[who] = map[bool]bool{}
 			}
-			shown[who][theirs[strings.ToLower(strings.TrimSpace(fact.Email))]] = true
-			if len(shown[who]) == 2 {
+			isTheirs := theirs[strings.ToLower(strings.TrimSpace(fact.Email))]
+			shown[who][isTheirs] = true
+			if len(shown[who]) == 2 || isTheirs && fact.CustomerKey != "" {
 				return true
 			}
 		}
 	}
-	for _, own := range s.Registrants {
-		for _, other := range s.Registrants {
-			if own.UserID == user.ID && other.UserID != user.ID && own.RegistrantID == other.RegistrantID {
+	registered := map[string]bool{}
+	for i := range len(l.history.Changes) + 1 {
+		for _, row := range schoolAfter(l.history, i).Registrants {
+			if isTheirs, ok := registered[row.RegistrantID]; ok && isTheirs != (row.UserID == user.ID) {
 				return true
 			}
+			registered[row.RegistrantID] = row.UserID == user.ID
 		}
 	}
 	return false
