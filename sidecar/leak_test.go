@@ -264,7 +264,7 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	w.hears(ctx, t, 2, "dead letter")
 	project.StopPostgREST()
 	require.Equal(t, 200, w.send(ctx, t, marked(zoom.EventMeetingEnded, "81234567890", ""), good))
-	w.hears(ctx, t, 1, "code=http_503")
+	w.hears(ctx, t, 1, "apply_zoom_events: 503")
 	project.StartPostgREST()
 	w.hears(ctx, t, 2, "the database takes events again")
 

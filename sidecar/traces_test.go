@@ -270,8 +270,9 @@ func TestACollectorThatIsDownHarmsNothing(t *testing.T) {
 			p.env = append(p.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+address, "OTEL_BSP_SCHEDULE_DELAY=10")
 			p.start(ctx, t)
 			p.deliver(ctx, t, []byte(started))
+			// (It began long ago, so it is over.)
 			database.await(ctx, t, func() (wrong string) {
-				require.NoError(t, project.DB().QueryRow(ctx, "select case status when 'started' then '' else status end from zoom_meetings").Scan(&wrong))
+				require.NoError(t, project.DB().QueryRow(ctx, "select case status when 'ended' then '' else status end from zoom_meetings").Scan(&wrong))
 				return wrong
 			})
 			p.stop(t)

@@ -152,7 +152,7 @@ func TestOneSpoiledExchange(t *testing.T) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var s *spoiler
-			client := connect(t, p, func(o *supabase.Options) { o.Timeout = 250 * time.Millisecond },
+			client := connect(t, p, func(o *supabase.Options) { o.Timeout = time.Second },
 				through(t, func(real http.RoundTripper) http.RoundTripper {
 					s = &spoiler{real: real, spoil: c.spoil}
 					return s

@@ -164,7 +164,25 @@ end
 $$;
 comment on function zoom.was_held is 'Whether the lesson that was planned for a start was held, by the runs that belong to it: see zoom.is_held.';
 
-create function zoom.places(meeting uuid) returns setof zoom.place
+create function zoom.places_from(meeting uuid, runs bigint[]) returns timestamptz
+language plpgsql stable set search_path = '' as $$
+begin
+  if exists (
+      select from zoom.history own
+      where own.row_key = meeting::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then
+    return '-infinity';
+  end if;
+  return coalesce((
+    select min(run.started_at) from zoom.instances run
+    left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
+    where run.run_id = any (runs) and (run.meeting_id = meeting or lesson.meeting_id = meeting)), '-infinity');
+end
+$$;
+comment on function zoom.places_from is
+  'From which run on the lessons of a meeting may be others, where something of these runs changed: a run of a meeting that was never '
+  'a one-off asks only for the lessons of those before it.';
+
+create function zoom.places(meeting uuid, first timestamptz) returns setof zoom.place
 language plpgsql stable set search_path = '' as $$
 declare
   run zoom.instances;
@@ -178,7 +196,7 @@ declare
 begin
   for run in
     select own.* from zoom.instances own
-    where own.meeting_id = meeting
+    where own.meeting_id = meeting and (own.started_at >= first or own.started_at is null)
     order by own.started_at, own.instance
   loop
     if run.started_at is null then -- nothing that counts was told of it
@@ -196,6 +214,18 @@ begin
     end if;
   end loop;
 
+  -- Those that earlier runs made are what they were.
+  made := array(
+    select row(null, meeting, lesson.starts_at, lesson.ends_at, false, null, setting.plan_margin)::zoom.place
+    from (
+      select own.* from zoom.lessons own
+      where own.meeting_id = meeting and not own.is_planned and own.starts_at < first
+        and own.ends_at >= first - (select max(known.plan_margin) from zoom.settings known)
+      offset 0
+    ) lesson
+    cross join lateral zoom.settings_at(lesson.as_of) setting
+    where lesson.ends_at + setting.plan_margin >= first
+    order by lesson.starts_at);
   for run in
     select own.* from zoom.instances own where own.run_id = any (rest) order by own.started_at, own.instance
   loop
@@ -207,7 +237,7 @@ begin
     where run.started_at <= earlier.ends_at + earlier.margin and heard >= earlier.starts_at - earlier.margin
     order by abs(extract(epoch from run.started_at - earlier.starts_at)), earlier.starts_at desc
     limit 1;
-    if place.run_id is not null then -- a restart
+    if place.meeting_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null, null)::zoom.place;
     elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
@@ -223,7 +253,7 @@ begin
   end loop;
 end
 $$;
-comment on function zoom.places is 'The lesson of each run of a meeting. It decides by what is known of the runs: their times, and who was in them (see zoom.weigh_runs).';
+comment on function zoom.places is 'The lesson of each run of a meeting that began since then (see zoom.places_from). It decides by what is known of the runs: their times, and who was in them (see zoom.weigh_runs).';
 
 create type zoom.lesson_key as (class_id uuid, date date);
 comment on type zoom.lesson_key is 'A class on a date.';
@@ -274,14 +304,16 @@ begin
   )
   select array_agg(kept.meeting_id) into flipped from kept;
 
-  placed := array(select place from unnest(meetings) told (id) cross join lateral zoom.places(told.id) place);
+  placed := array(
+    select place from unnest(meetings) told (id)
+    cross join lateral zoom.places(told.id, zoom.places_from(told.id, runs)) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)
       place.meeting_id, place.is_planned, place.starts_at, place.ends_at, run.as_of, run.class_id
     from unnest(placed) place
     join zoom.instances run on run.run_id = place.run_id
-    where place.starts_at is not null
+    where place.starts_at is not null and (place.is_planned or run.started_at = place.starts_at)
     order by place.meeting_id, place.is_planned, place.starts_at, run.started_at, run.instance
   ), valued as (
     select wanted.*, setting.app_joins, round(60 * setting.min_minutes)::integer as min_seconds,
@@ -356,10 +388,10 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;

@@ -129,7 +129,7 @@ begin
     where run.meeting_id is not null and (
       run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
     union
-    select unnest(left_meetings)), runs) own;
+    select unnest(left_meetings)), runs || ended) own;
   moved := assigned.moved_runs;
   if moved is not null and exists (select from zoom.visits visit where visit.meeting_id = any (meetings)) then
     -- In another lesson's window others came by the app.

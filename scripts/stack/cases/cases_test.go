@@ -11,7 +11,7 @@ import (
 )
 
 // Every case of testdata ends in the rows it tells of, in whatever order the
-// school and Zoom were heard.
+// school and Zoom were heard: as told, and in another order.
 func TestTheRowsSayWhatHappened(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/*.txt")
 	require.NoError(t, err)
@@ -21,7 +21,7 @@ func TestTheRowsSayWhatHappened(t *testing.T) {
 	for range cap(worlds) {
 		worlds <- newWorld(t)
 	}
-	for _, file := range files {
+	for i, file := range files {
 		name := strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(file, "testdata/")), ".txt")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +32,7 @@ func TestTheRowsSayWhatHappened(t *testing.T) {
 			if slices.ContainsFunc(s.steps, func(s step) bool { return s.kind == database }) {
 				w = newWorld(t) // one whose schema may be changed
 			}
-			for _, in := range []order{asTold, backwards, apart} {
+			for _, in := range []order{asTold, []order{backwards, apart}[i%2]} {
 				if err := w.tell(t.Context(), s, in); err != nil {
 					t.Errorf("%s: %v", in, err)
 				}
