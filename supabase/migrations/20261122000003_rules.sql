@@ -3571,7 +3571,7 @@ begin
   if isfinite(earliest) then
     insert into zoom.due (run_id)
     select run.run_id from zoom.instances run
-    where greatest(run.started_at, run.ended_at, run.told_at) >= earliest and run.forgotten_at is null and run.meeting_id is not null
+    where greatest(run.started_at, run.ended_at, run.told_at) > earliest and run.forgotten_at is null and run.meeting_id is not null
     order by run.run_id
     on conflict do nothing;
   end if;
