@@ -1,7 +1,7 @@
 -- Gives a school classes, and some of them a past, as apply_zoom_events would have left it. Run by the superuser, in one
--- transaction, with bench.classes, bench.with_past and bench.lessons set: classes are numbered from 0, the first with_past of
--- them had that many lessons each, one a day, the last the day before school begins in school.go, which also says who
--- the students are. One in ten is absent.
+-- transaction, with bench.school_day, bench.classes, bench.with_past and bench.lessons set: classes are numbered from 0, the
+-- first with_past of them had that many lessons each, one a day, the last the day before school_day. school.go says who the
+-- students are. One in ten is absent.
 
 set local session_replication_role = replica; -- neither triggers nor foreign keys: it is right by itself
 set local synchronous_commit = off;
@@ -22,13 +22,13 @@ insert into public.class_students (class_id, student_id)
 select class_id, student_id from pupils;
 
 insert into public.zoom_meetings (id, zoom_meeting_id, title, meeting_type, start_time, timezone, class_id, status, join_url)
-select meeting_id, (82000000000 + c)::text, 'Lesson', 'recurring', timestamptz '2026-03-02 08:00+00', 'UTC', class_id,
+select meeting_id, (82000000000 + c)::text, 'Lesson', 'recurring', current_setting('bench.school_day')::timestamptz, 'UTC', class_id,
   case when c < current_setting('bench.with_past')::int then 'ended' else 'scheduled' end, 'https://zoom.test/j'
 from pupils where i = 0;
 
 -- Lesson k of class c was k days before school begins.
 create temporary table past on commit drop as
-select row_number() over () as run_id, c, k, timestamptz '2026-03-02 08:00+00' - k * interval '1 day' as began
+select row_number() over () as run_id, c, k, current_setting('bench.school_day')::timestamptz - k * interval '1 day' as began
 from generate_series(current_setting('bench.lessons')::int, 1, -1) k, generate_series(0, current_setting('bench.with_past')::int - 1) c;
 
 -- What the school says has stood since ever.

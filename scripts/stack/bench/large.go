@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 
+	"time"
 	"zoom-attendance/scripts/stack"
 )
 
@@ -64,7 +65,8 @@ func (b *bench) comparePasts(ctx context.Context, small, large *entrant, few, ma
 // fill gives the project classes, of which some had lessons, and returns how
 // many facts that makes.
 func (p *project) fill(ctx context.Context, classes, withPast, lessonsEach int) (facts int, err error) {
-	sql := fmt.Sprintf("set bench.classes = %d; set bench.with_past = %d; set bench.lessons = %d;", classes, withPast, lessonsEach) + fillSQL
+	sql := fmt.Sprintf("set bench.school_day = '%s'; set bench.classes = %d; set bench.with_past = %d; set bench.lessons = %d;",
+		schoolDay.Format(time.RFC3339), classes, withPast, lessonsEach) + fillSQL
 	url := p.ground.server.URL(stack.Superuser, p.database)
 	if err := stack.Exec(ctx, url, sql); err != nil {
 		return 0, fmt.Errorf("fill the database: %w", err)
