@@ -20,7 +20,7 @@
 //	                                                               check, then the table
 //
 // After each round the rows are compared with the independent model of package
-// simulate, or, those of the route, counted: who loses events is not fast. That
+// oracle, or, those of the route and of another revision, counted: who loses events is not fast. That
 // is the only way to fail. A target that is missed is shown and no more, since
 // times depend on the machine.
 //

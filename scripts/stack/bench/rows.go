@@ -132,8 +132,8 @@ func differ(want, got []string) error {
 	return fmt.Errorf("the rows are not right, %d differences\n%s", len(lines), strings.Join(lines[:min(len(lines), 8)], "\n"))
 }
 
-// checkCounts says whether the route has done all that a lot asks for: each who
-// came has left, each meeting has ended, each who is enrolled has a record.
+// checkCounts says whether all is done that a lot asks for, by whatever rules: each
+// who came has left, each meeting has ended, each who is enrolled has a record.
 func (p *project) checkCounts(ctx context.Context, l lot) error {
 	var people, ends, records int
 	err := p.db.QueryRow(ctx, `select
