@@ -2306,6 +2306,7 @@ begin
     select weighed.*, zoom.verdict_of(weighed.is_seen, weighed.is_settled, weighed.seconds, weighed.was_enrolled, weighed.is_expected, weighed.held)
       as verdict
     from weighed
+    offset 0
   )
   select judged.student_id, judged.class_id, judged.held_on, judged.lesson_id,
     (row_number() over (partition by judged.student_id, judged.class_id, judged.held_on
@@ -2635,13 +2636,15 @@ begin
         and not (known.is_in_app and known.is_closed) as is_wanted -- closed, it says all that the app does
     from known
     -- Who showed no name goes by the one they had then.
-    left join lateral (
-      select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of)) as was
-      from zoom.meetings meeting
-      left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
-      left join zoom.instances run on run.run_id = meeting.shown_run
-      where meeting.meeting_id = known.meeting_id and known.user_id is not null and (known.name is null or known.email is null)
-    ) person on true
+    cross join lateral (
+      select case when known.user_id is not null and (known.name is null or known.email is null) then (
+        select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of))
+        from zoom.meetings meeting
+        left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
+        left join zoom.instances run on run.run_id = meeting.shown_run
+        where meeting.meeting_id = known.meeting_id) end as was
+      offset 0
+    ) person
   ), decided as (
     select want.*, case
         when want.is_wanted and want.row_id is null and want.user_id is null and exists (
@@ -2886,22 +2889,6 @@ end
 $$;
 comment on function zoom.everybody_of is 'The records that these classes have, or may come to have, on these dates.';
 
-create function zoom.may_be_settled(student uuid, class uuid, day date) returns boolean
-language plpgsql stable set search_path = '' as $$
-begin
-  return exists (
-    select from zoom.lessons lesson
-    join zoom.instances run on run.lesson_id = lesson.lesson_id
-    where lesson.class_id = class and lesson.held_on = day
-      and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
-        select from zoom.segments seg
-        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
-        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
-        where seg.user_id = student and seg.run_id = run.run_id)));
-end
-$$;
-comment on function zoom.may_be_settled is 'Whether a lesson of that day may say something of a student already: it is over, a run of it is, or they left once. Never null.';
-
 create function zoom.due_records(
   sightings zoom.sighting[], visitors zoom.visitor[], lessons zoom.lesson_key[], out due zoom.record_key[], out later zoom.record_key[]
 )
@@ -2932,9 +2919,19 @@ begin
     from record
     where not record.is_touched
       or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
-        and (zoom.may_be_settled(record.student_id, record.class_id, record.date) or exists (
-          select from zoom.verdicts memory
-          where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date))
+        -- A lesson of that day said something of them, or may by now: it is over, a run of it is, or they left once.
+        and (exists (
+            select from zoom.verdicts memory
+            where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date)
+          or exists (
+            select from zoom.lessons lesson
+            join zoom.instances run on run.lesson_id = lesson.lesson_id
+            where lesson.class_id = record.class_id and lesson.held_on = record.date
+              and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+                select from zoom.segments seg
+                join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+                join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+                where seg.user_id = record.student_id and seg.run_id = run.run_id))))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -3054,15 +3051,20 @@ comment on function zoom.was_forgotten is 'Whether a lesson of a class on a date
 create function zoom.record_attendance(due zoom.record_key[]) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
+  forgotten zoom.lesson_key[];
   changes zoom.record_change[];
 begin
+  forgotten := array(
+    select row(day.class_id, day.date)::zoom.lesson_key
+    from (select distinct told.class_id, told.date from unnest(due) told offset 0) day
+    where zoom.was_forgotten(day.class_id, day.date));
   -- For a student or a class that is gone there is nothing to write; and of a lesson that was forgotten in part nothing can be
   -- said any more.
   due := array(
     select row(told.*)::zoom.record_key from unnest(due) told
     where exists (select from public.users person where person.id = told.student_id)
       and exists (select from public.classes class where class.id = told.class_id)
-      and not zoom.was_forgotten(told.class_id, told.date));
+      and row(told.class_id, told.date)::zoom.lesson_key <> all (forgotten));
 
   -- A teacher may be saving the same records: whoever comes second sees what the first wrote.
   perform from unnest(due) told
@@ -3085,10 +3087,10 @@ $$;
 comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
 
 revoke execute on function
-  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
 from public;
 grant execute on function
-  zoom.part_size, zoom.everybody_of, zoom.may_be_settled, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
+  zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
 to service_role;
 
 
@@ -3293,7 +3295,11 @@ begin
     select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
 
-  perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
+  perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(array(
+    select run.meeting_id from zoom.instances run
+    where run.run_id = any (changed_runs || ended || moved || whole_runs) and run.meeting_id is not null
+    union
+    select unnest(turned || left_meetings))));
 
   keys := array(
     select told from unnest(left_lessons || assigned.left_behind) told

@@ -100,6 +100,7 @@ begin
     select weighed.*, zoom.verdict_of(weighed.is_seen, weighed.is_settled, weighed.seconds, weighed.was_enrolled, weighed.is_expected, weighed.held)
       as verdict
     from weighed
+    offset 0
   )
   select judged.student_id, judged.class_id, judged.held_on, judged.lesson_id,
     (row_number() over (partition by judged.student_id, judged.class_id, judged.held_on

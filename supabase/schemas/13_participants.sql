@@ -202,13 +202,15 @@ begin
         and not (known.is_in_app and known.is_closed) as is_wanted -- closed, it says all that the app does
     from known
     -- Who showed no name goes by the one they had then.
-    left join lateral (
-      select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of)) as was
-      from zoom.meetings meeting
-      left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
-      left join zoom.instances run on run.run_id = meeting.shown_run
-      where meeting.meeting_id = known.meeting_id and known.user_id is not null and (known.name is null or known.email is null)
-    ) person on true
+    cross join lateral (
+      select case when known.user_id is not null and (known.name is null or known.email is null) then (
+        select zoom.as_of('users', known.user_id::text, coalesce(lesson.as_of, run.as_of))
+        from zoom.meetings meeting
+        left join zoom.lessons lesson on lesson.lesson_id = meeting.shown_lesson
+        left join zoom.instances run on run.run_id = meeting.shown_run
+        where meeting.meeting_id = known.meeting_id) end as was
+      offset 0
+    ) person
   ), decided as (
     select want.*, case
         when want.is_wanted and want.row_id is null and want.user_id is null and exists (

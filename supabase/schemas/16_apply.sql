@@ -196,7 +196,11 @@ begin
     select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
 
-  perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(meetings));
+  perform zoom.write('zoom_meetings', 'write_statuses', zoom.statuses_wanted(array(
+    select run.meeting_id from zoom.instances run
+    where run.run_id = any (changed_runs || ended || moved || whole_runs) and run.meeting_id is not null
+    union
+    select unnest(turned || left_meetings))));
 
   keys := array(
     select told from unnest(left_lessons || assigned.left_behind) told
