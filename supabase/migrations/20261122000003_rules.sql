@@ -3252,11 +3252,23 @@ begin
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
 
   turned := zoom.show_latest(meetings);
-  -- Look at the connections touched, and at everyone in a run that ended, moved, or is shown now.
+  -- Look at the connections touched, at everyone in a run that moved, or is shown now, and in one that ended at whoever was in it
+  -- to the end.
   seen := seen || array(
     select distinct row(seg.run_id, seg.connection_key, seg.user_id)::zoom.sighting
+    from unnest(ended) told (run_id)
+    join zoom.segments seg on seg.run_id = told.run_id
+    cross join lateral (
+      select kind.counts from zoom.marks mark
+      join zoom.kinds kind on kind.kind = mark.kind and kind.counts in ('opens', 'closes')
+      where mark.run_id = seg.run_id and mark.segment = seg.segment
+      order by mark.at desc, kind.counts, mark.body_hash desc
+      limit 1
+    ) latest
+    where latest.counts = 'opens') || array(
+    select distinct row(seg.run_id, seg.connection_key, seg.user_id)::zoom.sighting
     from (
-      select unnest(ended || moved || whole_runs) as run_id
+      select unnest(moved || whole_runs) as run_id
       union
       select run.run_id
       from unnest(turned) told (id)
