@@ -262,11 +262,12 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 
 	// While PostgREST is down.
 	w.hears(ctx, t, 2, "dead letter")
+	again := strings.Count(w.said(), "the database takes events again")
 	project.StopPostgREST()
 	require.Equal(t, 200, w.send(ctx, t, marked(zoom.EventMeetingEnded, "81234567890", ""), good))
 	w.hears(ctx, t, 1, "apply_zoom_events: 503")
 	project.StartPostgREST()
-	w.hears(ctx, t, 2, "the database takes events again")
+	w.hears(ctx, t, again+1, "the database takes events again")
 
 	// What operators see.
 	metrics := w.operator(ctx, t, "/metrics", 200)

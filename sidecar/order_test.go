@@ -455,20 +455,6 @@ func (l lesson) sharesWhatItShows(user oracle.User) bool {
 			return true
 		}
 	}
-	shown := map[string]map[bool]bool{}
-	for _, fact := range l.facts {
-		if fact.Email != "" {
-			who := strings.Join([]string{fact.Meeting, fact.Instance, cmp.Or(fact.Connection, fact.Segment)}, " ")
-			if shown[who] == nil {
-				shown[who] = map[bool]bool{}
-			}
-			isTheirs := theirs[strings.ToLower(strings.TrimSpace(fact.Email))]
-			shown[who][isTheirs] = true
-			if len(shown[who]) == 2 || isTheirs && fact.CustomerKey != "" {
-				return true
-			}
-		}
-	}
 	registered := map[string]bool{}
 	for i := range len(l.history.Changes) + 1 {
 		for _, row := range schoolAfter(l.history, i).Registrants {
@@ -476,6 +462,27 @@ func (l lesson) sharesWhatItShows(user oracle.User) bool {
 				return true
 			}
 			registered[row.RegistrantID] = row.UserID == user.ID
+		}
+	}
+	shown := map[string]map[bool]bool{}
+	for _, fact := range l.facts {
+		who := strings.Join([]string{fact.Meeting, fact.Instance, cmp.Or(fact.Connection, fact.Segment)}, " ")
+		if shown[who] == nil {
+			shown[who] = map[bool]bool{}
+		}
+		if fact.Email != "" {
+			shown[who][theirs[strings.ToLower(strings.TrimSpace(fact.Email))]] = true
+		}
+		if fact.CustomerKey != "" {
+			shown[who][false] = true
+		}
+		for _, id := range []string{fact.RegistrantID, fact.ParticipantID, fact.ZoomUserID} {
+			if isTheirs, ok := registered[id]; ok {
+				shown[who][isTheirs] = true
+			}
+		}
+		if len(shown[who]) == 2 {
+			return true
 		}
 	}
 	return false

@@ -250,6 +250,7 @@ create table zoom.segments (
   segment text collate "C" not null,
   connection text collate "C",
   connection_key text collate "C" not null generated always as (coalesce(connection, 'segment ' || segment)) stored,
+  is_made_up boolean not null generated always as (segment ~ '^(email|name|connection|account|waiting|forgotten) ') stored,
   zoom_user_id text collate "C",
   participant_id text collate "C",
   registrant_id text collate "C",
@@ -270,6 +271,7 @@ comment on column zoom.segments.run_id is 'The run of the meeting.';
 comment on column zoom.segments.segment is 'Zoom''s participant.user_id: what pairs a join with its leave. Where Zoom told none: the e-mail, else the name, else the connection, else the account, with a word before it (forgotten, and something random, once that was removed).';
 comment on column zoom.segments.connection is 'Zoom''s participant_uuid: one connection, kept through breakout moves.';
 comment on column zoom.segments.connection_key is 'The connection, else the segment by itself. One key is one person.';
+comment on column zoom.segments.is_made_up is 'Whether the segment''s name is one that zoom.read_events (or zoom.forget_person) gave it, and not Zoom''s user_id.';
 comment on column zoom.segments.zoom_user_id is 'The Zoom account, if signed in.';
 comment on column zoom.segments.participant_id is 'participant.id, where it is something else than the account: it may be a registrant''s id.';
 comment on column zoom.segments.registrant_id is 'The registration, if the meeting asks for one.';

@@ -907,7 +907,8 @@ begin
     return '-infinity';
   end if;
   return coalesce((
-    select min(run.started_at) from zoom.instances run
+    -- (A run may begin later than was thought.)
+    select min(least(run.started_at, lesson.starts_at)) from zoom.instances run
     left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
     where run.run_id = any (runs) and (run.meeting_id = meeting or lesson.meeting_id = meeting)), '-infinity');
 end
@@ -1415,6 +1416,17 @@ comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
   'admins; never somebody who was enrolled in the class. Never null.';
 
+create function zoom.is_of_staff(seg zoom.segments) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return seg.is_staff or seg.user_id is not null and exists (
+    select from zoom.segments other where other.user_id = seg.user_id and other.run_id = seg.run_id and other.is_staff);
+end
+$$;
+comment on function zoom.is_of_staff is
+  'Whether a segment is one of the staff''s: by what it shows (see zoom.is_staff_in), or because its user is of the staff on another '
+  'device in that run. Never null.';
+
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -1467,9 +1479,16 @@ begin
     where seen.was_user_id is not null or exists (
       select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
     union
-    -- A connection that all its segments left: whoever has the row of it gives it back.
-    select told.run_id, told.connection_key, null from unnest(touched) told
-    where not exists (select from known where known.run_id = told.run_id and known.connection_key = told.connection_key)
+    -- A connection that all its segments left: whoever has the row of it gives it back. (In one list: a join would look at all
+    -- that are known for each of them.)
+    select told.run_id, told.connection_key, null
+    from (
+      select own.run_id, own.connection_key, false as is_known from unnest(touched) own
+      union all
+      select known.run_id, known.connection_key, true from known
+    ) told
+    group by told.run_id, told.connection_key
+    having not bool_or(told.is_known)
   ) either;
   return sightings;
 end
@@ -1481,11 +1500,11 @@ comment on function zoom.recognise is
 
 revoke execute on function
   zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
 from public;
 grant execute on function
   zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
 to service_role;
 
 
@@ -1537,21 +1556,13 @@ comment on type zoom.presence is
   'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
-create function zoom.is_made_up(segment text) returns boolean
-language plpgsql immutable set search_path = '' as $$
-begin
-  return segment ~ '^(email|name|connection|account|waiting|forgotten) ';
-end
-$$;
-comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events (or zoom.forget_person) gave it, and not Zoom''s user_id.';
-
 create function zoom.seats(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
+returns table (n bigint, run_id bigint, segment text, is_made_up boolean, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
 begin
   return query
   -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
-  select person.n, run.run_id, here.segment::text, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+  select person.n, run.run_id, here.segment::text, here.is_made_up, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
     run.counts
   from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
   cross join lateral (
@@ -1563,10 +1574,10 @@ begin
   ) run
   left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
   cross join lateral (
-    select own.segment, own.email from zoom.segments own
+    select own.segment, own.is_made_up, own.email from zoom.segments own
     where person.user_id is not null and own.user_id = person.user_id and own.run_id = run.run_id and own.was_in
     union all
-    select own.segment, own.email from zoom.segments own
+    select own.segment, own.is_made_up, own.email from zoom.segments own
     where person.user_id is null and own.connection_key = person.connection_key and own.run_id = run.run_id
       and own.user_id is null and own.was_in
     offset 0
@@ -1576,7 +1587,7 @@ $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
 create function zoom.parts(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, at timestamptz, body_hash text, kind text, name text, approximate boolean,
+returns table (n bigint, run_id bigint, segment text, is_made_up boolean, email text, at timestamptz, body_hash text, kind text, name text, approximate boolean,
   is_open boolean, last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean,
   lesson_time tstzrange)
 language plpgsql stable set search_path = '' as $$
@@ -1586,7 +1597,7 @@ begin
     case when part.is_open and part.is_seen and part.until > part.at
       then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
   from (
-    select seat.n, seat.run_id, seat.segment, seat.email, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
+    select seat.n, seat.run_id, seat.segment, seat.is_made_up, seat.email, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
       stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
       -- In lesson time; longer than any meeting lasts is not believed.
       seat.counts and case when stay.counts = 'opens'
@@ -1624,20 +1635,20 @@ declare
   presences zoom.presence[];
 begin
   with timed as (
-    select part.n, part.segment, part.email, part.name, part.at, part.until, part.next_at, part.is_open, part.is_seen, part.lesson_time,
+    select part.n, part.segment, part.is_made_up, part.email, part.name, part.at, part.until, part.next_at, part.is_open, part.is_seen, part.lesson_time,
       -- When they went: by a leave, or because the run ended with them in it.
       case when not part.is_open then part.at when part.next_at is null then part.until end as left_at,
       case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed
     from zoom.parts(people) part
     union all
     -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
     from generate_subscripts(people, 1) person (n)
   ), total as (
     select timed.n,
       -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
-      (array_agg(timed.segment order by timed.segment is null, timed.is_open desc, timed.at desc,
-        zoom.is_made_up(timed.segment), timed.segment collate "C" desc))[1] as segment,
+      (array_agg(case when not timed.is_made_up then timed.segment end order by timed.segment is null, timed.is_open desc, timed.at desc,
+        timed.is_made_up, timed.segment collate "C" desc))[1] as segment,
       (array_agg(timed.name order by timed.at desc, timed.name collate "C" desc) filter (where timed.name is not null))[1] as name,
       min(timed.name) <> max(timed.name) as has_names,
       max(timed.email collate "C") as email,
@@ -1655,8 +1666,7 @@ begin
     from timed
     group by timed.n
   )
-  select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
-    case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
+  select array_agg(row(total.segment, case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
     )::zoom.presence order by total.n)
@@ -1667,8 +1677,53 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up from public;
-grant execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up to service_role;
+create function zoom.presences(people zoom.person[], known zoom.person[], known_presences zoom.presence[]) returns zoom.presence[]
+language plpgsql stable set search_path = '' as $$
+declare
+  found zoom.presence[];
+  missing bigint[];
+begin
+  if coalesce(cardinality(known), 0) = 0 then
+    return zoom.add_up(people);
+  end if;
+  -- (In one list: a join would look at all of one for each of the other.)
+  select array_agg(told.presence order by told.n), array_agg(told.n order by told.n) filter (where told.presence is not distinct from null)
+  into found, missing
+  from (
+    select max(either.n) as n, (array_agg(either.presence) filter (where either.presence is distinct from null))[1] as presence
+    from (
+      select person.lesson_id, person.user_id, person.n, null::zoom.presence as presence
+      from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+      union all
+      select person.lesson_id, person.user_id, null, known_presences[person.n]
+      from unnest(known) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+      where person.lesson_id is not null and person.user_id is not null
+    ) either
+    group by either.lesson_id, either.user_id
+    having max(either.n) is not null
+  ) told;
+  if missing is null then
+    return found;
+  end if;
+  return array(
+    select told.presence
+    from (
+      select seen.n, row(seen.segment, seen.name, seen.email, seen.join_time, seen.leave_time, seen.duration, seen.is_in, seen.has_left,
+        seen.is_seen, seen.is_settled, seen.seconds)::zoom.presence as presence
+      from unnest(missing, zoom.add_up(array(select people[one.n] from unnest(missing) with ordinality one (n, place) order by one.place))) seen
+        (n, segment, name, email, join_time, leave_time, duration, is_in, has_left, is_seen, is_settled, seconds)
+      union all
+      select one.n, found[one.n] from generate_subscripts(people, 1) one (n) where found[one.n] is distinct from null
+    ) told
+    order by told.n);
+end
+$$;
+comment on function zoom.presences is
+  'What Zoom saw of each of these users in these lessons, in their order (see zoom.add_up). What is known of some of them, added up '
+  'already, is not looked at again.';
+
+revoke execute on function zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up, zoom.presences from public;
+grant execute on function zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up, zoom.presences to service_role;
 
 
 -- supabase/schemas/09_lesson_time.sql
@@ -1748,7 +1803,7 @@ begin
       select min(stay.at) filter (where stay.counts = 'opens') as came,
         max(case when stay.counts = 'closes' then stay.at when stay.next_at is null then coalesce(stay.until, 'infinity') end) as went
       from zoom.instances run
-      join zoom.segments seg on seg.run_id = run.run_id and seg.is_staff and seg.was_in
+      join zoom.segments seg on seg.run_id = run.run_id and seg.was_in and zoom.is_of_staff(seg)
       cross join lateral (
         select own.* from zoom.stays own where own.run_id = seg.run_id and own.segment = seg.segment offset 0
       ) stay
@@ -2262,7 +2317,8 @@ comment on type zoom.judgement is
   'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word; was_enrolled: of who was '
   'seen; is_expected: of who was not.';
 
-create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
+create function zoom.judge(due zoom.record_key[], known zoom.person[] default '{}', known_presences zoom.presence[] default '{}')
+returns setof zoom.judgement
 language plpgsql stable set search_path = '' as $$
 declare
   people zoom.person[];
@@ -2278,7 +2334,7 @@ begin
   if cardinality(people) = 0 then
     return;
   end if;
-  presences := zoom.add_up(people);
+  presences := zoom.presences(people, known, known_presences);
   return query
   with weighed as (
     select seen.n, seen.user_id as student_id, lesson.class_id, lesson.held_on, lesson.lesson_id, app.is_settled is not null as of_app,
@@ -2315,7 +2371,9 @@ begin
   from judged;
 end
 $$;
-comment on function zoom.judge is 'What each lesson of these classes and dates says of these students, the one that decides first: see zoom.verdict_of.';
+comment on function zoom.judge is
+  'What each lesson of these classes and dates says of these students, the one that decides first: see zoom.verdict_of. known: people '
+  'of whom it was added up already what Zoom saw.';
 
 create function zoom.weighed(theirs text, said text, verdict text) returns text
 language plpgsql immutable set search_path = '' as $$
@@ -2543,12 +2601,12 @@ comment on type zoom.row_change is
   'What is to be done with a row of public.zoom_participants: insert, update, keep (it says so already) or delete. is_known: '
   'the row shows what Zoom saw; was: what the app had said in it.';
 
-create function zoom.participants_wanted(sightings zoom.sighting[], visitors zoom.visitor[]) returns zoom.row_change[]
+create function zoom.participants_wanted(
+  sightings zoom.sighting[], visitors zoom.visitor[], out wanted zoom.row_change[], out people zoom.person[], out presences zoom.presence[]
+)
 language plpgsql stable set search_path = '' as $$
 declare
   rooms uuid[];
-  people zoom.person[];
-  wanted zoom.row_change[];
 begin
   -- A user is one person in all runs that are shown; a guest is one connection.
   select array_agg(told.meeting_id order by told.meeting_id, told.user_id, told.run_id, told.connection_key),
@@ -2566,6 +2624,7 @@ begin
   ) told
   join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
   join public.zoom_meetings room on room.id = told.meeting_id; -- a deleted meeting has no rows
+  presences := zoom.add_up(people);
 
   with former as materialized (
     -- A guest who turned out to be a user leaves them the row.
@@ -2596,7 +2655,7 @@ begin
         when memory.row_id is not null and (memory.closed_at is null or own.leave_time = memory.closed_at) then memory.was
         when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, coalesce(own.status, 'invited'))::zoom.said
       end as was
-    from unnest(people, zoom.add_up(people)) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
+    from unnest(people, presences) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
       leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
     -- Each looked up for its person (offset keeps the planner from joining in another order).
     cross join lateral (
@@ -2664,10 +2723,11 @@ begin
   where decided.fate is not null
     -- A row that one person leaves and another takes is not deleted.
     and (decided.fate <> 'delete' or not exists (select from decided heir where heir.fate in ('insert', 'update') and heir.row_id = decided.row_id));
-  return wanted;
 end
 $$;
-comment on function zoom.participants_wanted is 'What the rows of these people in public.zoom_participants should say, by what Zoom''s facts say of the runs that are shown.';
+comment on function zoom.participants_wanted is
+  'What the rows of these people in public.zoom_participants should say, by what Zoom''s facts say of the runs that are shown; and the '
+  'people, with what Zoom saw of each.';
 
 create function zoom.write_participants(changes zoom.row_change[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -2952,7 +3012,7 @@ create type zoom.record_change as (
 comment on type zoom.record_change is
   'What a record should say (status; null: nothing) in place of what it says (current), and what is to be remembered of it.';
 
-create function zoom.records_wanted(due zoom.record_key[]) returns zoom.record_change[]
+create function zoom.records_wanted(due zoom.record_key[], known zoom.person[], presences zoom.presence[]) returns zoom.record_change[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
@@ -2960,7 +3020,7 @@ begin
       -- (Both in one list, and not joined: a join would look at all of one for each of the other.)
       select told.student_id, told.class_id, told.date, max(told.verdict) as verdict
       from (
-        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due) own where own.place = 1
+        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due, known, presences) own where own.place = 1
         union all
         select due_one.student_id, due_one.class_id, due_one.date, null from unnest(due) due_one
       ) told
@@ -3048,7 +3108,7 @@ end
 $$;
 comment on function zoom.was_forgotten is 'Whether a lesson of a class on a date was forgotten, be it in part (see zoom.forget): nothing can be said of that date any more. Never null.';
 
-create function zoom.record_attendance(due zoom.record_key[]) returns void
+create function zoom.record_attendance(due zoom.record_key[], known zoom.person[] default '{}', presences zoom.presence[] default '{}') returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   forgotten zoom.lesson_key[];
@@ -3073,7 +3133,7 @@ begin
   order by record.id
   for update of record;
 
-  changes := zoom.records_wanted(due);
+  changes := zoom.records_wanted(due, known, presences);
   perform zoom.write('attendance_records', 'write_records', changes);
   -- What was refused once, and is not wanted any more.
   if exists (select from zoom.refused own where own.relation = 'attendance_records') then
@@ -3084,7 +3144,8 @@ begin
   end if;
 end
 $$;
-comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
+comment on function zoom.record_attendance is
+  'Brings these of public.attendance_records to what Zoom''s facts say. known: people of whom it was added up already (see zoom.judge).';
 
 revoke execute on function
   zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance
@@ -3197,7 +3258,7 @@ declare
   lessons bigint[];
   keys zoom.lesson_key[];
   seen zoom.sighting[];
-  changes zoom.row_change[];
+  participants record;
   given_back uuid[];
   assigned record;
   records record;
@@ -3226,7 +3287,7 @@ begin
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
+      run.run_id = any (changed_runs || weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
     union
     select unnest(left_meetings)), runs || ended) own;
   moved := assigned.moved_runs;
@@ -3244,9 +3305,9 @@ begin
     union
     select run.lesson_id
     from unnest(touched) told
-    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null
+    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null and run.has_staff
     where exists (
-      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and seg.is_staff)
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and zoom.is_of_staff(seg))
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
@@ -3279,7 +3340,7 @@ begin
 
   perform zoom.show_visitors(visitors);
   -- Where other runs are shown now, those shown before go back to invited.
-  changes := zoom.participants_wanted(seen || array(
+  participants := zoom.participants_wanted(seen || array(
       select row(memory.run_id, memory.connection_key, null)::zoom.sighting
       from unnest(turned) told (id)
       join public.zoom_participants shown on shown.meeting_id = told.id and shown.user_id is null
@@ -3295,14 +3356,14 @@ begin
       from unnest(whole_runs) told (run_id)
       join zoom.instances run on run.run_id = told.run_id
       join public.zoom_participants shown on shown.meeting_id = run.meeting_id and shown.status = 'invited' and shown.user_id is not null));
-  perform zoom.write('zoom_participants', 'write_participants', changes);
+  perform zoom.write('zoom_participants', 'write_participants', participants.wanted);
 
   given_back := array(
     select run.meeting_id from zoom.instances run where run.run_id = any (ended)
     union
     select visitor.meeting_id from unnest(visitors) visitor
     union
-    select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
+    select told.meeting_id from unnest(participants.wanted) told where told.fate = 'update' and told.says is not distinct from told.was
     union
     select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
@@ -3321,7 +3382,7 @@ begin
     where lesson.class_id is not null and lesson.lesson_id = any (lessons || array(
       select run.lesson_id from zoom.instances run where run.run_id = any (ended || moved || whole_runs))));
   records := zoom.due_records(seen, visitors, keys);
-  perform zoom.record_attendance(records.due);
+  perform zoom.record_attendance(records.due, participants.people, participants.presences);
   if records.later is not null then
     insert into zoom.unfinished (student_id, class_id, date)
     select told.student_id, told.class_id, told.date from unnest(records.later) told

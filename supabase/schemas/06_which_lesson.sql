@@ -173,7 +173,8 @@ begin
     return '-infinity';
   end if;
   return coalesce((
-    select min(run.started_at) from zoom.instances run
+    -- (A run may begin later than was thought.)
+    select min(least(run.started_at, lesson.starts_at)) from zoom.instances run
     left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
     where run.run_id = any (runs) and (run.meeting_id = meeting or lesson.meeting_id = meeting)), '-infinity');
 end

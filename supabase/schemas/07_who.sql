@@ -279,6 +279,17 @@ comment on function zoom.is_staff_in is
   'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
   'admins; never somebody who was enrolled in the class. Never null.';
 
+create function zoom.is_of_staff(seg zoom.segments) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return seg.is_staff or seg.user_id is not null and exists (
+    select from zoom.segments other where other.user_id = seg.user_id and other.run_id = seg.run_id and other.is_staff);
+end
+$$;
+comment on function zoom.is_of_staff is
+  'Whether a segment is one of the staff''s: by what it shows (see zoom.is_staff_in), or because its user is of the staff on another '
+  'device in that run. Never null.';
+
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -331,9 +342,16 @@ begin
     where seen.was_user_id is not null or exists (
       select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
     union
-    -- A connection that all its segments left: whoever has the row of it gives it back.
-    select told.run_id, told.connection_key, null from unnest(touched) told
-    where not exists (select from known where known.run_id = told.run_id and known.connection_key = told.connection_key)
+    -- A connection that all its segments left: whoever has the row of it gives it back. (In one list: a join would look at all
+    -- that are known for each of them.)
+    select told.run_id, told.connection_key, null
+    from (
+      select own.run_id, own.connection_key, false as is_known from unnest(touched) own
+      union all
+      select known.run_id, known.connection_key, true from known
+    ) told
+    group by told.run_id, told.connection_key
+    having not bool_or(told.is_known)
   ) either;
   return sightings;
 end
@@ -345,9 +363,9 @@ comment on function zoom.recognise is
 
 revoke execute on function
   zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
 from public;
 grant execute on function
   zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.recognise
+  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
 to service_role;

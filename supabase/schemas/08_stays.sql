@@ -43,21 +43,13 @@ comment on type zoom.presence is
   'e-mail, when they joined and left last, how many seconds in all, whether they are in and whether they left once; and for '
   'attendance whether they were seen in lesson time, whether they left in it, and how many seconds of it.';
 
-create function zoom.is_made_up(segment text) returns boolean
-language plpgsql immutable set search_path = '' as $$
-begin
-  return segment ~ '^(email|name|connection|account|waiting|forgotten) ';
-end
-$$;
-comment on function zoom.is_made_up is 'Whether a segment''s name is one that zoom.read_events (or zoom.forget_person) gave it, and not Zoom''s user_id.';
-
 create function zoom.seats(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
+returns table (n bigint, run_id bigint, segment text, is_made_up boolean, email text, counts_from timestamptz, counts_until timestamptz, counts boolean)
 language plpgsql stable set search_path = '' as $$
 begin
   return query
   -- Each looked up for its person (offset keeps the planner from joining in another order): by the whole key of an index.
-  select person.n, run.run_id, here.segment::text, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
+  select person.n, run.run_id, here.segment::text, here.is_made_up, here.email::text, coalesce(lesson.counts_from, '-infinity'), coalesce(lesson.counts_until, 'infinity'),
     run.counts
   from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
   cross join lateral (
@@ -69,10 +61,10 @@ begin
   ) run
   left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
   cross join lateral (
-    select own.segment, own.email from zoom.segments own
+    select own.segment, own.is_made_up, own.email from zoom.segments own
     where person.user_id is not null and own.user_id = person.user_id and own.run_id = run.run_id and own.was_in
     union all
-    select own.segment, own.email from zoom.segments own
+    select own.segment, own.is_made_up, own.email from zoom.segments own
     where person.user_id is null and own.connection_key = person.connection_key and own.run_id = run.run_id
       and own.user_id is null and own.was_in
     offset 0
@@ -82,7 +74,7 @@ $$;
 comment on function zoom.seats is 'The segments of each of these people (n: their place), with the lesson time of their run and whether that run counts.';
 
 create function zoom.parts(people zoom.person[])
-returns table (n bigint, run_id bigint, segment text, email text, at timestamptz, body_hash text, kind text, name text, approximate boolean,
+returns table (n bigint, run_id bigint, segment text, is_made_up boolean, email text, at timestamptz, body_hash text, kind text, name text, approximate boolean,
   is_open boolean, last_kind text, next_at timestamptz, until timestamptz, counts_from timestamptz, counts_until timestamptz, is_seen boolean,
   lesson_time tstzrange)
 language plpgsql stable set search_path = '' as $$
@@ -92,7 +84,7 @@ begin
     case when part.is_open and part.is_seen and part.until > part.at
       then nullif(tstzrange(part.at, part.until) * tstzrange(part.counts_from, part.counts_until), 'empty') end
   from (
-    select seat.n, seat.run_id, seat.segment, seat.email, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
+    select seat.n, seat.run_id, seat.segment, seat.is_made_up, seat.email, stay.at, stay.body_hash::text, stay.kind::text, stay.name::text, stay.approximate,
       stay.counts = 'opens' as is_open, stay.last_kind::text, stay.next_at, stay.until, seat.counts_from, seat.counts_until,
       -- In lesson time; longer than any meeting lasts is not believed.
       seat.counts and case when stay.counts = 'opens'
@@ -130,20 +122,20 @@ declare
   presences zoom.presence[];
 begin
   with timed as (
-    select part.n, part.segment, part.email, part.name, part.at, part.until, part.next_at, part.is_open, part.is_seen, part.lesson_time,
+    select part.n, part.segment, part.is_made_up, part.email, part.name, part.at, part.until, part.next_at, part.is_open, part.is_seen, part.lesson_time,
       -- When they went: by a leave, or because the run ended with them in it.
       case when not part.is_open then part.at when part.next_at is null then part.until end as left_at,
       case when part.is_open and part.until - part.at <= zoom.longest() then tstzrange(part.at, part.until) end as stayed
     from zoom.parts(people) part
     union all
     -- And everybody of whom nothing was seen. (In one list: a join would look at all people for each of them.)
-    select person.n, null, null, null, null, null, null, null, null, null, null, null
+    select person.n, null, null, null, null, null, null, null, null, null, null, null, null
     from generate_subscripts(people, 1) person (n)
   ), total as (
     select timed.n,
       -- The segment that joined last; of those that only ever left, the last to do so. Of two at once, one with a name of Zoom's.
-      (array_agg(timed.segment order by timed.segment is null, timed.is_open desc, timed.at desc,
-        zoom.is_made_up(timed.segment), timed.segment collate "C" desc))[1] as segment,
+      (array_agg(case when not timed.is_made_up then timed.segment end order by timed.segment is null, timed.is_open desc, timed.at desc,
+        timed.is_made_up, timed.segment collate "C" desc))[1] as segment,
       (array_agg(timed.name order by timed.at desc, timed.name collate "C" desc) filter (where timed.name is not null))[1] as name,
       min(timed.name) <> max(timed.name) as has_names,
       max(timed.email collate "C") as email,
@@ -161,8 +153,7 @@ begin
     from timed
     group by timed.n
   )
-  select array_agg(row(case when not zoom.is_made_up(total.segment) then total.segment end,
-    case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
+  select array_agg(row(total.segment, case when total.has_names then coalesce(zoom.own_name_shown(people[total.n]), total.name) else total.name end, total.email,
     total.join_time, case when not total.is_in then total.leave_time end, coalesce(total.duration, 0), coalesce(total.is_in, false),
     coalesce(total.has_left, false), coalesce(total.is_seen, false), coalesce(total.is_settled, false), coalesce(total.seconds, 0)
     )::zoom.presence order by total.n)
@@ -173,5 +164,50 @@ end
 $$;
 comment on function zoom.add_up is 'Adds up what Zoom saw of each of these people, in their order. Where it saw nothing, all is null, 0 or false.';
 
-revoke execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up from public;
-grant execute on function zoom.is_made_up, zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up to service_role;
+create function zoom.presences(people zoom.person[], known zoom.person[], known_presences zoom.presence[]) returns zoom.presence[]
+language plpgsql stable set search_path = '' as $$
+declare
+  found zoom.presence[];
+  missing bigint[];
+begin
+  if coalesce(cardinality(known), 0) = 0 then
+    return zoom.add_up(people);
+  end if;
+  -- (In one list: a join would look at all of one for each of the other.)
+  select array_agg(told.presence order by told.n), array_agg(told.n order by told.n) filter (where told.presence is not distinct from null)
+  into found, missing
+  from (
+    select max(either.n) as n, (array_agg(either.presence) filter (where either.presence is distinct from null))[1] as presence
+    from (
+      select person.lesson_id, person.user_id, person.n, null::zoom.presence as presence
+      from unnest(people) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+      union all
+      select person.lesson_id, person.user_id, null, known_presences[person.n]
+      from unnest(known) with ordinality person (lesson_id, run_id, user_id, connection_key, n)
+      where person.lesson_id is not null and person.user_id is not null
+    ) either
+    group by either.lesson_id, either.user_id
+    having max(either.n) is not null
+  ) told;
+  if missing is null then
+    return found;
+  end if;
+  return array(
+    select told.presence
+    from (
+      select seen.n, row(seen.segment, seen.name, seen.email, seen.join_time, seen.leave_time, seen.duration, seen.is_in, seen.has_left,
+        seen.is_seen, seen.is_settled, seen.seconds)::zoom.presence as presence
+      from unnest(missing, zoom.add_up(array(select people[one.n] from unnest(missing) with ordinality one (n, place) order by one.place))) seen
+        (n, segment, name, email, join_time, leave_time, duration, is_in, has_left, is_seen, is_settled, seconds)
+      union all
+      select one.n, found[one.n] from generate_subscripts(people, 1) one (n) where found[one.n] is distinct from null
+    ) told
+    order by told.n);
+end
+$$;
+comment on function zoom.presences is
+  'What Zoom saw of each of these users in these lessons, in their order (see zoom.add_up). What is known of some of them, added up '
+  'already, is not looked at again.';
+
+revoke execute on function zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up, zoom.presences from public;
+grant execute on function zoom.seats, zoom.parts, zoom.own_name_shown, zoom.add_up, zoom.presences to service_role;

@@ -56,7 +56,8 @@ comment on type zoom.judgement is
   'What one lesson says of a student, and its place among those of that date: 1 decides. of_app: by the app''s word; was_enrolled: of who was '
   'seen; is_expected: of who was not.';
 
-create function zoom.judge(due zoom.record_key[]) returns setof zoom.judgement
+create function zoom.judge(due zoom.record_key[], known zoom.person[] default '{}', known_presences zoom.presence[] default '{}')
+returns setof zoom.judgement
 language plpgsql stable set search_path = '' as $$
 declare
   people zoom.person[];
@@ -72,7 +73,7 @@ begin
   if cardinality(people) = 0 then
     return;
   end if;
-  presences := zoom.add_up(people);
+  presences := zoom.presences(people, known, known_presences);
   return query
   with weighed as (
     select seen.n, seen.user_id as student_id, lesson.class_id, lesson.held_on, lesson.lesson_id, app.is_settled is not null as of_app,
@@ -109,7 +110,9 @@ begin
   from judged;
 end
 $$;
-comment on function zoom.judge is 'What each lesson of these classes and dates says of these students, the one that decides first: see zoom.verdict_of.';
+comment on function zoom.judge is
+  'What each lesson of these classes and dates says of these students, the one that decides first: see zoom.verdict_of. known: people '
+  'of whom it was added up already what Zoom saw.';
 
 create function zoom.weighed(theirs text, said text, verdict text) returns text
 language plpgsql immutable set search_path = '' as $$

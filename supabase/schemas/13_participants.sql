@@ -109,12 +109,12 @@ comment on type zoom.row_change is
   'What is to be done with a row of public.zoom_participants: insert, update, keep (it says so already) or delete. is_known: '
   'the row shows what Zoom saw; was: what the app had said in it.';
 
-create function zoom.participants_wanted(sightings zoom.sighting[], visitors zoom.visitor[]) returns zoom.row_change[]
+create function zoom.participants_wanted(
+  sightings zoom.sighting[], visitors zoom.visitor[], out wanted zoom.row_change[], out people zoom.person[], out presences zoom.presence[]
+)
 language plpgsql stable set search_path = '' as $$
 declare
   rooms uuid[];
-  people zoom.person[];
-  wanted zoom.row_change[];
 begin
   -- A user is one person in all runs that are shown; a guest is one connection.
   select array_agg(told.meeting_id order by told.meeting_id, told.user_id, told.run_id, told.connection_key),
@@ -132,6 +132,7 @@ begin
   ) told
   join zoom.meetings meeting on meeting.meeting_id = told.meeting_id
   join public.zoom_meetings room on room.id = told.meeting_id; -- a deleted meeting has no rows
+  presences := zoom.add_up(people);
 
   with former as materialized (
     -- A guest who turned out to be a user leaves them the row.
@@ -162,7 +163,7 @@ begin
         when memory.row_id is not null and (memory.closed_at is null or own.leave_time = memory.closed_at) then memory.was
         when own.id is not null then row(own.zoom_participant_id, own.name, own.email, own.join_time, own.leave_time, own.duration, coalesce(own.status, 'invited'))::zoom.said
       end as was
-    from unnest(people, zoom.add_up(people)) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
+    from unnest(people, presences) with ordinality seen (lesson_id, run_id, user_id, connection_key, segment, name, email, join_time,
       leave_time, duration, is_in, has_left, is_seen, is_settled, seconds, n)
     -- Each looked up for its person (offset keeps the planner from joining in another order).
     cross join lateral (
@@ -230,10 +231,11 @@ begin
   where decided.fate is not null
     -- A row that one person leaves and another takes is not deleted.
     and (decided.fate <> 'delete' or not exists (select from decided heir where heir.fate in ('insert', 'update') and heir.row_id = decided.row_id));
-  return wanted;
 end
 $$;
-comment on function zoom.participants_wanted is 'What the rows of these people in public.zoom_participants should say, by what Zoom''s facts say of the runs that are shown.';
+comment on function zoom.participants_wanted is
+  'What the rows of these people in public.zoom_participants should say, by what Zoom''s facts say of the runs that are shown; and the '
+  'people, with what Zoom saw of each.';
 
 create function zoom.write_participants(changes zoom.row_change[]) returns void
 language plpgsql volatile set search_path = '' as $$

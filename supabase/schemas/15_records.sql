@@ -99,7 +99,7 @@ create type zoom.record_change as (
 comment on type zoom.record_change is
   'What a record should say (status; null: nothing) in place of what it says (current), and what is to be remembered of it.';
 
-create function zoom.records_wanted(due zoom.record_key[]) returns zoom.record_change[]
+create function zoom.records_wanted(due zoom.record_key[], known zoom.person[], presences zoom.presence[]) returns zoom.record_change[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
@@ -107,7 +107,7 @@ begin
       -- (Both in one list, and not joined: a join would look at all of one for each of the other.)
       select told.student_id, told.class_id, told.date, max(told.verdict) as verdict
       from (
-        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due) own where own.place = 1
+        select own.student_id, own.class_id, own.date, own.verdict from zoom.judge(due, known, presences) own where own.place = 1
         union all
         select due_one.student_id, due_one.class_id, due_one.date, null from unnest(due) due_one
       ) told
@@ -195,7 +195,7 @@ end
 $$;
 comment on function zoom.was_forgotten is 'Whether a lesson of a class on a date was forgotten, be it in part (see zoom.forget): nothing can be said of that date any more. Never null.';
 
-create function zoom.record_attendance(due zoom.record_key[]) returns void
+create function zoom.record_attendance(due zoom.record_key[], known zoom.person[] default '{}', presences zoom.presence[] default '{}') returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   forgotten zoom.lesson_key[];
@@ -220,7 +220,7 @@ begin
   order by record.id
   for update of record;
 
-  changes := zoom.records_wanted(due);
+  changes := zoom.records_wanted(due, known, presences);
   perform zoom.write('attendance_records', 'write_records', changes);
   -- What was refused once, and is not wanted any more.
   if exists (select from zoom.refused own where own.relation = 'attendance_records') then
@@ -231,7 +231,8 @@ begin
   end if;
 end
 $$;
-comment on function zoom.record_attendance is 'Brings these of public.attendance_records to what Zoom''s facts say.';
+comment on function zoom.record_attendance is
+  'Brings these of public.attendance_records to what Zoom''s facts say. known: people of whom it was added up already (see zoom.judge).';
 
 revoke execute on function
   zoom.part_size, zoom.everybody_of, zoom.due_records, zoom.records_wanted, zoom.write_records, zoom.withdraw_record, zoom.was_forgotten, zoom.record_attendance

@@ -98,7 +98,7 @@ declare
   lessons bigint[];
   keys zoom.lesson_key[];
   seen zoom.sighting[];
-  changes zoom.row_change[];
+  participants record;
   given_back uuid[];
   assigned record;
   records record;
@@ -127,7 +127,7 @@ begin
   select own.* into assigned from zoom.assign_lessons(array(
     select distinct run.meeting_id from zoom.instances run
     where run.meeting_id is not null and (
-      run.run_id = any (weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
+      run.run_id = any (changed_runs || weighed || ended || whole_runs) or run.run_id = any (runs) and run.lesson_id is null)
     union
     select unnest(left_meetings)), runs || ended) own;
   moved := assigned.moved_runs;
@@ -145,9 +145,9 @@ begin
     union
     select run.lesson_id
     from unnest(touched) told
-    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null
+    join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null and run.has_staff
     where exists (
-      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and seg.is_staff)
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and zoom.is_of_staff(seg))
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
@@ -180,7 +180,7 @@ begin
 
   perform zoom.show_visitors(visitors);
   -- Where other runs are shown now, those shown before go back to invited.
-  changes := zoom.participants_wanted(seen || array(
+  participants := zoom.participants_wanted(seen || array(
       select row(memory.run_id, memory.connection_key, null)::zoom.sighting
       from unnest(turned) told (id)
       join public.zoom_participants shown on shown.meeting_id = told.id and shown.user_id is null
@@ -196,14 +196,14 @@ begin
       from unnest(whole_runs) told (run_id)
       join zoom.instances run on run.run_id = told.run_id
       join public.zoom_participants shown on shown.meeting_id = run.meeting_id and shown.status = 'invited' and shown.user_id is not null));
-  perform zoom.write('zoom_participants', 'write_participants', changes);
+  perform zoom.write('zoom_participants', 'write_participants', participants.wanted);
 
   given_back := array(
     select run.meeting_id from zoom.instances run where run.run_id = any (ended)
     union
     select visitor.meeting_id from unnest(visitors) visitor
     union
-    select told.meeting_id from unnest(changes) told where told.fate = 'update' and told.says is not distinct from told.was
+    select told.meeting_id from unnest(participants.wanted) told where told.fate = 'update' and told.says is not distinct from told.was
     union
     select unnest(turned || left_meetings));
   perform zoom.close_app_joins(given_back);
@@ -222,7 +222,7 @@ begin
     where lesson.class_id is not null and lesson.lesson_id = any (lessons || array(
       select run.lesson_id from zoom.instances run where run.run_id = any (ended || moved || whole_runs))));
   records := zoom.due_records(seen, visitors, keys);
-  perform zoom.record_attendance(records.due);
+  perform zoom.record_attendance(records.due, participants.people, participants.presences);
   if records.later is not null then
     insert into zoom.unfinished (student_id, class_id, date)
     select told.student_id, told.class_id, told.date from unnest(records.later) told
