@@ -156,6 +156,11 @@ func TestPuttingAllBackWaitsWhileManyEventsWait(t *testing.T) {
 		for range backlogMost { // each a group
 			require.NoError(t, b.events.lane.publish(testContext(t), []*letter{{event: event{body: []byte("fresh"), attempt: 1}}}))
 		}
+		// The server counts what waits a moment after it has it.
+		require.Eventually(t, func() bool {
+			now, err := b.events.consumer.Info(testContext(t))
+			return err == nil && now.NumPending+uint64(now.NumAckPending) >= backlogMost
+		}, 10*time.Second, 10*time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*backlogWait)
 		defer cancel()
 		require.ErrorIs(t, b.PutAllBack(ctx, func(uint64) {}), context.DeadlineExceeded)
