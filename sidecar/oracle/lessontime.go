@@ -1,6 +1,9 @@
 package oracle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // lessonTime is the time that counts for attendance. A zero limit is none.
 type lessonTime struct{ from, to time.Time }
@@ -60,16 +63,10 @@ func (t lessonTime) clip(stay interval) interval {
 // counted are the runs that count for attendance: where some run had two people in it,
 // those that one person alone was in do not.
 func (l *lesson) counted() []*run {
-	var together []*run
-	for _, r := range l.runs {
-		if r.people() >= 2 {
-			together = append(together, r)
-		}
-	}
-	if len(together) == 0 {
+	if !slices.ContainsFunc(l.runs, func(r *run) bool { return r.people() >= 2 }) {
 		return l.runs
 	}
-	return together
+	return slices.DeleteFunc(slices.Clone(l.runs), func(r *run) bool { return r.people() == 1 })
 }
 
 // people is how many were in a run: users, and connections that are nobody's.
