@@ -444,9 +444,9 @@ func (l lesson) sharesWhatItShows(user oracle.User) bool {
 	for i := range len(l.history.Changes) + 1 {
 		for _, was := range schoolAfter(l.history, i).Users {
 			if was.ID == user.ID {
-				theirs[strings.ToLower(strings.TrimSpace(was.Email))] = true
+				theirs[foldedAddress(was.Email)] = true
 			} else {
-				others[strings.ToLower(strings.TrimSpace(was.Email))] = true
+				others[foldedAddress(was.Email)] = true
 			}
 		}
 	}
@@ -471,7 +471,7 @@ func (l lesson) sharesWhatItShows(user oracle.User) bool {
 			shown[who] = map[bool]bool{}
 		}
 		if fact.Email != "" {
-			shown[who][theirs[strings.ToLower(strings.TrimSpace(fact.Email))]] = true
+			shown[who][theirs[foldedAddress(fact.Email)]] = true
 		}
 		if fact.CustomerKey != "" {
 			shown[who][false] = true
@@ -487,6 +487,9 @@ func (l lesson) sharesWhatItShows(user oracle.User) bool {
 	}
 	return false
 }
+
+// foldedAddress is an address without blanks around it, in small letters.
+func foldedAddress(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
 
 // rowsOfUser are a user's row and those that go with it.
 func rowsOfUser(s oracle.School, user oracle.User) oracle.School {

@@ -220,7 +220,7 @@ comment on column zoom.instances.host_email is 'The host''s e-mail at Zoom, the 
 comment on column zoom.instances.told_at is 'When the first of its events that count was accepted at the door; null before that.';
 comment on column zoom.instances.judged_as_of is 'The moment whose data somebody chose to judge it by (sidecar rejudge); null for its begin.';
 comment on column zoom.instances.as_of is 'The moment whose data decide.';
-comment on column zoom.instances.meeting_id is 'The meeting of the school it is a run of: see zoom.meeting_of_number.';
+comment on column zoom.instances.meeting_id is 'The meeting of the school it is a run of: see zoom.meeting_of.';
 comment on column zoom.instances.class_id is 'The class that its meeting counted for at that moment, or came to count for first.';
 comment on column zoom.instances.host_user is 'Who hosted its meeting, in the school''s data, at that moment.';
 comment on column zoom.instances.teacher is 'Who taught that class at that moment.';
