@@ -2013,7 +2013,10 @@ begin
       coalesce(known.body_hash, ''), coalesce(known.accepted_at, f.accepted), f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id,
       f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email, f.user_id)::zoom.fact
     from unnest(facts) f
-    left join zoom.timeless known on f.at is null and f.user_id is null and known.body_hash = hashes[f.n]
+    left join lateral (
+      select own.body_hash, own.accepted_at from zoom.timeless own
+      where own.body_hash = case when f.at is null and f.user_id is null then hashes[f.n] end
+      offset 0) known on true
     order by f.n);
 end
 $$;
@@ -3823,17 +3826,15 @@ begin
       -- A transaction may have noted a number some time ago, and ended just now.
       select coalesce(jsonb_agg(distinct told.number), '[]')
       from (
-        -- (Each in the order of its index, which so is the right way.)
-        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
-          from zoom.history own
-          where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
-          order by own.since)
+        -- (A range is planned as a few rows, so by the index of its column.)
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute' and own.since < 'infinity'
         union all
         -- Where one of two gave a number up, the other has it alone.
-        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
-          from zoom.history own
-          where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
-          order by own.until)
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.until > catch_up_zoom.since - interval '1 minute' and own.until < 'infinity'
       ) told
       where told.number <> '')
     end,

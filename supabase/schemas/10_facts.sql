@@ -164,7 +164,10 @@ begin
       coalesce(known.body_hash, ''), coalesce(known.accepted_at, f.accepted), f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id,
       f.registrant_id, f.customer_key, f.email, f.name, f.host_id, f.host_email, f.user_id)::zoom.fact
     from unnest(facts) f
-    left join zoom.timeless known on f.at is null and f.user_id is null and known.body_hash = hashes[f.n]
+    left join lateral (
+      select own.body_hash, own.accepted_at from zoom.timeless own
+      where own.body_hash = case when f.at is null and f.user_id is null then hashes[f.n] end
+      offset 0) known on true
     order by f.n);
 end
 $$;

@@ -305,17 +305,15 @@ begin
       -- A transaction may have noted a number some time ago, and ended just now.
       select coalesce(jsonb_agg(distinct told.number), '[]')
       from (
-        -- (Each in the order of its index, which so is the right way.)
-        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
-          from zoom.history own
-          where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute'
-          order by own.since)
+        -- (A range is planned as a few rows, so by the index of its column.)
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number']) as number
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.since > catch_up_zoom.since - interval '1 minute' and own.since < 'infinity'
         union all
         -- Where one of two gave a number up, the other has it alone.
-        (select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
-          from zoom.history own
-          where own.relation = 'zoom_meetings' and own.until < 'infinity' and own.until > catch_up_zoom.since - interval '1 minute'
-          order by own.until)
+        select unnest(array[zoom.digits(own.was ->> 'zoom_meeting_id'), own.was ->> 'personal_number'])
+        from zoom.history own
+        where own.relation = 'zoom_meetings' and own.until > catch_up_zoom.since - interval '1 minute' and own.until < 'infinity'
       ) told
       where told.number <> '')
     end,
