@@ -280,7 +280,7 @@ comment on column zoom.segments.email is 'The e-mail, as Zoom shows it.';
 comment on column zoom.segments.was_in is 'Whether Zoom told that they joined or left, and not only that they waited.';
 comment on column zoom.segments.user_id is 'The user it is, as last looked up; null for somebody unknown.';
 comment on column zoom.segments.known_by is 'By what: key, registration, email or name; tie for two answers at once, which is nobody; null for nothing.';
-comment on column zoom.segments.is_staff is 'Whether it is one of the staff, as last looked up: see zoom.is_staff_in.';
+comment on column zoom.segments.is_staff is 'Whether it is one of the staff, as last looked up: see zoom.are_staff.';
 comment on column zoom.segments.is_forgotten is 'What Zoom said of who it is was removed (zoom.forget_person): it stays whom it was taken for, and nothing is added.';
 
 -- What tells the row first: else, while there are no statistics, an index on the run alone looks as good as the right one.
@@ -557,7 +557,7 @@ comment on column zoom.verdicts.verdict is 'What Zoom''s facts last said; null w
 comment on column zoom.verdicts.theirs is 'The status that somebody else had set; null where nobody did, or where they removed the record.';
 comment on column zoom.verdicts.said is 'What our verdict was when somebody else set theirs, or removed the record; null where nobody did.';
 
-create index verdicts_lesson_idx on zoom.verdicts (class_id, date);
+create index verdicts_lesson_idx on zoom.verdicts (class_id, date, student_id);
 
 alter table zoom.verdicts enable row level security;
 grant select, insert, update, delete on zoom.verdicts to service_role;

@@ -139,9 +139,8 @@ comment on function zoom.tell_changes is
 revoke execute on function zoom.tell_changes from public;
 grant execute on function zoom.tell_changes to service_role;
 
--- Who is looked up anew when an address is given to somebody: those that are known by something less, or by nothing.
-create index segments_strangers_idx on zoom.segments (zoom.folded(email))
-where email is not null and known_by is distinct from 'email' and known_by is distinct from 'key';
+-- Who is looked up anew when an address is given to somebody, and whose segments are forgotten with it.
+create index segments_address_idx on zoom.segments (zoom.folded(email)) where email is not null;
 
 
 -- supabase/schemas/02_history.sql
@@ -414,7 +413,20 @@ comment on column zoom.enrolments.student_id is 'The student.';
 comment on column zoom.enrolments.since is 'From when.';
 comment on column zoom.enrolments.until is 'Until when.';
 
-grant select on zoom.held_addresses, zoom.held_numbers, zoom.personal_rooms, zoom.enrolments to service_role;
+create view zoom.registrations with (security_invoker) as
+select (own.was ->> 'meeting_id')::uuid as meeting_id, (own.was ->> 'zoom_registrant_id') collate "C" as registrant_id,
+  (own.was ->> 'user_id')::uuid as user_id, own.since, own.until
+from zoom.history own
+where own.relation = 'meeting_registrants';
+
+comment on view zoom.registrations is 'Who was registered for which meeting, and from when to when.';
+comment on column zoom.registrations.meeting_id is 'The meeting.';
+comment on column zoom.registrations.registrant_id is 'Zoom''s id of the registration, trimmed.';
+comment on column zoom.registrations.user_id is 'The user; null where the school left that out.';
+comment on column zoom.registrations.since is 'From when.';
+comment on column zoom.registrations.until is 'Until when.';
+
+grant select on zoom.held_addresses, zoom.held_numbers, zoom.personal_rooms, zoom.enrolments, zoom.registrations to service_role;
 
 create function zoom.enrolled(student uuid, class uuid, at timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
@@ -898,24 +910,33 @@ end
 $$;
 comment on function zoom.was_held is 'Whether the lesson that was planned for a start was held, by the runs that belong to it: see zoom.is_held.';
 
-create function zoom.places_from(meeting uuid, runs bigint[]) returns timestamptz
+create function zoom.places_from(meetings uuid[], runs bigint[]) returns table (meeting_id uuid, first timestamptz)
 language plpgsql stable set search_path = '' as $$
 begin
-  if exists (
-      select from zoom.history own
-      where own.row_key = meeting::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then
-    return '-infinity';
-  end if;
-  return coalesce((
+  return query
+  select told.meeting_id, case
+      when exists (
+        select from zoom.history own
+        where own.row_key = told.meeting_id::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then '-infinity'
+      else coalesce(min(told.at), '-infinity')
+    end
+  from (
     -- (A run may begin later than was thought.)
-    select min(least(run.started_at, lesson.starts_at)) from zoom.instances run
+    select either.meeting_id, least(run.started_at, lesson.starts_at) as at
+    from unnest(runs) changed (run_id)
+    join zoom.instances run on run.run_id = changed.run_id
     left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
-    where run.run_id = any (runs) and (run.meeting_id = meeting or lesson.meeting_id = meeting)), '-infinity');
+    cross join lateral unnest(array[run.meeting_id, lesson.meeting_id]) either (meeting_id)
+    where either.meeting_id = any (meetings)
+    union all
+    select own.meeting_id, null from unnest(meetings) own (meeting_id)
+  ) told
+  group by told.meeting_id;
 end
 $$;
 comment on function zoom.places_from is
-  'From which run on the lessons of a meeting may be others, where something of these runs changed: a run of a meeting that was never '
-  'a one-off asks only for the lessons of those before it.';
+  'From which run on the lessons of each of these meetings may be others, where something of these runs changed: a run of a meeting that was '
+  'never a one-off asks only for the lessons of those before it.';
 
 create function zoom.places(meeting uuid, first timestamptz) returns setof zoom.place
 language plpgsql stable set search_path = '' as $$
@@ -1040,8 +1061,8 @@ begin
   select array_agg(kept.meeting_id) into flipped from kept;
 
   placed := array(
-    select place from unnest(meetings) told (id)
-    cross join lateral zoom.places(told.id, zoom.places_from(told.id, runs)) place);
+    select place from zoom.places_from(meetings, runs) told
+    cross join lateral zoom.places(told.meeting_id, told.first) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)
@@ -1141,37 +1162,13 @@ to service_role;
 --
 -- A connection is all its segments in one run: what one of them says is said of all.
 
-create function zoom.user_of_email(address text, at timestamptz) returns uuid
-language plpgsql stable set search_path = '' as $$
-declare
-  wanted constant text collate "default" := zoom.trimmed(address);
-  found uuid;
-begin
-  -- The exact spelling goes first; else a single user who has it in any case. A tie is nobody.
-  select case
-      when count(distinct held.user_id) filter (where held.email = wanted) = 1
-        then (array_agg(held.user_id) filter (where held.email = wanted))[1]
-      when count(distinct held.user_id) = 1 then (array_agg(held.user_id))[1]
-    end
-  into found
-  from zoom.held_addresses held
-  where held.address = lower(wanted) and held.since <= user_of_email.at and user_of_email.at < held.until;
-  return found;
-end
-$$;
-comment on function zoom.user_of_email is
-  'The user with this e-mail at a moment: the exact spelling (blanks at the ends apart), else the only user who had it in any '
-  'case; null for nobody, and where two had it in other letters.';
-
 create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select distinct (own.was ->> 'user_id')::uuid from zoom.history own
-    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = meeting
-      and (own.was ->> 'zoom_registrant_id') collate "C" = any (ids)
-      and own.since <= registrants_of.at and registrants_of.at < own.until
-      and own.was ->> 'user_id' is not null);
+    select distinct own.user_id from zoom.registrations own
+    where own.meeting_id = meeting and own.registrant_id = any (ids) and own.user_id is not null
+      and own.since <= registrants_of.at and registrants_of.at < own.until);
 end
 $$;
 comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
@@ -1264,61 +1261,86 @@ comment on function zoom.person_by_name is
   'the app saw that one come. Null for nobody. A name alone is nobody.';
 
 create type zoom.connection as (
-  run_id bigint, connection_key text collate "C", meeting_id uuid, keys text[], registrations text[], addresses text[]
+  run_id bigint, connection_key text collate "C", meeting_id uuid, keys text[], registrations text[], addresses text[],
+  at timestamptz, is_forgotten boolean
 );
-comment on type zoom.connection is 'A connection in a run, and all that it showed.';
+comment on type zoom.connection is
+  'A connection in a run, all that it showed, and the moment by whose data it is looked up. is_forgotten: a segment of it was.';
 
-create function zoom.person_at(seat zoom.connection, at timestamptz, by_name boolean, out user_id uuid, out known_by text)
+create type zoom.identity as (user_id uuid, known_by text);
+comment on type zoom.identity is
+  'Who somebody is, and by what: key, registration, email or name; tie for two answers of one kind, which is nobody; null for a guest.';
+
+create function zoom.identities_at(seats zoom.connection[], by_name boolean) returns zoom.identity[]
 language plpgsql stable set search_path = '' as $$
-declare
-  people uuid[];
-  owners uuid[];
 begin
-  if seat.keys is not null then
-    people := array(
-      select distinct key.user_id from zoom.keys key
-      where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id);
-    if cardinality(people) > 0 then
-      user_id := case when cardinality(people) = 1 then people[1] end;
-      known_by := case when cardinality(people) = 1 then 'key' else 'tie' end;
-      return;
-    end if;
-  end if;
-  if cardinality(seat.addresses) = 1 then
-    owners := array_remove(array[zoom.user_of_email(seat.addresses[1], at)], null);
-  elsif seat.addresses is not null then
-    owners := array(
-      select distinct owner.id from unnest(seat.addresses) told (address)
-      cross join lateral zoom.user_of_email(told.address, at) owner (id)
-      where owner.id is not null);
-  end if;
-  if seat.registrations is not null then
-    -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    people := array(
-      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
-      where not exists (select from unnest(owners) owner (id) where not zoom.is_parent(owner.id, registrant.id, at)));
-    if cardinality(people) > 0 then
-      user_id := case when cardinality(people) = 1 then people[1] end;
-      known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
-      return;
-    end if;
-  end if;
-  if cardinality(owners) > 0 then
-    user_id := case when cardinality(owners) = 1 then owners[1] end;
-    known_by := case when cardinality(owners) = 1 then 'email' else 'tie' end;
-    return;
-  end if;
-  if by_name and seat.keys is null then -- a key says whose it is, or that it is nobody's: a name beside it says nothing
-    user_id := zoom.person_by_name(seat.run_id, seat.connection_key, at);
-    known_by := case when user_id is not null then 'name' end;
-  end if;
+  return array(
+    select row(case when cardinality(found.people) = 1 then found.people[1] end,
+      case cardinality(found.people) when 0 then null when 1 then found.known_by else 'tie' end)::zoom.identity
+    from unnest(seats) with ordinality seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten, n)
+    cross join lateral (
+      select case when seat.keys is null then '{}' else array(
+          select distinct key.user_id from zoom.keys key
+          where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id) end as keepers,
+        array(
+          select distinct owner.user_id
+          from (select zoom.trimmed(shown.address) as address from unnest(seat.addresses) shown (address) offset 0) told
+          -- The exact spelling (blanks at the ends apart) goes first; else a single user who has it in any case. A tie is nobody.
+          cross join lateral (
+            select case
+                when count(*) filter (where held.email = told.address) = 1
+                  then (array_agg(held.user_id) filter (where held.email = told.address))[1]
+                when count(*) = 1 then (array_agg(held.user_id))[1]
+              end as user_id
+            from zoom.held_addresses held
+            where held.address = lower(told.address) and held.since <= seat.at and seat.at < held.until
+          ) owner
+          where owner.user_id is not null) as owners
+      offset 0
+    ) shown
+    cross join lateral (
+      -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
+      select case when seat.registrations is null then '{}' else array(
+          select distinct registrant.user_id from zoom.registrations registrant
+          where registrant.meeting_id = seat.meeting_id and registrant.registrant_id = any (seat.registrations) and registrant.user_id is not null
+            and registrant.since <= seat.at and seat.at < registrant.until
+            and not exists (select from unnest(shown.owners) owner (id) where not zoom.is_parent(owner.id, registrant.user_id, seat.at))
+        ) end as registrants
+      offset 0
+    ) registered
+    cross join lateral (
+      select case
+          when cardinality(shown.keepers) > 0 then shown.keepers
+          when cardinality(registered.registrants) > 0 then registered.registrants
+          when cardinality(shown.owners) > 0 then shown.owners
+          -- (A key says whose it is, or that it is nobody's: a name beside it says nothing.)
+          when by_name and seat.keys is null then array_remove(array[zoom.person_by_name(seat.run_id, seat.connection_key, seat.at)], null)
+          else '{}'
+        end as people,
+        case
+          when cardinality(shown.keepers) > 0 then 'key'
+          when cardinality(registered.registrants) > 0 then 'registration'
+          when cardinality(shown.owners) > 0 then 'email'
+          else 'name'
+        end as known_by
+      offset 0
+    ) found
+    order by seat.n);
 end
 $$;
-comment on function zoom.person_at is
-  'Who a connection was at a moment, and by what: key, registration, email or (if by_name) name; tie for two answers of one kind, '
-  'which is nobody.';
+comment on function zoom.identities_at is 'Who these connections were at their moments, in their order: by a name, too, if by_name.';
 
-create function zoom.later_moments(seat zoom.connection, at timestamptz) returns timestamptz[]
+create function zoom.user_of_email(address text, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+begin
+  return ((zoom.identities_at(array[row(null, null, null, null, null, array[address], at, false)::zoom.connection], false))[1]).user_id;
+end
+$$;
+comment on function zoom.user_of_email is
+  'The user with this e-mail at a moment: the exact spelling (blanks at the ends apart), else the only user who had it in any '
+  'case; null for nobody, and where two had it in other letters.';
+
+create function zoom.later_moments(seat zoom.connection) returns timestamptz[]
 language plpgsql stable set search_path = '' as $$
 declare
   class uuid;
@@ -1333,9 +1355,8 @@ begin
       from unnest(seat.addresses) told (address)
       join zoom.held_addresses held on held.address = zoom.folded(told.address)
       union all
-      select unnest(array[own.since, own.until]) from zoom.history own
-      where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seat.meeting_id
-        and (own.was ->> 'zoom_registrant_id') collate "C" = any (seat.registrations)
+      select unnest(array[own.since, own.until]) from zoom.registrations own
+      where own.meeting_id = seat.meeting_id and own.registrant_id = any (seat.registrations)
       union all
       select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
       union all
@@ -1343,34 +1364,43 @@ begin
       join zoom.history own on own.row_key = pupil.student_id::text and own.relation = 'users'
       where pupil.class_id = class
     ) later
-    where later.at > later_moments.at and later.at < 'infinity'
+    where later.at > seat.at and later.at < 'infinity'
     order by later.at);
 end
 $$;
-comment on function zoom.later_moments is 'The moments after this one at which the school''s data changed what a connection may be known by.';
+comment on function zoom.later_moments is 'The moments after its own at which the school''s data changed what a connection may be known by.';
 
-create function zoom.person_of(seat zoom.connection, at timestamptz, by_name boolean, out user_id uuid, out known_by text)
+create function zoom.identities(seats zoom.connection[], by_name boolean) returns zoom.identity[]
 language plpgsql stable set search_path = '' as $$
 declare
-  moment timestamptz;
-  told text;
+  found zoom.identity[] := zoom.identities_at(seats, by_name);
+  seat zoom.connection;
+  later zoom.identity;
+  n integer;
 begin
-  select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at, by_name) own;
-  if user_id is not null then
-    return;
-  end if;
-  told := known_by;
-  foreach moment in array zoom.later_moments(seat, at) loop
-    select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, moment, by_name) own;
-    if user_id is not null then
-      return;
+  -- Where it was nobody then, the first that it came to be later.
+  foreach n in array array(
+    select told.n from unnest(found) with ordinality told (user_id, known_by, n) where told.user_id is null order by told.n)
+  loop
+    seat := seats[n];
+    select came.user_id, came.known_by into later
+    from unnest(zoom.identities_at(array(
+      select row(seat.run_id, seat.connection_key, seat.meeting_id, seat.keys, seat.registrations, seat.addresses, moment.at, seat.is_forgotten)::zoom.connection
+      from unnest(zoom.later_moments(seat)) with ordinality moment (at, place)
+      order by moment.place), by_name)) with ordinality came (user_id, known_by, place)
+    where came.user_id is not null
+    order by came.place
+    limit 1;
+    if later.user_id is not null then
+      found[n] := later;
     end if;
   end loop;
-  known_by := told;
+  return found;
 end
 $$;
-comment on function zoom.person_of is
-  'Who a connection is, and by what (a name among it, if by_name), by the data of a moment; where it was nobody then, the first that it came to be later.';
+comment on function zoom.identities is
+  'Who these connections are, in their order, and by what (a name among it, if by_name), by the data of their moments; where one was nobody then, the '
+  'first that it came to be later.';
 
 create type zoom.sighting as (run_id bigint, connection_key text collate "C", user_id uuid);
 comment on type zoom.sighting is 'A connection in a run, and the user it is or was taken for; null for a guest.';
@@ -1382,11 +1412,12 @@ begin
   select connection.run_id, connection.connection_key, run.meeting_id,
     array_agg(distinct seg.customer_key::text) filter (where seg.customer_key is not null),
     array_agg(distinct shown.id::text) filter (where shown.id is not null),
-    array_agg(distinct seg.email::text) filter (where seg.email is not null)
+    array_agg(distinct seg.email::text) filter (where seg.email is not null),
+    run.as_of, seg.some_forgotten
   from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
   join zoom.instances run on run.run_id = connection.run_id
   cross join lateral (
-    select here.*, bool_or(here.was_in) over () as came_in from zoom.segments here
+    select here.*, bool_or(here.was_in) over () as came_in, bool_or(here.is_forgotten) over () as some_forgotten from zoom.segments here
     where here.connection_key = connection.connection_key and here.run_id = connection.run_id
     offset 0
   ) seg
@@ -1396,25 +1427,32 @@ begin
       else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
   ) shown
   where seg.was_in or not seg.came_in -- what only waited says nothing of who came in
-  group by connection.run_id, connection.connection_key, run.meeting_id;
+  group by connection.run_id, connection.connection_key, run.run_id, seg.some_forgotten;
 end
 $$;
-comment on function zoom.connections is 'These connections, each with all that its segments showed.';
+comment on function zoom.connections is 'These connections, each with all that its segments showed, and the moment of its run.';
 
-create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
+create function zoom.are_staff(seats zoom.connection[], people uuid[]) returns boolean[]
 language plpgsql stable set search_path = '' as $$
 begin
-  return (run.host_id = any (accounts)
-      or run.host_email is not null and exists (
-        select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
-      or person in (run.host_user, run.teacher)
-      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
+  return array(
+    select case
+        when exists (
+          select from zoom.enrolments pupil
+          where pupil.student_id = seat.user_id and pupil.class_id = run.class_id and pupil.since <= seat.at and seat.at < pupil.until) then false
+        when run.host_id = any (seat.registrations) or seat.user_id in (run.host_user, run.teacher) then true
+        when run.host_email is not null and exists (
+          select from unnest(seat.addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email)) then true
+        else seat.user_id is not null and coalesce(zoom.as_of('users', seat.user_id::text, seat.at) ->> 'role' in ('teacher', 'admin'), false)
+      end
+    from unnest(seats, people) with ordinality seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten, user_id, n)
+    join zoom.instances run on run.run_id = seat.run_id
+    order by seat.n);
 end
 $$;
-comment on function zoom.is_staff_in is
-  'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who was enrolled in the class. Never null.';
+comment on function zoom.are_staff is
+  'Whether these connections, which are these people, are of the staff, in their order: Zoom''s host, the meeting''s host, the class''s '
+  'teacher, teachers and admins; never somebody who was enrolled in the class.';
 
 create function zoom.is_of_staff(seg zoom.segments) returns boolean
 language plpgsql stable set search_path = '' as $$
@@ -1424,37 +1462,40 @@ begin
 end
 $$;
 comment on function zoom.is_of_staff is
-  'Whether a segment is one of the staff''s: by what it shows (see zoom.is_staff_in), or because its user is of the staff on another '
+  'Whether a segment is one of the staff''s: by what it shows (see zoom.are_staff), or because its user is of the staff on another '
   'device in that run. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
 declare
+  seats zoom.connection[];
+  people zoom.identity[];
+  staff boolean[];
   sightings zoom.sighting[];
 begin
-  with forgotten as materialized (
-    select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key, seg.known_by, seg.user_id, seg.is_staff
-    from unnest(touched) told
-    cross join lateral (
-      select here.* from zoom.segments here where here.connection_key = told.connection_key and here.run_id = told.run_id offset 0
-    ) seg
-    where seg.is_forgotten
-  ), known as materialized (
-    select seat.run_id, seat.connection_key, person.known_by,
-      (select own.id from public.users own where own.id = person.user_id) as user_id,
-      coalesce(zoom.is_staff_in(run, nameless.user_id, seat.registrations, seat.addresses), false) as is_staff
-    from zoom.connections(touched) seat
-    join zoom.instances run on run.run_id = seat.run_id
-    cross join lateral zoom.person_of(seat, run.as_of, true) person
-    -- Who came to the page in a lesson's window goes by a name: but whether there is a lesson hangs on the staff.
-    cross join lateral (
-      select case when person.known_by = 'name' then (zoom.person_of(seat, run.as_of, false)).user_id else person.user_id end as user_id
-      offset 0
-    ) nameless
-    where not exists (
-      select from forgotten where forgotten.run_id = seat.run_id and forgotten.connection_key = seat.connection_key)
+  seats := array(select seat from zoom.connections(touched) seat);
+  people := zoom.identities(seats, true);
+  -- Who came to the page in a lesson's window goes by a name: but whether there is a lesson hangs on the staff.
+  staff := zoom.are_staff(seats, array(
+    select case when told.known_by = 'name' then ((zoom.identities(array[seats[told.n]], false))[1]).user_id else told.user_id end
+    from unnest(people) with ordinality told (user_id, known_by, n)
+    order by told.n));
+  with known as materialized (
+    select seat.run_id, seat.connection_key, seat.known_by,
+      (select own.id from public.users own where own.id = seat.user_id) as user_id, seat.is_staff
+    from unnest(seats, people, staff) seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten,
+      user_id, known_by, is_staff)
+    where not seat.is_forgotten
     union all
-    select forgotten.run_id, forgotten.connection_key, forgotten.known_by, forgotten.user_id, forgotten.is_staff from forgotten
+    select gone.run_id, gone.connection_key, gone.known_by, gone.user_id, gone.is_staff
+    from unnest(seats) seat
+    cross join lateral (
+      select here.* from zoom.segments here
+      where here.connection_key = seat.connection_key and here.run_id = seat.run_id and here.is_forgotten
+      order by here.segment
+      limit 1
+    ) gone
+    where seat.is_forgotten
   ), seen as materialized (
     select known.run_id, known.connection_key, known.user_id, known.known_by, known.is_staff, seg.segment, seg.user_id as was_user_id,
       (seg.user_id, seg.known_by, seg.is_staff) is distinct from (known.user_id, known.known_by, known.is_staff) as is_new
@@ -1499,12 +1540,12 @@ comment on function zoom.recognise is
   'Returns whom each was and whom it is taken for.';
 
 revoke execute on function
-  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
+  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 from public;
 grant execute on function
-  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
+  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 to service_role;
 
 
@@ -1803,7 +1844,7 @@ begin
       select min(stay.at) filter (where stay.counts = 'opens') as came,
         max(case when stay.counts = 'closes' then stay.at when stay.next_at is null then coalesce(stay.until, 'infinity') end) as went
       from zoom.instances run
-      join zoom.segments seg on seg.run_id = run.run_id and seg.was_in and zoom.is_of_staff(seg)
+      join zoom.segments seg on seg.run_id = run.run_id and seg.was_in and run.has_staff and zoom.is_of_staff(seg)
       cross join lateral (
         select own.* from zoom.stays own where own.run_id = seg.run_id and own.segment = seg.segment offset 0
       ) stay
@@ -2027,7 +2068,7 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with place as (
-      select run.number, run.instance, run.seen_at, coalesce(known.meeting_id,
+      select run.number, run.instance, run.seen_at, known.run_id, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
         select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
@@ -2039,7 +2080,7 @@ begin
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
     )
-    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), place.run_id, f.at, f.approximate, f.body_hash,
       f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
       f.host_id, f.host_email, f.user_id)::zoom.fact
     from unnest(facts) f
@@ -2054,7 +2095,7 @@ begin
     order by f.n);
 end
 $$;
-comment on function zoom.place_facts is 'The same facts, each with the meeting of the school it is of; null for an unknown one.';
+comment on function zoom.place_facts is 'The same facts, each with the meeting of the school it is of, null for an unknown one; and with its run, if it is there already.';
 
 create function zoom.lock_meetings(meetings uuid[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -2079,6 +2120,7 @@ declare
   old_keys zoom.sighting[];
   new_marks zoom.visit[];
   new_begins bigint[];
+  are_others boolean; -- whether the run of a fact was not there a moment ago, or was forgotten
 begin
   -- Runs: the least start and the greatest end of all that is ever said.
   with told as (
@@ -2087,7 +2129,8 @@ begin
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
       max(f.host_id) filter (where f.counts is not null) as host_id, max(f.host_email) filter (where f.counts is not null) as host_email,
-      min(f.accepted) filter (where f.counts is not null) as told_at
+      min(f.accepted) filter (where f.counts is not null) as told_at,
+      bool_or(f.run_id is null) as is_unplaced
     from unnest(facts) f
     group by f.meeting_id, f.number, f.instance
   ), before as (
@@ -2121,17 +2164,20 @@ begin
   select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.run_id is null
       or (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
     array_agg(kept.run_id) filter (where before.run_id is not null
-      and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
-  into changed_runs, new_runs, new_begins
+      and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
+    (select bool_or(before.is_unplaced or before.is_forgotten) from before)
+  into changed_runs, new_runs, new_begins, are_others
   from kept join before on before.number = kept.number and before.instance = kept.instance;
 
   -- The facts of a run that was forgotten get no run: nothing is done with them.
-  facts := array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, f.meeting_id, case when run.forgotten_at is null then run.run_id end, f.at,
-      f.approximate, f.body_hash, f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id,
-      f.customer_key, f.email, f.name, f.host_id, f.host_email, null)::zoom.fact
-    from unnest(facts) f
-    join zoom.instances run on run.number = f.number and run.instance = f.instance);
+  if are_others then
+    facts := array(
+      select row(f.n, f.kind, f.counts, f.number, f.instance, f.meeting_id, case when run.forgotten_at is null then run.run_id end, f.at,
+        f.approximate, f.body_hash, f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id,
+        f.customer_key, f.email, f.name, f.host_id, f.host_email, null)::zoom.fact
+      from unnest(facts) f
+      join zoom.instances run on run.number = f.number and run.instance = f.instance);
+  end if;
 
   -- Segments: the greatest of each id ever said (there is but one, in practice). Only those of which
   -- something new is told are touched: a conflict alone would lock and write the row.
@@ -2189,22 +2235,23 @@ begin
     where mark.approximate and not excluded.approximate or excluded.name > coalesce(mark.name, '')
     returning mark.run_id, mark.segment
   )
-  select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
+  select array_agg(row(told.run_id, told.segment)::zoom.visit) into new_marks
+  from (select distinct kept.run_id, kept.segment from kept) told;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
   -- everybody in a run that began at another moment than was thought. Where nothing new is known but that they came or went,
   -- who it is stays as it is: with the user, then.
-  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
+  select old_keys || array_agg(row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
     select seg.run_id, seg.connection_key, null::uuid as known_as
     from unnest(changed_visits) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
-    union all
+    union
     select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
     from unnest(new_marks) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
-    union all
+    union
     select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
   changed_visits := changed_visits || new_marks;
@@ -2959,21 +3006,28 @@ language plpgsql stable set search_path = '' as $$
 begin
   -- Whose verdict may have changed: the students touched, and whole classes whose lesson changed.
   with told as (
-    select seen.user_id as student_id, lesson.class_id, lesson.held_on as date, true as is_touched
+    -- (Of whom nothing can be said yet, their lesson goes on, and they are in it.)
+    select seen.user_id as student_id, lesson.class_id, lesson.held_on as date, true as is_touched,
+      lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+        select from zoom.segments seg
+        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+        where seg.user_id = seen.user_id and seg.run_id = seen.run_id
+        offset 0) as is_due
     from unnest(sightings) seen
     join zoom.instances run on run.run_id = seen.run_id
     join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
     where seen.user_id is not null and lesson.class_id is not null
     union all
-    select visitor.user_id, lesson.class_id, lesson.held_on, true
+    select visitor.user_id, lesson.class_id, lesson.held_on, true, true
     from unnest(visitors) visitor
     join zoom.lessons lesson on lesson.meeting_id = visitor.meeting_id
     where lesson.class_id is not null and lesson.app_joins = 'count'
     union all
-    select everybody.student_id, everybody.class_id, everybody.date, false
+    select everybody.student_id, everybody.class_id, everybody.date, false, true
     from unnest(zoom.everybody_of(lessons)) everybody
   ), record as (
-    select told.student_id, told.class_id, told.date, bool_or(told.is_touched) as is_touched
+    select told.student_id, told.class_id, told.date, bool_or(told.is_touched) as is_touched, bool_or(told.is_due) as is_due
     from told
     group by told.student_id, told.class_id, told.date
   ), numbered as (
@@ -2982,19 +3036,11 @@ begin
     from record
     where not record.is_touched
       or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
-        -- A lesson of that day said something of them, or may by now: it is over, a run of it is, or they left once.
-        and (exists (
+        -- It was said, or may be said by now.
+        and (record.is_due or exists (
             select from zoom.verdicts memory
-            where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date)
-          or exists (
-            select from zoom.lessons lesson
-            join zoom.instances run on run.lesson_id = lesson.lesson_id
-            where lesson.class_id = record.class_id and lesson.held_on = record.date
-              and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
-                select from zoom.segments seg
-                join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
-                join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
-                where seg.user_id = record.student_id and seg.run_id = run.run_id))))
+            where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date
+            offset 0)) -- (So each is looked up, and not all of the table.)
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -3310,7 +3356,9 @@ begin
     from unnest(touched) told
     join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null and run.has_staff
     where exists (
-      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and zoom.is_of_staff(seg))
+      -- (Of the run, and not of the sighting, so that it is asked only where staff was in.)
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = run.run_id and zoom.is_of_staff(seg)
+      offset 0)
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;
@@ -3534,8 +3582,6 @@ comment on function zoom.note_visit is 'Trigger: somebody who opened the page ma
 
 create trigger who_opened_the_page_may_be_a_guest after insert on zoom.visits
 for each row when (new.kind = 'opened') execute function zoom.note_visit();
-
-create index segments_address_idx on zoom.segments (zoom.folded(email)) where email is not null;
 
 create function zoom.runs_concerned(change zoom.changes) returns bigint[]
 language plpgsql stable set search_path = '' as $$

@@ -127,6 +127,5 @@ comment on function zoom.tell_changes is
 revoke execute on function zoom.tell_changes from public;
 grant execute on function zoom.tell_changes to service_role;
 
--- Who is looked up anew when an address is given to somebody: those that are known by something less, or by nothing.
-create index segments_strangers_idx on zoom.segments (zoom.folded(email))
-where email is not null and known_by is distinct from 'email' and known_by is distinct from 'key';
+-- Who is looked up anew when an address is given to somebody, and whose segments are forgotten with it.
+create index segments_address_idx on zoom.segments (zoom.folded(email)) where email is not null;

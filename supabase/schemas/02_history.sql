@@ -265,7 +265,20 @@ comment on column zoom.enrolments.student_id is 'The student.';
 comment on column zoom.enrolments.since is 'From when.';
 comment on column zoom.enrolments.until is 'Until when.';
 
-grant select on zoom.held_addresses, zoom.held_numbers, zoom.personal_rooms, zoom.enrolments to service_role;
+create view zoom.registrations with (security_invoker) as
+select (own.was ->> 'meeting_id')::uuid as meeting_id, (own.was ->> 'zoom_registrant_id') collate "C" as registrant_id,
+  (own.was ->> 'user_id')::uuid as user_id, own.since, own.until
+from zoom.history own
+where own.relation = 'meeting_registrants';
+
+comment on view zoom.registrations is 'Who was registered for which meeting, and from when to when.';
+comment on column zoom.registrations.meeting_id is 'The meeting.';
+comment on column zoom.registrations.registrant_id is 'Zoom''s id of the registration, trimmed.';
+comment on column zoom.registrations.user_id is 'The user; null where the school left that out.';
+comment on column zoom.registrations.since is 'From when.';
+comment on column zoom.registrations.until is 'Until when.';
+
+grant select on zoom.held_addresses, zoom.held_numbers, zoom.personal_rooms, zoom.enrolments, zoom.registrations to service_role;
 
 create function zoom.enrolled(student uuid, class uuid, at timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$

@@ -164,24 +164,33 @@ end
 $$;
 comment on function zoom.was_held is 'Whether the lesson that was planned for a start was held, by the runs that belong to it: see zoom.is_held.';
 
-create function zoom.places_from(meeting uuid, runs bigint[]) returns timestamptz
+create function zoom.places_from(meetings uuid[], runs bigint[]) returns table (meeting_id uuid, first timestamptz)
 language plpgsql stable set search_path = '' as $$
 begin
-  if exists (
-      select from zoom.history own
-      where own.row_key = meeting::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then
-    return '-infinity';
-  end if;
-  return coalesce((
+  return query
+  select told.meeting_id, case
+      when exists (
+        select from zoom.history own
+        where own.row_key = told.meeting_id::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then '-infinity'
+      else coalesce(min(told.at), '-infinity')
+    end
+  from (
     -- (A run may begin later than was thought.)
-    select min(least(run.started_at, lesson.starts_at)) from zoom.instances run
+    select either.meeting_id, least(run.started_at, lesson.starts_at) as at
+    from unnest(runs) changed (run_id)
+    join zoom.instances run on run.run_id = changed.run_id
     left join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
-    where run.run_id = any (runs) and (run.meeting_id = meeting or lesson.meeting_id = meeting)), '-infinity');
+    cross join lateral unnest(array[run.meeting_id, lesson.meeting_id]) either (meeting_id)
+    where either.meeting_id = any (meetings)
+    union all
+    select own.meeting_id, null from unnest(meetings) own (meeting_id)
+  ) told
+  group by told.meeting_id;
 end
 $$;
 comment on function zoom.places_from is
-  'From which run on the lessons of a meeting may be others, where something of these runs changed: a run of a meeting that was never '
-  'a one-off asks only for the lessons of those before it.';
+  'From which run on the lessons of each of these meetings may be others, where something of these runs changed: a run of a meeting that was '
+  'never a one-off asks only for the lessons of those before it.';
 
 create function zoom.places(meeting uuid, first timestamptz) returns setof zoom.place
 language plpgsql stable set search_path = '' as $$
@@ -306,8 +315,8 @@ begin
   select array_agg(kept.meeting_id) into flipped from kept;
 
   placed := array(
-    select place from unnest(meetings) told (id)
-    cross join lateral zoom.places(told.id, zoom.places_from(told.id, runs)) place);
+    select place from zoom.places_from(meetings, runs) told
+    cross join lateral zoom.places(told.meeting_id, told.first) place);
   -- A lesson is what its first run found.
   with wanted as (
     select distinct on (place.meeting_id, place.is_planned, place.starts_at)

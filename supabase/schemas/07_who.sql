@@ -4,37 +4,13 @@
 --
 -- A connection is all its segments in one run: what one of them says is said of all.
 
-create function zoom.user_of_email(address text, at timestamptz) returns uuid
-language plpgsql stable set search_path = '' as $$
-declare
-  wanted constant text collate "default" := zoom.trimmed(address);
-  found uuid;
-begin
-  -- The exact spelling goes first; else a single user who has it in any case. A tie is nobody.
-  select case
-      when count(distinct held.user_id) filter (where held.email = wanted) = 1
-        then (array_agg(held.user_id) filter (where held.email = wanted))[1]
-      when count(distinct held.user_id) = 1 then (array_agg(held.user_id))[1]
-    end
-  into found
-  from zoom.held_addresses held
-  where held.address = lower(wanted) and held.since <= user_of_email.at and user_of_email.at < held.until;
-  return found;
-end
-$$;
-comment on function zoom.user_of_email is
-  'The user with this e-mail at a moment: the exact spelling (blanks at the ends apart), else the only user who had it in any '
-  'case; null for nobody, and where two had it in other letters.';
-
 create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    select distinct (own.was ->> 'user_id')::uuid from zoom.history own
-    where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = meeting
-      and (own.was ->> 'zoom_registrant_id') collate "C" = any (ids)
-      and own.since <= registrants_of.at and registrants_of.at < own.until
-      and own.was ->> 'user_id' is not null);
+    select distinct own.user_id from zoom.registrations own
+    where own.meeting_id = meeting and own.registrant_id = any (ids) and own.user_id is not null
+      and own.since <= registrants_of.at and registrants_of.at < own.until);
 end
 $$;
 comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
@@ -127,61 +103,86 @@ comment on function zoom.person_by_name is
   'the app saw that one come. Null for nobody. A name alone is nobody.';
 
 create type zoom.connection as (
-  run_id bigint, connection_key text collate "C", meeting_id uuid, keys text[], registrations text[], addresses text[]
+  run_id bigint, connection_key text collate "C", meeting_id uuid, keys text[], registrations text[], addresses text[],
+  at timestamptz, is_forgotten boolean
 );
-comment on type zoom.connection is 'A connection in a run, and all that it showed.';
+comment on type zoom.connection is
+  'A connection in a run, all that it showed, and the moment by whose data it is looked up. is_forgotten: a segment of it was.';
 
-create function zoom.person_at(seat zoom.connection, at timestamptz, by_name boolean, out user_id uuid, out known_by text)
+create type zoom.identity as (user_id uuid, known_by text);
+comment on type zoom.identity is
+  'Who somebody is, and by what: key, registration, email or name; tie for two answers of one kind, which is nobody; null for a guest.';
+
+create function zoom.identities_at(seats zoom.connection[], by_name boolean) returns zoom.identity[]
 language plpgsql stable set search_path = '' as $$
-declare
-  people uuid[];
-  owners uuid[];
 begin
-  if seat.keys is not null then
-    people := array(
-      select distinct key.user_id from zoom.keys key
-      where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id);
-    if cardinality(people) > 0 then
-      user_id := case when cardinality(people) = 1 then people[1] end;
-      known_by := case when cardinality(people) = 1 then 'key' else 'tie' end;
-      return;
-    end if;
-  end if;
-  if cardinality(seat.addresses) = 1 then
-    owners := array_remove(array[zoom.user_of_email(seat.addresses[1], at)], null);
-  elsif seat.addresses is not null then
-    owners := array(
-      select distinct owner.id from unnest(seat.addresses) told (address)
-      cross join lateral zoom.user_of_email(told.address, at) owner (id)
-      where owner.id is not null);
-  end if;
-  if seat.registrations is not null then
-    -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
-    people := array(
-      select registrant.id from unnest(zoom.registrants_of(seat.meeting_id, seat.registrations, at)) registrant (id)
-      where not exists (select from unnest(owners) owner (id) where not zoom.is_parent(owner.id, registrant.id, at)));
-    if cardinality(people) > 0 then
-      user_id := case when cardinality(people) = 1 then people[1] end;
-      known_by := case when cardinality(people) = 1 then 'registration' else 'tie' end;
-      return;
-    end if;
-  end if;
-  if cardinality(owners) > 0 then
-    user_id := case when cardinality(owners) = 1 then owners[1] end;
-    known_by := case when cardinality(owners) = 1 then 'email' else 'tie' end;
-    return;
-  end if;
-  if by_name and seat.keys is null then -- a key says whose it is, or that it is nobody's: a name beside it says nothing
-    user_id := zoom.person_by_name(seat.run_id, seat.connection_key, at);
-    known_by := case when user_id is not null then 'name' end;
-  end if;
+  return array(
+    select row(case when cardinality(found.people) = 1 then found.people[1] end,
+      case cardinality(found.people) when 0 then null when 1 then found.known_by else 'tie' end)::zoom.identity
+    from unnest(seats) with ordinality seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten, n)
+    cross join lateral (
+      select case when seat.keys is null then '{}' else array(
+          select distinct key.user_id from zoom.keys key
+          where key.customer_key = any (seat.keys) and key.meeting_id = seat.meeting_id) end as keepers,
+        array(
+          select distinct owner.user_id
+          from (select zoom.trimmed(shown.address) as address from unnest(seat.addresses) shown (address) offset 0) told
+          -- The exact spelling (blanks at the ends apart) goes first; else a single user who has it in any case. A tie is nobody.
+          cross join lateral (
+            select case
+                when count(*) filter (where held.email = told.address) = 1
+                  then (array_agg(held.user_id) filter (where held.email = told.address))[1]
+                when count(*) = 1 then (array_agg(held.user_id))[1]
+              end as user_id
+            from zoom.held_addresses held
+            where held.address = lower(told.address) and held.since <= seat.at and seat.at < held.until
+          ) owner
+          where owner.user_id is not null) as owners
+      offset 0
+    ) shown
+    cross join lateral (
+      -- A registration counts only where the e-mail is nobody's, or is the registrant's own parent's.
+      select case when seat.registrations is null then '{}' else array(
+          select distinct registrant.user_id from zoom.registrations registrant
+          where registrant.meeting_id = seat.meeting_id and registrant.registrant_id = any (seat.registrations) and registrant.user_id is not null
+            and registrant.since <= seat.at and seat.at < registrant.until
+            and not exists (select from unnest(shown.owners) owner (id) where not zoom.is_parent(owner.id, registrant.user_id, seat.at))
+        ) end as registrants
+      offset 0
+    ) registered
+    cross join lateral (
+      select case
+          when cardinality(shown.keepers) > 0 then shown.keepers
+          when cardinality(registered.registrants) > 0 then registered.registrants
+          when cardinality(shown.owners) > 0 then shown.owners
+          -- (A key says whose it is, or that it is nobody's: a name beside it says nothing.)
+          when by_name and seat.keys is null then array_remove(array[zoom.person_by_name(seat.run_id, seat.connection_key, seat.at)], null)
+          else '{}'
+        end as people,
+        case
+          when cardinality(shown.keepers) > 0 then 'key'
+          when cardinality(registered.registrants) > 0 then 'registration'
+          when cardinality(shown.owners) > 0 then 'email'
+          else 'name'
+        end as known_by
+      offset 0
+    ) found
+    order by seat.n);
 end
 $$;
-comment on function zoom.person_at is
-  'Who a connection was at a moment, and by what: key, registration, email or (if by_name) name; tie for two answers of one kind, '
-  'which is nobody.';
+comment on function zoom.identities_at is 'Who these connections were at their moments, in their order: by a name, too, if by_name.';
 
-create function zoom.later_moments(seat zoom.connection, at timestamptz) returns timestamptz[]
+create function zoom.user_of_email(address text, at timestamptz) returns uuid
+language plpgsql stable set search_path = '' as $$
+begin
+  return ((zoom.identities_at(array[row(null, null, null, null, null, array[address], at, false)::zoom.connection], false))[1]).user_id;
+end
+$$;
+comment on function zoom.user_of_email is
+  'The user with this e-mail at a moment: the exact spelling (blanks at the ends apart), else the only user who had it in any '
+  'case; null for nobody, and where two had it in other letters.';
+
+create function zoom.later_moments(seat zoom.connection) returns timestamptz[]
 language plpgsql stable set search_path = '' as $$
 declare
   class uuid;
@@ -196,9 +197,8 @@ begin
       from unnest(seat.addresses) told (address)
       join zoom.held_addresses held on held.address = zoom.folded(told.address)
       union all
-      select unnest(array[own.since, own.until]) from zoom.history own
-      where own.relation = 'meeting_registrants' and (own.was ->> 'meeting_id')::uuid = seat.meeting_id
-        and (own.was ->> 'zoom_registrant_id') collate "C" = any (seat.registrations)
+      select unnest(array[own.since, own.until]) from zoom.registrations own
+      where own.meeting_id = seat.meeting_id and own.registrant_id = any (seat.registrations)
       union all
       select unnest(array[pupil.since, pupil.until]) from zoom.enrolments pupil where pupil.class_id = class
       union all
@@ -206,34 +206,43 @@ begin
       join zoom.history own on own.row_key = pupil.student_id::text and own.relation = 'users'
       where pupil.class_id = class
     ) later
-    where later.at > later_moments.at and later.at < 'infinity'
+    where later.at > seat.at and later.at < 'infinity'
     order by later.at);
 end
 $$;
-comment on function zoom.later_moments is 'The moments after this one at which the school''s data changed what a connection may be known by.';
+comment on function zoom.later_moments is 'The moments after its own at which the school''s data changed what a connection may be known by.';
 
-create function zoom.person_of(seat zoom.connection, at timestamptz, by_name boolean, out user_id uuid, out known_by text)
+create function zoom.identities(seats zoom.connection[], by_name boolean) returns zoom.identity[]
 language plpgsql stable set search_path = '' as $$
 declare
-  moment timestamptz;
-  told text;
+  found zoom.identity[] := zoom.identities_at(seats, by_name);
+  seat zoom.connection;
+  later zoom.identity;
+  n integer;
 begin
-  select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, at, by_name) own;
-  if user_id is not null then
-    return;
-  end if;
-  told := known_by;
-  foreach moment in array zoom.later_moments(seat, at) loop
-    select own.user_id, own.known_by into user_id, known_by from zoom.person_at(seat, moment, by_name) own;
-    if user_id is not null then
-      return;
+  -- Where it was nobody then, the first that it came to be later.
+  foreach n in array array(
+    select told.n from unnest(found) with ordinality told (user_id, known_by, n) where told.user_id is null order by told.n)
+  loop
+    seat := seats[n];
+    select came.user_id, came.known_by into later
+    from unnest(zoom.identities_at(array(
+      select row(seat.run_id, seat.connection_key, seat.meeting_id, seat.keys, seat.registrations, seat.addresses, moment.at, seat.is_forgotten)::zoom.connection
+      from unnest(zoom.later_moments(seat)) with ordinality moment (at, place)
+      order by moment.place), by_name)) with ordinality came (user_id, known_by, place)
+    where came.user_id is not null
+    order by came.place
+    limit 1;
+    if later.user_id is not null then
+      found[n] := later;
     end if;
   end loop;
-  known_by := told;
+  return found;
 end
 $$;
-comment on function zoom.person_of is
-  'Who a connection is, and by what (a name among it, if by_name), by the data of a moment; where it was nobody then, the first that it came to be later.';
+comment on function zoom.identities is
+  'Who these connections are, in their order, and by what (a name among it, if by_name), by the data of their moments; where one was nobody then, the '
+  'first that it came to be later.';
 
 create type zoom.sighting as (run_id bigint, connection_key text collate "C", user_id uuid);
 comment on type zoom.sighting is 'A connection in a run, and the user it is or was taken for; null for a guest.';
@@ -245,11 +254,12 @@ begin
   select connection.run_id, connection.connection_key, run.meeting_id,
     array_agg(distinct seg.customer_key::text) filter (where seg.customer_key is not null),
     array_agg(distinct shown.id::text) filter (where shown.id is not null),
-    array_agg(distinct seg.email::text) filter (where seg.email is not null)
+    array_agg(distinct seg.email::text) filter (where seg.email is not null),
+    run.as_of, seg.some_forgotten
   from (select distinct told.run_id, told.connection_key from unnest(sightings) told) connection
   join zoom.instances run on run.run_id = connection.run_id
   cross join lateral (
-    select here.*, bool_or(here.was_in) over () as came_in from zoom.segments here
+    select here.*, bool_or(here.was_in) over () as came_in, bool_or(here.is_forgotten) over () as some_forgotten from zoom.segments here
     where here.connection_key = connection.connection_key and here.run_id = connection.run_id
     offset 0
   ) seg
@@ -259,25 +269,32 @@ begin
       else array[seg.registrant_id, seg.zoom_user_id, seg.participant_id] end) as id
   ) shown
   where seg.was_in or not seg.came_in -- what only waited says nothing of who came in
-  group by connection.run_id, connection.connection_key, run.meeting_id;
+  group by connection.run_id, connection.connection_key, run.run_id, seg.some_forgotten;
 end
 $$;
-comment on function zoom.connections is 'These connections, each with all that its segments showed.';
+comment on function zoom.connections is 'These connections, each with all that its segments showed, and the moment of its run.';
 
-create function zoom.is_staff_in(run zoom.instances, person uuid, accounts text[], addresses text[]) returns boolean
+create function zoom.are_staff(seats zoom.connection[], people uuid[]) returns boolean[]
 language plpgsql stable set search_path = '' as $$
 begin
-  return (run.host_id = any (accounts)
-      or run.host_email is not null and exists (
-        select from unnest(addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email))
-      or person in (run.host_user, run.teacher)
-      or zoom.as_of('users', person::text, run.as_of) ->> 'role' in ('teacher', 'admin')) is true
-    and (person is null or run.class_id is null or not zoom.enrolled(person, run.class_id, run.as_of));
+  return array(
+    select case
+        when exists (
+          select from zoom.enrolments pupil
+          where pupil.student_id = seat.user_id and pupil.class_id = run.class_id and pupil.since <= seat.at and seat.at < pupil.until) then false
+        when run.host_id = any (seat.registrations) or seat.user_id in (run.host_user, run.teacher) then true
+        when run.host_email is not null and exists (
+          select from unnest(seat.addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email)) then true
+        else seat.user_id is not null and coalesce(zoom.as_of('users', seat.user_id::text, seat.at) ->> 'role' in ('teacher', 'admin'), false)
+      end
+    from unnest(seats, people) with ordinality seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten, user_id, n)
+    join zoom.instances run on run.run_id = seat.run_id
+    order by seat.n);
 end
 $$;
-comment on function zoom.is_staff_in is
-  'Whether a connection of a run is one of the staff: Zoom''s host, the meeting''s host, the class''s teacher, teachers and '
-  'admins; never somebody who was enrolled in the class. Never null.';
+comment on function zoom.are_staff is
+  'Whether these connections, which are these people, are of the staff, in their order: Zoom''s host, the meeting''s host, the class''s '
+  'teacher, teachers and admins; never somebody who was enrolled in the class.';
 
 create function zoom.is_of_staff(seg zoom.segments) returns boolean
 language plpgsql stable set search_path = '' as $$
@@ -287,37 +304,40 @@ begin
 end
 $$;
 comment on function zoom.is_of_staff is
-  'Whether a segment is one of the staff''s: by what it shows (see zoom.is_staff_in), or because its user is of the staff on another '
+  'Whether a segment is one of the staff''s: by what it shows (see zoom.are_staff), or because its user is of the staff on another '
   'device in that run. Never null.';
 
 create function zoom.recognise(touched zoom.sighting[]) returns zoom.sighting[]
 language plpgsql volatile set search_path = '' as $$
 declare
+  seats zoom.connection[];
+  people zoom.identity[];
+  staff boolean[];
   sightings zoom.sighting[];
 begin
-  with forgotten as materialized (
-    select distinct on (seg.run_id, seg.connection_key) seg.run_id, seg.connection_key, seg.known_by, seg.user_id, seg.is_staff
-    from unnest(touched) told
-    cross join lateral (
-      select here.* from zoom.segments here where here.connection_key = told.connection_key and here.run_id = told.run_id offset 0
-    ) seg
-    where seg.is_forgotten
-  ), known as materialized (
-    select seat.run_id, seat.connection_key, person.known_by,
-      (select own.id from public.users own where own.id = person.user_id) as user_id,
-      coalesce(zoom.is_staff_in(run, nameless.user_id, seat.registrations, seat.addresses), false) as is_staff
-    from zoom.connections(touched) seat
-    join zoom.instances run on run.run_id = seat.run_id
-    cross join lateral zoom.person_of(seat, run.as_of, true) person
-    -- Who came to the page in a lesson's window goes by a name: but whether there is a lesson hangs on the staff.
-    cross join lateral (
-      select case when person.known_by = 'name' then (zoom.person_of(seat, run.as_of, false)).user_id else person.user_id end as user_id
-      offset 0
-    ) nameless
-    where not exists (
-      select from forgotten where forgotten.run_id = seat.run_id and forgotten.connection_key = seat.connection_key)
+  seats := array(select seat from zoom.connections(touched) seat);
+  people := zoom.identities(seats, true);
+  -- Who came to the page in a lesson's window goes by a name: but whether there is a lesson hangs on the staff.
+  staff := zoom.are_staff(seats, array(
+    select case when told.known_by = 'name' then ((zoom.identities(array[seats[told.n]], false))[1]).user_id else told.user_id end
+    from unnest(people) with ordinality told (user_id, known_by, n)
+    order by told.n));
+  with known as materialized (
+    select seat.run_id, seat.connection_key, seat.known_by,
+      (select own.id from public.users own where own.id = seat.user_id) as user_id, seat.is_staff
+    from unnest(seats, people, staff) seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten,
+      user_id, known_by, is_staff)
+    where not seat.is_forgotten
     union all
-    select forgotten.run_id, forgotten.connection_key, forgotten.known_by, forgotten.user_id, forgotten.is_staff from forgotten
+    select gone.run_id, gone.connection_key, gone.known_by, gone.user_id, gone.is_staff
+    from unnest(seats) seat
+    cross join lateral (
+      select here.* from zoom.segments here
+      where here.connection_key = seat.connection_key and here.run_id = seat.run_id and here.is_forgotten
+      order by here.segment
+      limit 1
+    ) gone
+    where seat.is_forgotten
   ), seen as materialized (
     select known.run_id, known.connection_key, known.user_id, known.known_by, known.is_staff, seg.segment, seg.user_id as was_user_id,
       (seg.user_id, seg.known_by, seg.is_staff) is distinct from (known.user_id, known.known_by, known.is_staff) as is_new
@@ -362,10 +382,10 @@ comment on function zoom.recognise is
   'Returns whom each was and whom it is taken for.';
 
 revoke execute on function
-  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
+  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 from public;
 grant execute on function
-  zoom.user_of_email, zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
-  zoom.person_at, zoom.later_moments, zoom.person_of, zoom.connections, zoom.is_staff_in, zoom.is_of_staff, zoom.recognise
+  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 to service_role;

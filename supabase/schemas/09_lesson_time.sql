@@ -72,7 +72,7 @@ begin
       select min(stay.at) filter (where stay.counts = 'opens') as came,
         max(case when stay.counts = 'closes' then stay.at when stay.next_at is null then coalesce(stay.until, 'infinity') end) as went
       from zoom.instances run
-      join zoom.segments seg on seg.run_id = run.run_id and seg.was_in and zoom.is_of_staff(seg)
+      join zoom.segments seg on seg.run_id = run.run_id and seg.was_in and run.has_staff and zoom.is_of_staff(seg)
       cross join lateral (
         select own.* from zoom.stays own where own.run_id = seg.run_id and own.segment = seg.segment offset 0
       ) stay

@@ -178,7 +178,7 @@ language plpgsql stable set search_path = '' as $$
 begin
   return array(
     with place as (
-      select run.number, run.instance, run.seen_at, coalesce(known.meeting_id,
+      select run.number, run.instance, run.seen_at, known.run_id, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
         select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
@@ -190,7 +190,7 @@ begin
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
     )
-    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), null, f.at, f.approximate, f.body_hash,
+    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), place.run_id, f.at, f.approximate, f.body_hash,
       f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
       f.host_id, f.host_email, f.user_id)::zoom.fact
     from unnest(facts) f
@@ -205,7 +205,7 @@ begin
     order by f.n);
 end
 $$;
-comment on function zoom.place_facts is 'The same facts, each with the meeting of the school it is of; null for an unknown one.';
+comment on function zoom.place_facts is 'The same facts, each with the meeting of the school it is of, null for an unknown one; and with its run, if it is there already.';
 
 create function zoom.lock_meetings(meetings uuid[]) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -230,6 +230,7 @@ declare
   old_keys zoom.sighting[];
   new_marks zoom.visit[];
   new_begins bigint[];
+  are_others boolean; -- whether the run of a fact was not there a moment ago, or was forgotten
 begin
   -- Runs: the least start and the greatest end of all that is ever said.
   with told as (
@@ -238,7 +239,8 @@ begin
       min(f.at) filter (where f.counts is not null) as first_at,
       max(f.at) filter (where f.counts = 'ends') as told_end,
       max(f.host_id) filter (where f.counts is not null) as host_id, max(f.host_email) filter (where f.counts is not null) as host_email,
-      min(f.accepted) filter (where f.counts is not null) as told_at
+      min(f.accepted) filter (where f.counts is not null) as told_at,
+      bool_or(f.run_id is null) as is_unplaced
     from unnest(facts) f
     group by f.meeting_id, f.number, f.instance
   ), before as (
@@ -272,17 +274,20 @@ begin
   select array_agg(kept.run_id), array_agg(kept.run_id) filter (where before.run_id is null
       or (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
     array_agg(kept.run_id) filter (where before.run_id is not null
-      and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email))
-  into changed_runs, new_runs, new_begins
+      and (kept.started_at, kept.host_id, kept.host_email) is distinct from (before.was_started_at, before.was_host_id, before.was_host_email)),
+    (select bool_or(before.is_unplaced or before.is_forgotten) from before)
+  into changed_runs, new_runs, new_begins, are_others
   from kept join before on before.number = kept.number and before.instance = kept.instance;
 
   -- The facts of a run that was forgotten get no run: nothing is done with them.
-  facts := array(
-    select row(f.n, f.kind, f.counts, f.number, f.instance, f.meeting_id, case when run.forgotten_at is null then run.run_id end, f.at,
-      f.approximate, f.body_hash, f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id,
-      f.customer_key, f.email, f.name, f.host_id, f.host_email, null)::zoom.fact
-    from unnest(facts) f
-    join zoom.instances run on run.number = f.number and run.instance = f.instance);
+  if are_others then
+    facts := array(
+      select row(f.n, f.kind, f.counts, f.number, f.instance, f.meeting_id, case when run.forgotten_at is null then run.run_id end, f.at,
+        f.approximate, f.body_hash, f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id,
+        f.customer_key, f.email, f.name, f.host_id, f.host_email, null)::zoom.fact
+      from unnest(facts) f
+      join zoom.instances run on run.number = f.number and run.instance = f.instance);
+  end if;
 
   -- Segments: the greatest of each id ever said (there is but one, in practice). Only those of which
   -- something new is told are touched: a conflict alone would lock and write the row.
@@ -340,22 +345,23 @@ begin
     where mark.approximate and not excluded.approximate or excluded.name > coalesce(mark.name, '')
     returning mark.run_id, mark.segment
   )
-  select array_agg(distinct row(kept.run_id, kept.segment)::zoom.visit) into new_marks from kept;
+  select array_agg(row(told.run_id, told.segment)::zoom.visit) into new_marks
+  from (select distinct kept.run_id, kept.segment from kept) told;
 
   -- Connections of whom something new is known, under the key they have now and, if that changed, the one they had; and
   -- everybody in a run that began at another moment than was thought. Where nothing new is known but that they came or went,
   -- who it is stays as it is: with the user, then.
-  select old_keys || array_agg(distinct row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
+  select old_keys || array_agg(row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
     select seg.run_id, seg.connection_key, null::uuid as known_as
     from unnest(changed_visits) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
-    union all
+    union
     select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
     from unnest(new_marks) news
     join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
-    union all
+    union
     select seg.run_id, seg.connection_key, null from zoom.segments seg where seg.run_id = any (new_begins)
   ) seg;
   changed_visits := changed_visits || new_marks;

@@ -43,21 +43,28 @@ language plpgsql stable set search_path = '' as $$
 begin
   -- Whose verdict may have changed: the students touched, and whole classes whose lesson changed.
   with told as (
-    select seen.user_id as student_id, lesson.class_id, lesson.held_on as date, true as is_touched
+    -- (Of whom nothing can be said yet, their lesson goes on, and they are in it.)
+    select seen.user_id as student_id, lesson.class_id, lesson.held_on as date, true as is_touched,
+      lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
+        select from zoom.segments seg
+        join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
+        join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
+        where seg.user_id = seen.user_id and seg.run_id = seen.run_id
+        offset 0) as is_due
     from unnest(sightings) seen
     join zoom.instances run on run.run_id = seen.run_id
     join zoom.lessons lesson on lesson.lesson_id = run.lesson_id
     where seen.user_id is not null and lesson.class_id is not null
     union all
-    select visitor.user_id, lesson.class_id, lesson.held_on, true
+    select visitor.user_id, lesson.class_id, lesson.held_on, true, true
     from unnest(visitors) visitor
     join zoom.lessons lesson on lesson.meeting_id = visitor.meeting_id
     where lesson.class_id is not null and lesson.app_joins = 'count'
     union all
-    select everybody.student_id, everybody.class_id, everybody.date, false
+    select everybody.student_id, everybody.class_id, everybody.date, false, true
     from unnest(zoom.everybody_of(lessons)) everybody
   ), record as (
-    select told.student_id, told.class_id, told.date, bool_or(told.is_touched) as is_touched
+    select told.student_id, told.class_id, told.date, bool_or(told.is_touched) as is_touched, bool_or(told.is_due) as is_due
     from told
     group by told.student_id, told.class_id, told.date
   ), numbered as (
@@ -66,19 +73,11 @@ begin
     from record
     where not record.is_touched
       or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
-        -- A lesson of that day said something of them, or may by now: it is over, a run of it is, or they left once.
-        and (exists (
+        -- It was said, or may be said by now.
+        and (record.is_due or exists (
             select from zoom.verdicts memory
-            where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date)
-          or exists (
-            select from zoom.lessons lesson
-            join zoom.instances run on run.lesson_id = lesson.lesson_id
-            where lesson.class_id = record.class_id and lesson.held_on = record.date
-              and (lesson.is_over or lesson.app_joins = 'count' or run.ended_at is not null or exists (
-                select from zoom.segments seg
-                join zoom.marks mark on mark.run_id = seg.run_id and mark.segment = seg.segment
-                join zoom.kinds kind on kind.kind = mark.kind and kind.counts = 'closes'
-                where seg.user_id = record.student_id and seg.run_id = run.run_id))))
+            where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date
+            offset 0)) -- (So each is looked up, and not all of the table.)
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)

@@ -147,7 +147,9 @@ begin
     from unnest(touched) told
     join zoom.instances run on run.run_id = told.run_id and run.lesson_id is not null and run.has_staff
     where exists (
-      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = told.run_id and zoom.is_of_staff(seg))
+      -- (Of the run, and not of the sighting, so that it is asked only where staff was in.)
+      select from zoom.segments seg where seg.connection_key = told.connection_key and seg.run_id = run.run_id and zoom.is_of_staff(seg)
+      offset 0)
     union
     select unnest(assigned.changed_lessons));
   lessons := zoom.weigh_lessons(lessons) || assigned.changed_lessons;

@@ -14,8 +14,6 @@ comment on function zoom.note_visit is 'Trigger: somebody who opened the page ma
 create trigger who_opened_the_page_may_be_a_guest after insert on zoom.visits
 for each row when (new.kind = 'opened') execute function zoom.note_visit();
 
-create index segments_address_idx on zoom.segments (zoom.folded(email)) where email is not null;
-
 create function zoom.runs_concerned(change zoom.changes) returns bigint[]
 language plpgsql stable set search_path = '' as $$
 begin

@@ -143,7 +143,7 @@ select is(pg_temp.who('54'), 'late, name', 'and so is a name, once they are enro
 
 -- What a connection shows in the end counts, in whatever order it came.
 select is((select count(*) from zoom.segments seg join zoom.instances own using (run_id) cross join lateral zoom.connections(array[row(seg.run_id, seg.connection_key, null)::zoom.sighting]) seat
-  cross join lateral zoom.person_of(seat, own.as_of, true) told where own.meeting_id = pg_temp.id('who') and (told.user_id, told.known_by) is distinct from (seg.user_id, seg.known_by)), 0::bigint,
+  cross join lateral unnest(zoom.identities(array[seat], true)) told where own.meeting_id = pg_temp.id('who') and (told.user_id, told.known_by) is distinct from (seg.user_id, seg.known_by)), 0::bigint,
   'what is noted of each connection is what the rule says of it');
 
 select * from finish();
