@@ -283,6 +283,7 @@ func TestNoStepOfApplyReadsAWholeTableOfAMillionFacts(t *testing.T) {
 		{"somebody is registered", `insert into meeting_registrants (meeting_id, user_id, zoom_registrant_id) values (md5('c1')::uuid, md5('u50')::uuid, 'reg-new')`, "public.catch_up_zoom()", many},
 		{"somebody opened the page", `insert into zoom.visits (meeting_id, user_id, at, kind) values (md5('c1')::uuid, md5('u8')::uuid, '` + today + `T07:58:00Z', 'opened')`, "public.catch_up_zoom()", many},
 		{"a meeting is planned anew", `update zoom_meetings set start_time = start_time + interval '1 day' where id = md5('o1')::uuid`, "public.catch_up_zoom('2026-01-01')", many},
+		{"and what was held of it judged", `delete from zoom.due due using zoom.instances run where run.run_id = due.run_id and run.instance <> 'once'`, "public.catch_up_zoom()", many},
 		{"lessons of a meeting are chosen", "", `public.rejudge_zoom('{"meeting":"90000000001","since":"2026-09-01T00:00:00Z"}')`, few},
 		{"and judged anew", "", "public.catch_up_zoom()", many},
 		{"how many are left is asked", "", "public.rejudge_left()", few},

@@ -246,7 +246,7 @@ grant select, insert, update, delete on zoom.instances to service_role;
 
 
 create table zoom.segments (
-  run_id bigint not null references zoom.instances (run_id) on delete cascade,
+  run_id bigint not null,
   segment text collate "C" not null,
   connection text collate "C",
   connection_key text collate "C" not null generated always as (coalesce(connection, 'segment ' || segment)) stored,
@@ -267,7 +267,7 @@ create table zoom.segments (
 );
 
 comment on table zoom.segments is 'One stay in one room (a rejoin and a breakout move each begin another), and all that Zoom said about who it is.';
-comment on column zoom.segments.run_id is 'The run of the meeting.';
+comment on column zoom.segments.run_id is 'The run of the meeting (zoom.keep_facts finds it or makes it, and none is ever deleted; a foreign key would cost each event).';
 comment on column zoom.segments.segment is 'Zoom''s participant.user_id: what pairs a join with its leave. Where Zoom told none: the e-mail, else the name, else the connection, else the account, with a word before it (forgotten, and something random, once that was removed).';
 comment on column zoom.segments.connection is 'Zoom''s participant_uuid: one connection, kept through breakout moves.';
 comment on column zoom.segments.connection_key is 'The connection, else the segment by itself. One key is one person.';
@@ -293,7 +293,7 @@ grant select, insert, update, delete on zoom.segments to service_role;
 
 
 create table zoom.marks (
-  run_id bigint not null references zoom.instances (run_id) on delete cascade,
+  run_id bigint not null,
   segment text collate "C" not null,
   at timestamptz not null,
   kind text collate "C" not null,
@@ -305,7 +305,7 @@ create table zoom.marks (
 );
 
 comment on table zoom.marks is 'Something happened at an instant. A set: hearing of a mark again changes nothing.';
-comment on column zoom.marks.run_id is 'The run of the meeting.';
+comment on column zoom.marks.run_id is 'The run of the meeting: see zoom.segments.run_id.';
 comment on column zoom.marks.segment is 'The segment that it is about; empty for a mark of the run.';
 comment on column zoom.marks.at is 'When, to the second, by the event''s own time.';
 comment on column zoom.marks.kind is 'What: one that zoom.kinds lists (zoom.read_events refuses others; a foreign key would cost each event).';

@@ -439,20 +439,8 @@ end
 $$;
 comment on function zoom.enrolled is 'Whether a student was enrolled in a class at a moment. Never null.';
 
-create function zoom.enrolled_since(student uuid, class uuid, at timestamptz) returns boolean
-language plpgsql stable set search_path = '' as $$
-begin
-  return exists (
-    select from zoom.enrolments own
-    where own.student_id = student and own.class_id = class
-      and own.until > enrolled_since.at);
-end
-$$;
-comment on function zoom.enrolled_since is
-  'Whether a student was enrolled in a class at a moment or came to be later. Unenrolling takes nothing from a run that had begun. Never null.';
-
-revoke execute on function zoom.as_of, zoom.enrolled, zoom.enrolled_since from public;
-grant execute on function zoom.as_of, zoom.enrolled, zoom.enrolled_since to service_role;
+revoke execute on function zoom.as_of, zoom.enrolled from public;
+grant execute on function zoom.as_of, zoom.enrolled to service_role;
 
 
 -- supabase/schemas/03_which_meeting.sql
@@ -680,7 +668,7 @@ declare
     "SA Pacific Standard Time": "America/Bogota", "SA Western Standard Time": "America/La_Paz", "SA Eastern Standard Time": "America/Cayenne",
     "Venezuela Standard Time": "America/Caracas", "Paraguay Standard Time": "America/Asuncion", "Pacific SA Standard Time": "America/Santiago",
     "E. South America Standard Time": "America/Sao_Paulo", "Argentina Standard Time": "America/Argentina/Buenos_Aires",
-    "Montevideo Standard Time": "America/Montevideo", "Coordinated Universal Time": "UTC"}';
+    "Montevideo Standard Time": "America/Montevideo", "Coordinated Universal Time": "UTC"}'::jsonb;
 begin
   if offset_told is not null then
     -- People count east as plus. In PostgreSQL the bare name has the sign of POSIX, where west is plus.
@@ -795,15 +783,23 @@ comment on function zoom.run_end is
   'When a run was over: as told; else, once a later run of the meeting began, or 30 hours after it began and an hour after it '
   'was last heard of, at the last thing heard. Null while it runs.';
 
-create function zoom.was_cancelled(run zoom.instances) returns boolean
+create function zoom.room_of(run zoom.instances) returns jsonb
 language plpgsql stable set search_path = '' as $$
 begin
-  return coalesce((zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'is_cancelled')::boolean, false)
+  return zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+end
+$$;
+comment on function zoom.room_of is 'What the meeting of a run said when that began, as zoom.deciding has it.';
+
+create function zoom.was_cancelled(run zoom.instances, room jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return coalesce((room ->> 'is_cancelled')::boolean, false)
     and not (run.has_staff and run.has_others);
 end
 $$;
 comment on function zoom.was_cancelled is
-  'Whether a run began while people had cancelled its meeting, and counts for nothing: one of the staff and somebody else in it '
+  'Whether a run began while people had cancelled its meeting (room: see zoom.room_of), and counts for nothing: one of the staff and somebody else in it '
   'would make it count. Never null.';
 
 create function zoom.plans(meeting uuid)
@@ -844,14 +840,14 @@ comment on type zoom.place is
   'The lesson of a run, by its start and whether that was planned; or why it belongs to none: cancelled, or unplanned. margin: how '
   'far the window of a lesson reaches that this run makes, by the settings of that time.';
 
-create function zoom.planned_place(run zoom.instances) returns zoom.place
+create function zoom.planned_place(run zoom.instances, room jsonb) returns zoom.place
 language plpgsql stable set search_path = '' as $$
 declare
   place zoom.place;
   margin interval;
   heard timestamptz;
 begin
-  if zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'meeting_type' <> 'scheduled' then
+  if room ->> 'meeting_type' <> 'scheduled' then
     return null;
   end if;
   margin := (zoom.settings_at(run.as_of)).plan_margin;
@@ -869,10 +865,8 @@ comment on function zoom.planned_place is
   'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none, and for one that began while the meeting was no one-off. A start that '
   'another took the place of takes only runs that began before that.';
 
-create function zoom.may_make_lesson(run zoom.instances) returns boolean
-language plpgsql stable set search_path = '' as $$
-declare
-  room constant jsonb := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+create function zoom.may_make_lesson(run zoom.instances, room jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
 begin
   return room ->> 'meeting_type' in ('recurring', 'instant')
     or coalesce(run.started_at >= (room ->> 'start_time')::timestamptz or run.started_at < (room ->> 'created_at')::timestamptz, false);
@@ -917,7 +911,8 @@ begin
   select told.meeting_id, case
       when exists (
         select from zoom.history own
-        where own.row_key = told.meeting_id::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then '-infinity'
+        where own.row_key = told.meeting_id::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled'
+        offset 0) then '-infinity'
       else coalesce(min(told.at), '-infinity')
     end
   from (
@@ -959,8 +954,9 @@ begin
       return next row(run.run_id, meeting, null, null, null, null, null)::zoom.place;
       continue;
     end if;
-    place := zoom.planned_place(run);
-    if zoom.was_cancelled(run) then
+    room := zoom.room_of(run);
+    place := zoom.planned_place(run, room);
+    if zoom.was_cancelled(run, room) then
       return next row(run.run_id, meeting, null, null, null, 'cancelled', null)::zoom.place;
     elsif place.run_id is not null then
       planned := planned || place;
@@ -985,7 +981,7 @@ begin
   for run in
     select own.* from zoom.instances own where own.run_id = any (rest) order by own.started_at, own.instance
   loop
-    room := zoom.as_of('zoom_meetings', meeting::text, run.as_of);
+    room := zoom.room_of(run);
     heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
     start := (room ->> 'start_time')::timestamptz;
     select earlier.* into place
@@ -995,7 +991,7 @@ begin
     limit 1;
     if place.meeting_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null, null)::zoom.place;
-    elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
+    elsif zoom.may_make_lesson(run, room) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
@@ -1048,8 +1044,10 @@ begin
   with worked_out as materialized (
     select meeting.meeting_id, meeting.staff_seen as was, exists (
       select from zoom.instances run
-      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
-        and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
+      cross join lateral (select zoom.room_of(run) as said offset 0) room
+      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run, room.said)
+        and (zoom.may_make_lesson(run, room.said) or (zoom.planned_place(run, room.said)).run_id is not null)
+      offset 0) as staff_seen
     from zoom.meetings meeting
     where meeting.meeting_id = any (meetings)
   ), kept as (
@@ -1144,11 +1142,11 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;
 
@@ -1443,7 +1441,11 @@ begin
         when run.host_id = any (seat.registrations) or seat.user_id in (run.host_user, run.teacher) then true
         when run.host_email is not null and exists (
           select from unnest(seat.addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email)) then true
-        else seat.user_id is not null and coalesce(zoom.as_of('users', seat.user_id::text, seat.at) ->> 'role' in ('teacher', 'admin'), false)
+        -- (Only of who ever was one it is asked what they were then.)
+        else exists (
+            select from zoom.history own
+            where own.row_key = seat.user_id::text and own.relation = 'users' and own.was ->> 'role' in ('teacher', 'admin') offset 0)
+          and coalesce(zoom.as_of('users', seat.user_id::text, seat.at) ->> 'role' in ('teacher', 'admin'), false)
       end
     from unnest(seats, people) with ordinality seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten, user_id, n)
     join zoom.instances run on run.run_id = seat.run_id
@@ -1518,7 +1520,7 @@ begin
     union
     select seen.run_id, seen.connection_key, seen.was_user_id from seen
     where seen.was_user_id is not null or exists (
-      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
+      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key offset 0)
     union
     -- A connection that all its segments left: whoever has the row of it gives it back. (In one list: a join would look at all
     -- that are known for each of them.)
@@ -1817,7 +1819,7 @@ begin
   -- The run that a single person was in does not count, where another had two.
   with worked_out as materialized (
     select run.run_id, run.counts as did_count, run.lesson_id is not null and (run.people <> 1 or not exists (
-        select from zoom.instances other where other.lesson_id = run.lesson_id and other.people = 2)) as counts, run.lesson_id
+        select from zoom.instances other where other.lesson_id = run.lesson_id and other.people = 2 offset 0)) as counts, run.lesson_id
     from unnest(lessons) told (lesson_id)
     join zoom.instances run on run.lesson_id = told.lesson_id
   ), kept as (
@@ -1979,6 +1981,8 @@ create function zoom.read_events(events jsonb) returns zoom.fact[]
 language plpgsql volatile set search_path = '' as $$
 declare
   facts zoom.fact[];
+  lack_times boolean;
+  lack_names boolean;
   bad integer;
 begin
   select array_agg(row(said.n, said.kind, kind.counts, nullif(zoom.digits(said.meeting), ''), nullif(said.instance, ''), null, null,
@@ -1986,8 +1990,12 @@ begin
       coalesce(said.accepted, now()), date_trunc('second', said.start), nullif(said.segment, ''), nullif(said.connection, ''),
       nullif(said.zoom_user_id, ''), nullif(said.participant_id, ''), nullif(said.registrant_id, ''), nullif(said.customer_key, ''),
       nullif(said.email, ''), nullif(said.name, ''), nullif(said.host_id, ''), nullif(said.host_email, ''), said.user_id
-    )::zoom.fact order by said.n)
-  into facts
+    )::zoom.fact order by said.n),
+    bool_or(said.at is null),
+    -- (What is only told has a segment of its own: nothing that it says is said of who came in.)
+    bool_or(said.user_id is null and (coalesce(said.instance, '') = '' or kind.counts is null
+      or coalesce(said.segment, '') = '' and said.kind not in ('started', 'ended')))
+  into facts, lack_times, lack_names
   from rows from (jsonb_to_recordset(events) as (
     kind text, meeting text, instance text, at timestamptz, approximate boolean, accepted timestamptz,
     start timestamptz, segment text, connection text, zoom_user_id text, participant_id text, registrant_id text, customer_key text,
@@ -1996,15 +2004,12 @@ begin
     participant_id, registrant_id, customer_key, email, name, host_id, host_email, user_id, n)
   left join zoom.kinds kind on kind.kind = said.kind;
 
-  if exists (select from unnest(facts) f where f.at is null) then
+  if lack_times then
     facts := zoom.with_times(facts, events);
   end if;
 
-  -- What lacks a name of its run, or of its segment, gets one. What is only told has a segment of its own: nothing that it
-  -- says is said of who came in.
-  if exists (
-      select from unnest(facts) f
-      where f.user_id is null and (f.instance is null or f.counts is null or f.segment is null and f.kind not in ('started', 'ended'))) then
+  -- What lacks a name of its run, or of its segment, gets one.
+  if lack_names then
     facts := array(
       select row(f.n, f.kind, f.counts, f.number,
         coalesce(f.instance, case when f.user_id is null then coalesce('start ' || to_char(f.start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -2067,31 +2072,33 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    with place as (
-      select run.number, run.instance, run.seen_at, known.run_id, coalesce(known.meeting_id,
+    with told as materialized (
+      select f.*, dense_rank() over (order by f.number, f.instance, case when f.user_id is not null then f.at end) as place
+      from unnest(facts) f -- (What the app saw is of no run: each has its own moment.)
+    ), place as materialized (
+      select run.place, run.instance, known.run_id, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
-        select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
-          max(told.host_email) filter (where told.counts is not null) as host_email,
+        select told.place, told.number, told.instance, max(told.host_email) filter (where told.counts is not null) as host_email,
           coalesce(least(min(told.start) filter (where told.counts is not null), min(told.at) filter (where told.counts = 'begins')),
             min(told.at) filter (where told.counts is not null), min(told.at)) as begin
-        from unnest(facts) told
-        group by told.number, told.instance, seen_at -- what the app saw is of no run: each has its own moment
+        from told
+        group by told.place, told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
+    ), found as (
+      select array_agg(place.run_id order by place.place) as runs,
+        array_agg(coalesce(place.meeting_id, (
+          -- The same run under another number, in this very call.
+          select (array_agg(distinct other.meeting_id))[1] from place other
+          where other.instance = place.instance and other.meeting_id is not null
+          having count(distinct other.meeting_id) = 1)) order by place.place) as meetings
+      from place
     )
-    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), place.run_id, f.at, f.approximate, f.body_hash,
+    select row(f.n, f.kind, f.counts, f.number, f.instance, found.meetings[f.place], found.runs[f.place], f.at, f.approximate, f.body_hash,
       f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
       f.host_id, f.host_email, f.user_id)::zoom.fact
-    from unnest(facts) f
-    join place on place.number = f.number and place.instance is not distinct from f.instance
-      and place.seen_at is not distinct from case when f.user_id is not null then f.at end
-    -- The same run under another number, in this very call.
-    left join lateral (
-      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
-      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
-      having count(distinct other.meeting_id) = 1
-    ) twin on true
+    from told f cross join found
     order by f.n);
 end
 $$;
@@ -2401,8 +2408,10 @@ begin
     ) app on true
     cross join lateral (
       -- (Each is asked only where the rule looks at it.)
-      select case when app.is_settled is not null or seen.is_seen
-          then zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) end as was_enrolled,
+      select case when app.is_settled is not null or seen.is_seen then exists (
+          -- When it began, or later: unenrolling takes nothing from a run that had begun.
+          select from zoom.enrolments pupil
+          where pupil.student_id = seen.user_id and pupil.class_id = lesson.class_id and pupil.until > lesson.as_of offset 0) end as was_enrolled,
         case when app.is_settled is null and not seen.is_seen and lesson.expected_at is not null
           then zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
             and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) end as is_expected
@@ -2524,9 +2533,11 @@ begin
     end if;
     return zoom.write_singly(named, writer, changes);
   end;
-  delete from zoom.refused own
-  where own.relation = named
-    and own.row_key in (select zoom.refused_key(named, to_jsonb(told)) from unnest(changes) told);
+  if exists (select from zoom.refused own where own.relation = named) then
+    delete from zoom.refused own
+    where own.relation = named
+      and own.row_key in (select zoom.refused_key(named, to_jsonb(told)) from unnest(changes) told);
+  end if;
   return 0;
 end
 $$;
@@ -2758,7 +2769,8 @@ begin
     select want.*, case
         when want.is_wanted and want.row_id is null and want.user_id is null and exists (
           select from zoom.segments seg
-          where seg.connection_key = want.connection_key and seg.run_id = want.run_id and seg.is_forgotten) then null
+          where seg.connection_key = want.connection_key and seg.run_id = want.run_id and seg.is_forgotten
+          offset 0) then null
         when want.is_wanted and want.row_id is null then 'insert'
         when want.is_wanted then 'update'
         -- Nobody's row any more: we made it, and whoever it stood for was never there.
@@ -3035,12 +3047,13 @@ begin
       over (partition by record.class_id, record.date order by record.student_id) as n
     from record
     where not record.is_touched
-      or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+      or exists (
+          select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id offset 0)
         -- It was said, or may be said by now.
         and (record.is_due or exists (
             select from zoom.verdicts memory
             where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date
-            offset 0)) -- (So each is looked up, and not all of the table.)
+            offset 0))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)
@@ -3227,7 +3240,8 @@ to service_role;
 --
 -- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
 -- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
--- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
+-- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. An exists that is no condition by itself
+-- (in an or, a case, or what is selected) has it too: else the planner may make a list of the whole table first. Even the small helpers are plpgsql: it
 -- keeps the plan of a function that has settings of its own, and language sql does not.
 
 create function zoom.place_runs(runs bigint[], meetings uuid[], out left_meetings uuid[], out left_visitors zoom.visitor[])
@@ -3488,10 +3502,11 @@ begin
           or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
         when f.customer_key is null then 'applied'
         when not exists (
-          select from zoom.keys key where key.customer_key = f.customer_key and key.meeting_id = f.meeting_id) then 'unknown_key'
+          select from zoom.keys key where key.customer_key = f.customer_key and key.meeting_id = f.meeting_id offset 0) then 'unknown_key'
         when exists (
           select from zoom.shared_keys shared
-          where shared.customer_key = f.customer_key and shared.run_id = f.run_id and shared.segment = f.segment) then 'shared_key'
+          where shared.customer_key = f.customer_key and shared.run_id = f.run_id and shared.segment = f.segment
+          offset 0) then 'shared_key'
         else 'applied'
       end order by f.n), '[]')
     from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null or f.user_id is not null)) f);
@@ -3666,6 +3681,7 @@ declare
   moment timestamptz;
   earliest timestamptz := 'infinity';
   visitors zoom.visitor[] := '{}';
+  are_others boolean;
 begin
   for change in
     select own.* from zoom.changes own
@@ -3674,6 +3690,9 @@ begin
     limit most
     for update skip locked
   loop
+    -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more. (Asked
+    -- before the look: who begins later sees the change.)
+    are_others := exists (select from pg_snapshot_xip(pg_current_snapshot()));
     insert into zoom.due (run_id)
     select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
     order by told.run_id
@@ -3688,8 +3707,7 @@ begin
         select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit
         where visit.user_id = change.row_key::uuid and visit.at >= moment);
     end if;
-    if change.again_from is null then
-      -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
+    if change.again_from is null and are_others then
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
     else
       delete from zoom.changes own where own.change_id = change.change_id;
@@ -4307,6 +4325,18 @@ end
 $$;
 comment on function zoom.end_was_told is 'Whether Zoom told the end of a run. Else the last thing heard of it stands in its place, once it is over. Never null.';
 
+create function zoom.enrolled_since(student uuid, class uuid, at timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.enrolments own
+    where own.student_id = student and own.class_id = class
+      and own.until > enrolled_since.at);
+end
+$$;
+comment on function zoom.enrolled_since is
+  'Whether a student was enrolled in a class at a moment or came to be later. Unenrolling takes nothing from a run that had begun. Never null.';
+
 create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons) returns text
 language plpgsql stable set search_path = '' as $$
 declare
@@ -4469,10 +4499,10 @@ comment on function zoom.explain_outlook is
   'attendance of the class is theirs to see who ask, and so its other lessons.';
 
 revoke execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 from public;
 grant execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 to service_role;
 
 
@@ -4752,7 +4782,8 @@ begin
             and own.was ->> 'user_id' = student::text)) as is_registered,
         bool_or(exists (
           select from zoom.keys key
-          where key.customer_key = seg.customer_key and key.meeting_id = run.meeting_id and key.user_id = student)) as has_key
+          where key.customer_key = seg.customer_key and key.meeting_id = run.meeting_id and key.user_id = student
+          offset 0)) as has_key
       from unnest(runs) told (run_id)
       join zoom.instances run on run.run_id = told.run_id
       join zoom.segments seg on seg.run_id = run.run_id

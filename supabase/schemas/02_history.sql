@@ -291,17 +291,5 @@ end
 $$;
 comment on function zoom.enrolled is 'Whether a student was enrolled in a class at a moment. Never null.';
 
-create function zoom.enrolled_since(student uuid, class uuid, at timestamptz) returns boolean
-language plpgsql stable set search_path = '' as $$
-begin
-  return exists (
-    select from zoom.enrolments own
-    where own.student_id = student and own.class_id = class
-      and own.until > enrolled_since.at);
-end
-$$;
-comment on function zoom.enrolled_since is
-  'Whether a student was enrolled in a class at a moment or came to be later. Unenrolling takes nothing from a run that had begun. Never null.';
-
-revoke execute on function zoom.as_of, zoom.enrolled, zoom.enrolled_since from public;
-grant execute on function zoom.as_of, zoom.enrolled, zoom.enrolled_since to service_role;
+revoke execute on function zoom.as_of, zoom.enrolled from public;
+grant execute on function zoom.as_of, zoom.enrolled to service_role;

@@ -75,7 +75,7 @@ declare
     "SA Pacific Standard Time": "America/Bogota", "SA Western Standard Time": "America/La_Paz", "SA Eastern Standard Time": "America/Cayenne",
     "Venezuela Standard Time": "America/Caracas", "Paraguay Standard Time": "America/Asuncion", "Pacific SA Standard Time": "America/Santiago",
     "E. South America Standard Time": "America/Sao_Paulo", "Argentina Standard Time": "America/Argentina/Buenos_Aires",
-    "Montevideo Standard Time": "America/Montevideo", "Coordinated Universal Time": "UTC"}';
+    "Montevideo Standard Time": "America/Montevideo", "Coordinated Universal Time": "UTC"}'::jsonb;
 begin
   if offset_told is not null then
     -- People count east as plus. In PostgreSQL the bare name has the sign of POSIX, where west is plus.

@@ -49,15 +49,23 @@ comment on function zoom.run_end is
   'When a run was over: as told; else, once a later run of the meeting began, or 30 hours after it began and an hour after it '
   'was last heard of, at the last thing heard. Null while it runs.';
 
-create function zoom.was_cancelled(run zoom.instances) returns boolean
+create function zoom.room_of(run zoom.instances) returns jsonb
 language plpgsql stable set search_path = '' as $$
 begin
-  return coalesce((zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'is_cancelled')::boolean, false)
+  return zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+end
+$$;
+comment on function zoom.room_of is 'What the meeting of a run said when that began, as zoom.deciding has it.';
+
+create function zoom.was_cancelled(run zoom.instances, room jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
+begin
+  return coalesce((room ->> 'is_cancelled')::boolean, false)
     and not (run.has_staff and run.has_others);
 end
 $$;
 comment on function zoom.was_cancelled is
-  'Whether a run began while people had cancelled its meeting, and counts for nothing: one of the staff and somebody else in it '
+  'Whether a run began while people had cancelled its meeting (room: see zoom.room_of), and counts for nothing: one of the staff and somebody else in it '
   'would make it count. Never null.';
 
 create function zoom.plans(meeting uuid)
@@ -98,14 +106,14 @@ comment on type zoom.place is
   'The lesson of a run, by its start and whether that was planned; or why it belongs to none: cancelled, or unplanned. margin: how '
   'far the window of a lesson reaches that this run makes, by the settings of that time.';
 
-create function zoom.planned_place(run zoom.instances) returns zoom.place
+create function zoom.planned_place(run zoom.instances, room jsonb) returns zoom.place
 language plpgsql stable set search_path = '' as $$
 declare
   place zoom.place;
   margin interval;
   heard timestamptz;
 begin
-  if zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of) ->> 'meeting_type' <> 'scheduled' then
+  if room ->> 'meeting_type' <> 'scheduled' then
     return null;
   end if;
   margin := (zoom.settings_at(run.as_of)).plan_margin;
@@ -123,10 +131,8 @@ comment on function zoom.planned_place is
   'The planned lesson whose window a run touches: the nearest start, then the one given later; null for none, and for one that began while the meeting was no one-off. A start that '
   'another took the place of takes only runs that began before that.';
 
-create function zoom.may_make_lesson(run zoom.instances) returns boolean
-language plpgsql stable set search_path = '' as $$
-declare
-  room constant jsonb := zoom.as_of('zoom_meetings', run.meeting_id::text, run.as_of);
+create function zoom.may_make_lesson(run zoom.instances, room jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
 begin
   return room ->> 'meeting_type' in ('recurring', 'instant')
     or coalesce(run.started_at >= (room ->> 'start_time')::timestamptz or run.started_at < (room ->> 'created_at')::timestamptz, false);
@@ -171,7 +177,8 @@ begin
   select told.meeting_id, case
       when exists (
         select from zoom.history own
-        where own.row_key = told.meeting_id::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled') then '-infinity'
+        where own.row_key = told.meeting_id::text and own.relation = 'zoom_meetings' and own.was ->> 'meeting_type' = 'scheduled'
+        offset 0) then '-infinity'
       else coalesce(min(told.at), '-infinity')
     end
   from (
@@ -213,8 +220,9 @@ begin
       return next row(run.run_id, meeting, null, null, null, null, null)::zoom.place;
       continue;
     end if;
-    place := zoom.planned_place(run);
-    if zoom.was_cancelled(run) then
+    room := zoom.room_of(run);
+    place := zoom.planned_place(run, room);
+    if zoom.was_cancelled(run, room) then
       return next row(run.run_id, meeting, null, null, null, 'cancelled', null)::zoom.place;
     elsif place.run_id is not null then
       planned := planned || place;
@@ -239,7 +247,7 @@ begin
   for run in
     select own.* from zoom.instances own where own.run_id = any (rest) order by own.started_at, own.instance
   loop
-    room := zoom.as_of('zoom_meetings', meeting::text, run.as_of);
+    room := zoom.room_of(run);
     heard := coalesce(run.ended_at, zoom.last_heard(run.run_id), run.started_at);
     start := (room ->> 'start_time')::timestamptz;
     select earlier.* into place
@@ -249,7 +257,7 @@ begin
     limit 1;
     if place.meeting_id is not null then -- a restart
       return next row(run.run_id, meeting, place.starts_at, place.ends_at, false, null, null)::zoom.place;
-    elsif zoom.may_make_lesson(run) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
+    elsif zoom.may_make_lesson(run, room) and (room ->> 'meeting_type' <> 'scheduled' or not zoom.was_held(planned, start)) then
       place := row(run.run_id, meeting, run.started_at,
         case when room ->> 'meeting_type' = 'instant' or room ->> 'duration' is null
             then greatest(coalesce(run.ended_at, 'infinity'), run.started_at)
@@ -302,8 +310,10 @@ begin
   with worked_out as materialized (
     select meeting.meeting_id, meeting.staff_seen as was, exists (
       select from zoom.instances run
-      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run)
-        and (zoom.may_make_lesson(run) or (zoom.planned_place(run)).run_id is not null)) as staff_seen
+      cross join lateral (select zoom.room_of(run) as said offset 0) room
+      where run.meeting_id = meeting.meeting_id and run.has_staff and run.started_at is not null and not zoom.was_cancelled(run, room.said)
+        and (zoom.may_make_lesson(run, room.said) or (zoom.planned_place(run, room.said)).run_id is not null)
+      offset 0) as staff_seen
     from zoom.meetings meeting
     where meeting.meeting_id = any (meetings)
   ), kept as (
@@ -398,10 +408,10 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;

@@ -285,7 +285,11 @@ begin
         when run.host_id = any (seat.registrations) or seat.user_id in (run.host_user, run.teacher) then true
         when run.host_email is not null and exists (
           select from unnest(seat.addresses) shown (address) where zoom.folded(shown.address) = zoom.folded(run.host_email)) then true
-        else seat.user_id is not null and coalesce(zoom.as_of('users', seat.user_id::text, seat.at) ->> 'role' in ('teacher', 'admin'), false)
+        -- (Only of who ever was one it is asked what they were then.)
+        else exists (
+            select from zoom.history own
+            where own.row_key = seat.user_id::text and own.relation = 'users' and own.was ->> 'role' in ('teacher', 'admin') offset 0)
+          and coalesce(zoom.as_of('users', seat.user_id::text, seat.at) ->> 'role' in ('teacher', 'admin'), false)
       end
     from unnest(seats, people) with ordinality seat (run_id, connection_key, meeting_id, keys, registrations, addresses, at, is_forgotten, user_id, n)
     join zoom.instances run on run.run_id = seat.run_id
@@ -360,7 +364,7 @@ begin
     union
     select seen.run_id, seen.connection_key, seen.was_user_id from seen
     where seen.was_user_id is not null or exists (
-      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key)
+      select from zoom.rows guest where guest.run_id = seen.run_id and guest.connection_key = seen.connection_key offset 0)
     union
     -- A connection that all its segments left: whoever has the row of it gives it back. (In one list: a join would look at all
     -- that are known for each of them.)

@@ -45,7 +45,7 @@ begin
   -- The run that a single person was in does not count, where another had two.
   with worked_out as materialized (
     select run.run_id, run.counts as did_count, run.lesson_id is not null and (run.people <> 1 or not exists (
-        select from zoom.instances other where other.lesson_id = run.lesson_id and other.people = 2)) as counts, run.lesson_id
+        select from zoom.instances other where other.lesson_id = run.lesson_id and other.people = 2 offset 0)) as counts, run.lesson_id
     from unnest(lessons) told (lesson_id)
     join zoom.instances run on run.lesson_id = told.lesson_id
   ), kept as (

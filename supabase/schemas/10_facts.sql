@@ -89,6 +89,8 @@ create function zoom.read_events(events jsonb) returns zoom.fact[]
 language plpgsql volatile set search_path = '' as $$
 declare
   facts zoom.fact[];
+  lack_times boolean;
+  lack_names boolean;
   bad integer;
 begin
   select array_agg(row(said.n, said.kind, kind.counts, nullif(zoom.digits(said.meeting), ''), nullif(said.instance, ''), null, null,
@@ -96,8 +98,12 @@ begin
       coalesce(said.accepted, now()), date_trunc('second', said.start), nullif(said.segment, ''), nullif(said.connection, ''),
       nullif(said.zoom_user_id, ''), nullif(said.participant_id, ''), nullif(said.registrant_id, ''), nullif(said.customer_key, ''),
       nullif(said.email, ''), nullif(said.name, ''), nullif(said.host_id, ''), nullif(said.host_email, ''), said.user_id
-    )::zoom.fact order by said.n)
-  into facts
+    )::zoom.fact order by said.n),
+    bool_or(said.at is null),
+    -- (What is only told has a segment of its own: nothing that it says is said of who came in.)
+    bool_or(said.user_id is null and (coalesce(said.instance, '') = '' or kind.counts is null
+      or coalesce(said.segment, '') = '' and said.kind not in ('started', 'ended')))
+  into facts, lack_times, lack_names
   from rows from (jsonb_to_recordset(events) as (
     kind text, meeting text, instance text, at timestamptz, approximate boolean, accepted timestamptz,
     start timestamptz, segment text, connection text, zoom_user_id text, participant_id text, registrant_id text, customer_key text,
@@ -106,15 +112,12 @@ begin
     participant_id, registrant_id, customer_key, email, name, host_id, host_email, user_id, n)
   left join zoom.kinds kind on kind.kind = said.kind;
 
-  if exists (select from unnest(facts) f where f.at is null) then
+  if lack_times then
     facts := zoom.with_times(facts, events);
   end if;
 
-  -- What lacks a name of its run, or of its segment, gets one. What is only told has a segment of its own: nothing that it
-  -- says is said of who came in.
-  if exists (
-      select from unnest(facts) f
-      where f.user_id is null and (f.instance is null or f.counts is null or f.segment is null and f.kind not in ('started', 'ended'))) then
+  -- What lacks a name of its run, or of its segment, gets one.
+  if lack_names then
     facts := array(
       select row(f.n, f.kind, f.counts, f.number,
         coalesce(f.instance, case when f.user_id is null then coalesce('start ' || to_char(f.start at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -177,31 +180,33 @@ create function zoom.place_facts(facts zoom.fact[]) returns zoom.fact[]
 language plpgsql stable set search_path = '' as $$
 begin
   return array(
-    with place as (
-      select run.number, run.instance, run.seen_at, known.run_id, coalesce(known.meeting_id,
+    with told as materialized (
+      select f.*, dense_rank() over (order by f.number, f.instance, case when f.user_id is not null then f.at end) as place
+      from unnest(facts) f -- (What the app saw is of no run: each has its own moment.)
+    ), place as materialized (
+      select run.place, run.instance, known.run_id, coalesce(known.meeting_id,
         zoom.meeting_of(run.number, run.instance, run.host_email, run.begin, coalesce(known.judged_as_of, run.begin))) as meeting_id
       from (
-        select told.number, told.instance, case when told.user_id is not null then told.at end as seen_at,
-          max(told.host_email) filter (where told.counts is not null) as host_email,
+        select told.place, told.number, told.instance, max(told.host_email) filter (where told.counts is not null) as host_email,
           coalesce(least(min(told.start) filter (where told.counts is not null), min(told.at) filter (where told.counts = 'begins')),
             min(told.at) filter (where told.counts is not null), min(told.at)) as begin
-        from unnest(facts) told
-        group by told.number, told.instance, seen_at -- what the app saw is of no run: each has its own moment
+        from told
+        group by told.place, told.number, told.instance
       ) run
       left join zoom.instances known on known.number = run.number and known.instance = run.instance
+    ), found as (
+      select array_agg(place.run_id order by place.place) as runs,
+        array_agg(coalesce(place.meeting_id, (
+          -- The same run under another number, in this very call.
+          select (array_agg(distinct other.meeting_id))[1] from place other
+          where other.instance = place.instance and other.meeting_id is not null
+          having count(distinct other.meeting_id) = 1)) order by place.place) as meetings
+      from place
     )
-    select row(f.n, f.kind, f.counts, f.number, f.instance, coalesce(place.meeting_id, twin.meeting_id), place.run_id, f.at, f.approximate, f.body_hash,
+    select row(f.n, f.kind, f.counts, f.number, f.instance, found.meetings[f.place], found.runs[f.place], f.at, f.approximate, f.body_hash,
       f.accepted, f.start, f.segment, f.connection, f.zoom_user_id, f.participant_id, f.registrant_id, f.customer_key, f.email, f.name,
       f.host_id, f.host_email, f.user_id)::zoom.fact
-    from unnest(facts) f
-    join place on place.number = f.number and place.instance is not distinct from f.instance
-      and place.seen_at is not distinct from case when f.user_id is not null then f.at end
-    -- The same run under another number, in this very call.
-    left join lateral (
-      select (array_agg(distinct other.meeting_id))[1] as meeting_id from place other
-      where place.meeting_id is null and other.instance = f.instance and other.meeting_id is not null
-      having count(distinct other.meeting_id) = 1
-    ) twin on true
+    from told f cross join found
     order by f.n);
 end
 $$;

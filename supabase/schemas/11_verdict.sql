@@ -90,8 +90,10 @@ begin
     ) app on true
     cross join lateral (
       -- (Each is asked only where the rule looks at it.)
-      select case when app.is_settled is not null or seen.is_seen
-          then zoom.enrolled_since(seen.user_id, lesson.class_id, lesson.as_of) end as was_enrolled,
+      select case when app.is_settled is not null or seen.is_seen then exists (
+          -- When it began, or later: unenrolling takes nothing from a run that had begun.
+          select from zoom.enrolments pupil
+          where pupil.student_id = seen.user_id and pupil.class_id = lesson.class_id and pupil.until > lesson.as_of offset 0) end as was_enrolled,
         case when app.is_settled is null and not seen.is_seen and lesson.expected_at is not null
           then zoom.enrolled(seen.user_id, lesson.class_id, lesson.expected_at)
             and coalesce((zoom.as_of('users', seen.user_id::text, lesson.expected_at) ->> 'is_active')::boolean, true) end as is_expected

@@ -75,9 +75,11 @@ begin
     end if;
     return zoom.write_singly(named, writer, changes);
   end;
-  delete from zoom.refused own
-  where own.relation = named
-    and own.row_key in (select zoom.refused_key(named, to_jsonb(told)) from unnest(changes) told);
+  if exists (select from zoom.refused own where own.relation = named) then
+    delete from zoom.refused own
+    where own.relation = named
+      and own.row_key in (select zoom.refused_key(named, to_jsonb(told)) from unnest(changes) told);
+  end if;
   return 0;
 end
 $$;

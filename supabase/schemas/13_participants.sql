@@ -216,7 +216,8 @@ begin
     select want.*, case
         when want.is_wanted and want.row_id is null and want.user_id is null and exists (
           select from zoom.segments seg
-          where seg.connection_key = want.connection_key and seg.run_id = want.run_id and seg.is_forgotten) then null
+          where seg.connection_key = want.connection_key and seg.run_id = want.run_id and seg.is_forgotten
+          offset 0) then null
         when want.is_wanted and want.row_id is null then 'insert'
         when want.is_wanted then 'update'
         -- Nobody's row any more: we made it, and whoever it stood for was never there.

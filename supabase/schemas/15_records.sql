@@ -72,12 +72,13 @@ begin
       over (partition by record.class_id, record.date order by record.student_id) as n
     from record
     where not record.is_touched
-      or exists (select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id)
+      or exists (
+          select from zoom.enrolments pupil where pupil.student_id = record.student_id and pupil.class_id = record.class_id offset 0)
         -- It was said, or may be said by now.
         and (record.is_due or exists (
             select from zoom.verdicts memory
             where memory.student_id = record.student_id and memory.class_id = record.class_id and memory.date = record.date
-            offset 0)) -- (So each is looked up, and not all of the table.)
+            offset 0))
   )
   select
     array_agg(row(numbered.student_id, numbered.class_id, numbered.date)::zoom.record_key)

@@ -18,7 +18,8 @@
 --
 -- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
 -- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
--- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. Even the small helpers are plpgsql: it
+-- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. An exists that is no condition by itself
+-- (in an or, a case, or what is selected) has it too: else the planner may make a list of the whole table first. Even the small helpers are plpgsql: it
 -- keeps the plan of a function that has settings of its own, and language sql does not.
 
 create function zoom.place_runs(runs bigint[], meetings uuid[], out left_meetings uuid[], out left_visitors zoom.visitor[])
@@ -279,10 +280,11 @@ begin
           or (f.run_id, coalesce(f.segment, '')) in (select told.run_id, told.segment from unnest(kept.changed_visits) told), false) then 'duplicate'
         when f.customer_key is null then 'applied'
         when not exists (
-          select from zoom.keys key where key.customer_key = f.customer_key and key.meeting_id = f.meeting_id) then 'unknown_key'
+          select from zoom.keys key where key.customer_key = f.customer_key and key.meeting_id = f.meeting_id offset 0) then 'unknown_key'
         when exists (
           select from zoom.shared_keys shared
-          where shared.customer_key = f.customer_key and shared.run_id = f.run_id and shared.segment = f.segment) then 'shared_key'
+          where shared.customer_key = f.customer_key and shared.run_id = f.run_id and shared.segment = f.segment
+          offset 0) then 'shared_key'
         else 'applied'
       end order by f.n), '[]')
     from unnest(kept.facts || array(select f from unnest(facts) f where f.meeting_id is null or f.user_id is not null)) f);

@@ -97,6 +97,7 @@ declare
   moment timestamptz;
   earliest timestamptz := 'infinity';
   visitors zoom.visitor[] := '{}';
+  are_others boolean;
 begin
   for change in
     select own.* from zoom.changes own
@@ -105,6 +106,9 @@ begin
     limit most
     for update skip locked
   loop
+    -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more. (Asked
+    -- before the look: who begins later sees the change.)
+    are_others := exists (select from pg_snapshot_xip(pg_current_snapshot()));
     insert into zoom.due (run_id)
     select told.run_id from unnest(zoom.runs_concerned(change)) told (run_id)
     order by told.run_id
@@ -119,8 +123,7 @@ begin
         select distinct row(visit.meeting_id, visit.user_id)::zoom.visitor from zoom.visits visit
         where visit.user_id = change.row_key::uuid and visit.at >= moment);
     end if;
-    if change.again_from is null then
-      -- A transaction that ran when it was made may hold an event that nobody sees yet: then it is looked at once more.
+    if change.again_from is null and are_others then
       update zoom.changes own set again_from = pg_snapshot_xmax(pg_current_snapshot()) where own.change_id = change.change_id;
     else
       delete from zoom.changes own where own.change_id = change.change_id;

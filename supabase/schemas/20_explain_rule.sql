@@ -44,6 +44,18 @@ end
 $$;
 comment on function zoom.end_was_told is 'Whether Zoom told the end of a run. Else the last thing heard of it stands in its place, once it is over. Never null.';
 
+create function zoom.enrolled_since(student uuid, class uuid, at timestamptz) returns boolean
+language plpgsql stable set search_path = '' as $$
+begin
+  return exists (
+    select from zoom.enrolments own
+    where own.student_id = student and own.class_id = class
+      and own.until > enrolled_since.at);
+end
+$$;
+comment on function zoom.enrolled_since is
+  'Whether a student was enrolled in a class at a moment or came to be later. Unenrolling takes nothing from a run that had begun. Never null.';
+
 create function zoom.explain_absence(judged zoom.judgement, lesson zoom.lessons) returns text
 language plpgsql stable set search_path = '' as $$
 declare
@@ -206,8 +218,8 @@ comment on function zoom.explain_outlook is
   'attendance of the class is theirs to see who ask, and so its other lessons.';
 
 revoke execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 from public;
 grant execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 to service_role;

@@ -99,7 +99,8 @@ begin
             and own.was ->> 'user_id' = student::text)) as is_registered,
         bool_or(exists (
           select from zoom.keys key
-          where key.customer_key = seg.customer_key and key.meeting_id = run.meeting_id and key.user_id = student)) as has_key
+          where key.customer_key = seg.customer_key and key.meeting_id = run.meeting_id and key.user_id = student
+          offset 0)) as has_key
       from unnest(runs) told (run_id)
       join zoom.instances run on run.run_id = told.run_id
       join zoom.segments seg on seg.run_id = run.run_id
