@@ -27,7 +27,7 @@ var (
 // event without either has no At: it has the hash of its body, so that the earliest
 // acceptance of that body can stand in.
 func Decode(body []byte, accepted time.Time) (Fact, error) {
-	m, err := read(body)
+	m, err := read[message](body)
 	if err != nil {
 		return Fact{}, err
 	}

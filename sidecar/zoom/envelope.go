@@ -32,7 +32,7 @@ type Envelope struct {
 // Open reads a body's envelope. It fails only with [ErrNotObject]: when the body
 // is not JSON, is another value than an object, or goes on after it.
 func Open(body []byte) (Envelope, error) {
-	m, err := read(body)
+	m, err := read[head](body)
 	if err != nil {
 		return Envelope{}, err
 	}
