@@ -1160,17 +1160,6 @@ to service_role;
 --
 -- A connection is all its segments in one run: what one of them says is said of all.
 
-create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
-language plpgsql stable set search_path = '' as $$
-begin
-  return array(
-    select distinct own.user_id from zoom.registrations own
-    where own.meeting_id = meeting and own.registrant_id = any (ids) and own.user_id is not null
-      and own.since <= registrants_of.at and registrants_of.at < own.until);
-end
-$$;
-comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
-
 create function zoom.is_parent(person uuid, child uuid, at timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -1542,11 +1531,11 @@ comment on function zoom.recognise is
   'Returns whom each was and whom it is taken for.';
 
 revoke execute on function
-  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
   zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 from public;
 grant execute on function
-  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
   zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 to service_role;
 
@@ -2125,6 +2114,7 @@ create function zoom.keep_facts(
 language plpgsql volatile set search_path = '' as $$
 declare
   old_keys zoom.sighting[];
+  new_keys zoom.sighting[];
   new_marks zoom.visit[];
   new_begins bigint[];
   are_others boolean; -- whether the run of a fact was not there a moment ago, or was forgotten
@@ -2221,12 +2211,13 @@ begin
       customer_key = greatest(seg.customer_key, excluded.customer_key),
       email = greatest(seg.email, excluded.email),
       was_in = seg.was_in or excluded.was_in
-    returning seg.run_id, seg.segment
+    returning seg.run_id, seg.segment, seg.connection_key
   )
   select
     (select array_agg(row(kept.run_id, kept.segment)::zoom.visit) from kept),
+    (select array_agg(row(kept.run_id, kept.connection_key, null)::zoom.sighting) from kept),
     (select array_agg(row(news.run_id, news.was_key, null)::zoom.sighting) from news where news.has_connection and not news.is_new)
-  into changed_visits, old_keys;
+  into changed_visits, new_keys, old_keys;
 
   -- Marks: a set. What is heard of one later clears the flag, if it has the exact time, or brings the name.
   with kept as (
@@ -2251,9 +2242,7 @@ begin
   select old_keys || array_agg(row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
-    select seg.run_id, seg.connection_key, null::uuid as known_as
-    from unnest(changed_visits) news
-    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    select news.run_id, news.connection_key, null::uuid as known_as from unnest(new_keys) news
     union
     select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
     from unnest(new_marks) news
@@ -2703,8 +2692,15 @@ begin
       -- Or the app did, and its row is what there is to show.
       not place.is_here and exists (
         select from zoom.visits visit
-        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= shown_runs.since - zoom.early()
-      ) as is_in_app,
+        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined'
+          -- (A look of its own, so that it is made only for whom the app saw.)
+          and visit.at >= (
+            select min(run.started_at) from (
+              select own.started_at from zoom.instances own where own.run_id = meeting.shown_run
+              union all
+              select own.started_at from zoom.instances own where own.lesson_id = meeting.shown_lesson
+            ) run) - zoom.early()
+        offset 0) as is_in_app,
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.has_marks or exists (
         select from (select here.run_id from zoom.segments here where here.user_id = seen.user_id and here.was_in offset 0) seg
@@ -2722,13 +2718,6 @@ begin
     cross join lateral (
       select here as itself, here.shown_run, here.shown_lesson from zoom.meetings here where here.meeting_id = rooms[seen.n] offset 0
     ) meeting
-    cross join lateral (
-      select min(run.started_at) as since from (
-        select own.started_at from zoom.instances own where own.run_id = meeting.shown_run
-        union all
-        select own.started_at from zoom.instances own where own.lesson_id = meeting.shown_lesson
-      ) run
-    ) shown_runs
     left join zoom.instances of_guest on seen.user_id is null and of_guest.run_id = seen.run_id
     cross join lateral (
       select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting.itself)) as is_here
@@ -4683,6 +4672,17 @@ grant execute on function zoom.spelt, zoom.run_date, zoom.lessons_on, zoom.runs_
 
 -- Who it was: the connections that show something of a student and were not taken for them, and what is odd about those that were.
 
+create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct own.user_id from zoom.registrations own
+    where own.meeting_id = meeting and own.registrant_id = any (ids) and own.user_id is not null
+      and own.since <= registrants_of.at and registrants_of.at < own.until);
+end
+$$;
+comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
+
 create function zoom.explain_stranger(seat zoom.connection, known_as uuid, known_by text, student uuid, is_named boolean) returns text
 language plpgsql stable set search_path = '' as $$
 declare
@@ -4937,10 +4937,10 @@ comment on function zoom.explain_app is
   'What the app saw of a student around the runs of a date: visits, the seconds that they make in a lesson (null if none is of it), whether these count, and what it was worth in words.';
 
 revoke execute on function
-  zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
 from public;
 grant execute on function
-  zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
 to service_role;
 
 

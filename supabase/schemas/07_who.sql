@@ -4,17 +4,6 @@
 --
 -- A connection is all its segments in one run: what one of them says is said of all.
 
-create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
-language plpgsql stable set search_path = '' as $$
-begin
-  return array(
-    select distinct own.user_id from zoom.registrations own
-    where own.meeting_id = meeting and own.registrant_id = any (ids) and own.user_id is not null
-      and own.since <= registrants_of.at and registrants_of.at < own.until);
-end
-$$;
-comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
-
 create function zoom.is_parent(person uuid, child uuid, at timestamptz) returns boolean
 language plpgsql stable set search_path = '' as $$
 begin
@@ -386,10 +375,10 @@ comment on function zoom.recognise is
   'Returns whom each was and whom it is taken for.';
 
 revoke execute on function
-  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
   zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 from public;
 grant execute on function
-  zoom.registrants_of, zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
+  zoom.is_parent, zoom.name_shown, zoom.came_by_app, zoom.namesakes, zoom.person_by_name,
   zoom.identities_at, zoom.user_of_email, zoom.later_moments, zoom.identities, zoom.connections, zoom.are_staff, zoom.is_of_staff, zoom.recognise
 to service_role;

@@ -233,6 +233,7 @@ create function zoom.keep_facts(
 language plpgsql volatile set search_path = '' as $$
 declare
   old_keys zoom.sighting[];
+  new_keys zoom.sighting[];
   new_marks zoom.visit[];
   new_begins bigint[];
   are_others boolean; -- whether the run of a fact was not there a moment ago, or was forgotten
@@ -329,12 +330,13 @@ begin
       customer_key = greatest(seg.customer_key, excluded.customer_key),
       email = greatest(seg.email, excluded.email),
       was_in = seg.was_in or excluded.was_in
-    returning seg.run_id, seg.segment
+    returning seg.run_id, seg.segment, seg.connection_key
   )
   select
     (select array_agg(row(kept.run_id, kept.segment)::zoom.visit) from kept),
+    (select array_agg(row(kept.run_id, kept.connection_key, null)::zoom.sighting) from kept),
     (select array_agg(row(news.run_id, news.was_key, null)::zoom.sighting) from news where news.has_connection and not news.is_new)
-  into changed_visits, old_keys;
+  into changed_visits, new_keys, old_keys;
 
   -- Marks: a set. What is heard of one later clears the flag, if it has the exact time, or brings the name.
   with kept as (
@@ -359,9 +361,7 @@ begin
   select old_keys || array_agg(row(seg.run_id, seg.connection_key, seg.known_as)::zoom.sighting)
   into touched
   from (
-    select seg.run_id, seg.connection_key, null::uuid as known_as
-    from unnest(changed_visits) news
-    join zoom.segments seg on seg.run_id = news.run_id and seg.segment = news.segment
+    select news.run_id, news.connection_key, null::uuid as known_as from unnest(new_keys) news
     union
     select seg.run_id, seg.connection_key, case when seg.known_by <> 'name' then seg.user_id end
     from unnest(new_marks) news

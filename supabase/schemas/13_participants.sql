@@ -150,8 +150,15 @@ begin
       -- Or the app did, and its row is what there is to show.
       not place.is_here and exists (
         select from zoom.visits visit
-        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined' and visit.at >= shown_runs.since - zoom.early()
-      ) as is_in_app,
+        where visit.meeting_id = rooms[seen.n] and visit.user_id = seen.user_id and visit.kind = 'joined'
+          -- (A look of its own, so that it is made only for whom the app saw.)
+          and visit.at >= (
+            select min(run.started_at) from (
+              select own.started_at from zoom.instances own where own.run_id = meeting.shown_run
+              union all
+              select own.started_at from zoom.instances own where own.lesson_id = meeting.shown_lesson
+            ) run) - zoom.early()
+        offset 0) as is_in_app,
       memory.closed_at is not null and own.leave_time = memory.closed_at as is_closed,
       place.has_marks or exists (
         select from (select here.run_id from zoom.segments here where here.user_id = seen.user_id and here.was_in offset 0) seg
@@ -169,13 +176,6 @@ begin
     cross join lateral (
       select here as itself, here.shown_run, here.shown_lesson from zoom.meetings here where here.meeting_id = rooms[seen.n] offset 0
     ) meeting
-    cross join lateral (
-      select min(run.started_at) as since from (
-        select own.started_at from zoom.instances own where own.run_id = meeting.shown_run
-        union all
-        select own.started_at from zoom.instances own where own.lesson_id = meeting.shown_lesson
-      ) run
-    ) shown_runs
     left join zoom.instances of_guest on seen.user_id is null and of_guest.run_id = seen.run_id
     cross join lateral (
       select here.has_marks, here.has_marks and (seen.user_id is not null or zoom.is_shown(of_guest, meeting.itself)) as is_here

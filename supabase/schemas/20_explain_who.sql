@@ -1,5 +1,16 @@
 -- Who it was: the connections that show something of a student and were not taken for them, and what is odd about those that were.
 
+create function zoom.registrants_of(meeting uuid, ids text[], at timestamptz) returns uuid[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return array(
+    select distinct own.user_id from zoom.registrations own
+    where own.meeting_id = meeting and own.registrant_id = any (ids) and own.user_id is not null
+      and own.since <= registrants_of.at and registrants_of.at < own.until);
+end
+$$;
+comment on function zoom.registrants_of is 'Whose these registrations for a meeting were at a moment.';
+
 create function zoom.explain_stranger(seat zoom.connection, known_as uuid, known_by text, student uuid, is_named boolean) returns text
 language plpgsql stable set search_path = '' as $$
 declare
@@ -254,8 +265,8 @@ comment on function zoom.explain_app is
   'What the app saw of a student around the runs of a date: visits, the seconds that they make in a lesson (null if none is of it), whether these count, and what it was worth in words.';
 
 revoke execute on function
-  zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
 from public;
 grant execute on function
-  zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
 to service_role;
