@@ -48,7 +48,7 @@ type Destination interface {
 
 // Options of a relay. The zero value of each means its default.
 type Options struct {
-	Batch         int                   // the most events applied in one call; default 2000
+	Batch         int                   // the most events applied in one call; default 1500
 	Workers       int                   // batches under way at once, of different meetings; default 2
 	MinWait       time.Duration         // the first wait for a destination that is down; default 250 ms
 	MaxWait       time.Duration         // the longest, before jitter; default 30 s
@@ -64,7 +64,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	set(&o.Batch, 2000)
+	set(&o.Batch, 1500)
 	set(&o.Workers, 2)
 	set(&o.MinWait, 250*time.Millisecond)
 	set(&o.MaxWait, 30*time.Second)

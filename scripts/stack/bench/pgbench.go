@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	batchSize   = 2000 // the relay's, when events wait
+	batchSize   = 1500 // the relay's, when events wait
 	batchCalls  = 2    // at once, as the relay has workers; each has its own meetings
 	pgbenchName = "pgbench"
 )
