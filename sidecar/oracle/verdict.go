@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -76,10 +77,10 @@ func (l *lesson) hadEnrolled(t *timeline, studentID string) bool {
 	return false
 }
 
-// missed: an active student of the class when the lesson's last run ended, or when the
+// missed: an active student of the class when the run that ended last did, or when the
 // door first heard of that run, if that was later.
 func (l *lesson) missed(t *timeline, studentID string) bool {
-	last := l.runs[len(l.runs)-1]
+	last := slices.MaxFunc(l.runs, func(a, b *run) int { return cmp.Or(a.end.Compare(b.end), olderRun(a, b)) })
 	told := last.accepted
 	if told.IsZero() {
 		told = t.clock // the door knows nothing of it: the call that told of it does
