@@ -799,7 +799,8 @@ begin
 end
 $$;
 comment on function zoom.was_cancelled is
-  'Whether a run began while people had cancelled its meeting (room: see zoom.room_of), and counts for nothing: one of the staff and somebody else in it '
+  'Whether a run began while people had cancelled its meeting (room: see zoom.room_of), and counts for nothing: one of the '
+  'staff and somebody else in it '
   'would make it count. Never null.';
 
 create function zoom.plans(meeting uuid)
@@ -1142,11 +1143,13 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place,
+  zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place,
+  zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;
 
@@ -3230,8 +3233,8 @@ to service_role;
 -- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
 -- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
 -- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. An exists that is no condition by itself
--- (in an or, a case, or what is selected) has it too: else the planner may make a list of the whole table first. Even the small helpers are plpgsql: it
--- keeps the plan of a function that has settings of its own, and language sql does not.
+-- (in an or, a case, or what is selected) has it too: else the planner may make a list of the whole table first.
+-- Even the small helpers are plpgsql: it keeps the plan of a function that has settings of its own, and language sql does not.
 
 create function zoom.place_runs(runs bigint[], meetings uuid[], out left_meetings uuid[], out left_visitors zoom.visitor[])
 language plpgsql volatile set search_path = '' as $$
@@ -4488,10 +4491,12 @@ comment on function zoom.explain_outlook is
   'attendance of the class is theirs to see who ask, and so its other lessons.';
 
 revoke execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule,
+  zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 from public;
 grant execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule,
+  zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 to service_role;
 
 
@@ -4937,10 +4942,12 @@ comment on function zoom.explain_app is
   'What the app saw of a student around the runs of a date: visits, the seconds that they make in a lesson (null if none is of it), whether these count, and what it was worth in words.';
 
 revoke execute on function
-  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against,
+  zoom.explain_remarks, zoom.explain_app
 from public;
 grant execute on function
-  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against,
+  zoom.explain_remarks, zoom.explain_app
 to service_role;
 
 

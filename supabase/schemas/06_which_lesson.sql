@@ -65,7 +65,8 @@ begin
 end
 $$;
 comment on function zoom.was_cancelled is
-  'Whether a run began while people had cancelled its meeting (room: see zoom.room_of), and counts for nothing: one of the staff and somebody else in it '
+  'Whether a run began while people had cancelled its meeting (room: see zoom.room_of), and counts for nothing: one of the '
+  'staff and somebody else in it '
   'would make it count. Never null.';
 
 create function zoom.plans(meeting uuid)
@@ -408,10 +409,12 @@ comment on function zoom.assign_lessons is
   'moved, the lessons that are new, changed, or have other runs (all, where staff was recognised for the first time), and the classes and dates that a lesson left.';
 
 revoke execute on function
-  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place,
+  zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 from public;
 grant execute on function
-  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place, zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
+  zoom.last_heard, zoom.run_end, zoom.room_of, zoom.was_cancelled, zoom.plans, zoom.plan_end, zoom.planned_place,
+  zoom.may_make_lesson, zoom.is_held, zoom.was_held, zoom.places_from, zoom.places,
   zoom.end_runs, zoom.assign_lessons
 to service_role;

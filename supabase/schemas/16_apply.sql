@@ -19,8 +19,8 @@
 -- The plans are made once per connection, perhaps while the tables were small, and are kept: so the settings of
 -- apply_zoom_events allow only plans that are right for every size, which go from the batch to each row by an index, and a
 -- lateral lookup (offset 0 keeps it one) stands where a join could be turned round. An exists that is no condition by itself
--- (in an or, a case, or what is selected) has it too: else the planner may make a list of the whole table first. Even the small helpers are plpgsql: it
--- keeps the plan of a function that has settings of its own, and language sql does not.
+-- (in an or, a case, or what is selected) has it too: else the planner may make a list of the whole table first.
+-- Even the small helpers are plpgsql: it keeps the plan of a function that has settings of its own, and language sql does not.
 
 create function zoom.place_runs(runs bigint[], meetings uuid[], out left_meetings uuid[], out left_visitors zoom.visitor[])
 language plpgsql volatile set search_path = '' as $$

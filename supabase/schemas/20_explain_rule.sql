@@ -218,8 +218,10 @@ comment on function zoom.explain_outlook is
   'attendance of the class is theirs to see who ask, and so its other lessons.';
 
 revoke execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule,
+  zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 from public;
 grant execute on function
-  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule, zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
+  zoom.explain_lesson, zoom.explain_run, zoom.end_was_told, zoom.enrolled_since, zoom.explain_absence, zoom.explain_rule,
+  zoom.explain_standing, zoom.explain_record, zoom.explain_outlook
 to service_role;

@@ -265,8 +265,10 @@ comment on function zoom.explain_app is
   'What the app saw of a student around the runs of a date: visits, the seconds that they make in a lesson (null if none is of it), whether these count, and what it was worth in words.';
 
 revoke execute on function
-  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against,
+  zoom.explain_remarks, zoom.explain_app
 from public;
 grant execute on function
-  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against, zoom.explain_remarks, zoom.explain_app
+  zoom.registrants_of, zoom.explain_stranger, zoom.explain_others, zoom.names_at_once, zoom.registered_against,
+  zoom.explain_remarks, zoom.explain_app
 to service_role;
