@@ -3595,10 +3595,11 @@ language plpgsql stable set search_path = '' as $$
 begin
   return case change.relation
     when 'users' then array(
-      -- Who shows an address of theirs (one that they gave up may be another's alone now) and is not known by it; and where
-      -- a student of this name came by the app.
+      -- Who shows an address of theirs (one that they gave up may be another's alone now) and is not known as them by it: of
+      -- two addresses the other may be somebody else's; and where a student of this name came by the app.
       select seg.run_id from zoom.segments seg
-      where seg.email is not null and seg.known_by is distinct from 'email' and seg.known_by is distinct from 'key'
+      where seg.email is not null and seg.known_by is distinct from 'key'
+        and (seg.known_by is distinct from 'email' or seg.user_id is distinct from change.row_key::uuid)
         and zoom.folded(seg.email) = any (array(
           select lower(own.was ->> 'email') from zoom.history own where own.row_key = change.row_key and own.relation = 'users'))
       union
