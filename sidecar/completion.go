@@ -15,7 +15,7 @@ func completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "Print a script that makes bash, zsh, fish or powershell complete what is typed",
-		Long: `Prints a script for a shell, with which it completes commands, flags, and the ids
+		Long: `Prints a script for a shell, with which it completes commands, flags, and the numbers
 of dead letters, for which it asks the running sidecar.`,
 		Example: `  source <(sidecar completion bash)                              for now; or put it into ~/.bashrc
   sidecar completion zsh > "${fpath[1]}/_sidecar"

@@ -21,7 +21,7 @@ func doctorCommand() *cobra.Command {
 func placeOf(environ []string) doctor.Place {
 	c, faults := parseConfig(environ)
 	p := doctor.Place{
-		Faults: faults, Store: c.tryStore, MaxBytes: uint64(max(c.InboxMaxBytes, 0)), Room: inbox.Room,
+		Faults: faults, Store: c.tryStore, MaxBytes: uint64(max(c.InboxMaxBytes, 0)), Room: inbox.Reserve,
 		URL: c.SupabaseURL, Key: c.supabaseKey(), Policy: c.policy(),
 		Secrets: c.WebhookSecrets, Window: c.SignatureWindow,
 	}
@@ -40,8 +40,8 @@ func (c Config) tryStore(ctx context.Context) (doctor.Store, error) {
 	}
 	t, err := try()
 	return doctor.Store{
-		Where: t.Where, Made: t.Made, Running: t.Running, Damage: t.Damage, Taken: t.Taken, Free: t.Free, Sync: t.Sync,
-		Remote: c.NATSURL != "",
+		Where: t.Where, Made: t.Made, Running: t.Running, Damage: t.Damage, Warnings: t.Warnings,
+		Taken: t.Taken, Free: t.Free, Sync: t.Sync, Remote: c.NATSURL != "",
 	}, err
 }
 

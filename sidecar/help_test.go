@@ -46,7 +46,7 @@ func TestShellsCompleteWhatIsTyped(t *testing.T) {
 	for _, shell := range shells {
 		require.Contains(t, runs(t, "completion", shell), "sidecar", shell)
 	}
-	require.Contains(t, runs(t, "__complete", "inb"), "inbox\tLook at the files")
+	require.Contains(t, runs(t, "__complete", "inb"), "inbox\tLook into")
 	for _, words := range [][]string{{"explain", "--meeting", ""}, {"replay", "--since", ""}, {"rejudge", "--class", ""}, {"list", "--admin", ""}, {"dead", "list", ""}} {
 		require.Contains(t, runs(t, append([]string{"__complete"}, words...)...), ":4\n", "%v: no files", words)
 	}

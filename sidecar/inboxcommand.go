@@ -24,10 +24,10 @@ var (
 	errCluster    = fmt.Errorf("%w: it is in the NATS cluster of NATS_URL; use the nats tool", errCannotTell)
 )
 
-// inboxCommand is for the files of an inbox that no sidecar has open.
+// inboxCommand is for the file of an inbox.
 func inboxCommand() *cobra.Command {
-	root := &cobra.Command{Use: "inbox", Short: "Look at the files of a stopped sidecar's inbox, and set damaged ones aside", Args: cobra.NoArgs}
-	root.AddCommand(checkCommand(), setAsideCommand())
+	root := &cobra.Command{Use: "inbox", Short: "Look into the inbox's file, copy it, check it, and set a damaged one aside", Args: cobra.NoArgs}
+	root.AddCommand(sqlCommand(), copyCommand(), checkCommand(), setAsideCommand())
 	return root
 }
 
@@ -38,9 +38,8 @@ func checkCommand() *cobra.Command {
 		Example: `  INBOX_DIR=/data/inbox sidecar inbox check
   INBOX_DIR=/data/inbox sidecar inbox check --json | jq .damaged`,
 		Short: "Say what the inbox in INBOX_DIR holds and what is damaged",
-		Long: `Reads the files of the inbox in INBOX_DIR, without a server, and changes none of
-them. Says for each stream how many events can be read, how many of them are
-settled, and what is missing or unreadable.
+		Long: `Reads the inbox in INBOX_DIR, each event of it, and changes nothing. Says how many
+events can be read, how many of them are settled, and what is missing or unreadable.
 
 Exit code 0: sound. 1: damaged. 2: the settings are not right. 3: it could not look,
 because a sidecar is running or there is no inbox.`,
@@ -60,13 +59,12 @@ func setAsideCommand() *cobra.Command {
 		Example: "  INBOX_DIR=/data/inbox sidecar inbox set-aside",
 		Short:   "Put a new inbox in the place of a damaged one, with all events that can be read",
 		Long: `Makes a new inbox with every event of the one in INBOX_DIR that can still be read,
-and puts it in its place. The old directory is kept beside it as
-<dir>.damaged-<time>. Until the new one is whole nothing of the old one changes.
-It needs as much free space as the old one takes.
+and puts it in its place. The old files are kept in INBOX_DIR/set-aside-<time>.
+Until the new one is whole nothing of the old one changes, and when it is broken off
+it is done again. It needs as much free space as the old one takes.
 
-What had been settled stays settled and is kept for another INBOX_RETENTION;
-all other events are applied when the sidecar starts, and those that had been
-applied already change nothing.`,
+What had been settled stays settled; all other events are applied when the sidecar
+starts, and those that had been applied already change nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			agree := func() error { return nil }
@@ -86,7 +84,10 @@ func checkInbox(ctx context.Context, out io.Writer, asJSON bool) error {
 		return err
 	}
 	report, err := inbox.Inspect(ctx, c.InboxDir)
-	if err != nil {
+	switch {
+	case errors.Is(err, inbox.ErrNone):
+		return cannotTell(err)
+	case err != nil:
 		return fmt.Errorf("%w: %w", errCannotTell, err)
 	}
 	if asJSON {
@@ -100,8 +101,7 @@ func checkInbox(ctx context.Context, out io.Writer, asJSON bool) error {
 		return nil
 	}
 	_, _ = fmt.Fprintf(out, "\nsidecar serve refuses to start on it.\n"+
-		"sidecar inbox set-aside makes a new inbox with the events above and keeps this one beside it; only what is damaged is lost.\n"+
-		"To lose nothing, restore %s from a backup.\n", report.Dir)
+		"sidecar inbox set-aside makes a new inbox with the events above and keeps the old files; only what is damaged is lost.\n")
 	return errDamaged
 }
 
@@ -124,7 +124,7 @@ func setInboxAside(ctx context.Context, out, progress io.Writer, agree func() er
 		return err
 	}
 	bar.Done()
-	_, _ = fmt.Fprintf(out, "\nBrought over: %d waiting events, %d settled ones, %d dead letters.\nThe old inbox is kept as it was in %s\n"+
+	_, _ = fmt.Fprintf(out, "\nBrought over: %d waiting events, %d settled ones, %d dead letters.\nThe old files are kept in %s\n"+
 		"The sidecar can be started.\n", done.Waiting, done.Settled, done.Dead, done.OldDir)
 	return nil
 }
@@ -163,17 +163,15 @@ func show(out io.Writer, r inbox.Report) {
 		state = "DAMAGED"
 	}
 	_, _ = fmt.Fprintf(out, "%s: %s\n", r.Dir, state)
-	for _, s := range r.Streams {
-		_, _ = fmt.Fprintf(out, "  %-12s %d groups: %d events waiting, %d settled, %d dead letters\n", s.Name, s.Groups, s.Waiting, s.Settled, s.Dead)
-		for _, what := range s.Damage {
-			_, _ = fmt.Fprintf(out, "    damaged: %s\n", what)
-		}
+	_, _ = fmt.Fprintf(out, "  %d events waiting, %d settled, %d dead letters; %d were removed after their time\n", r.Waiting, r.Settled, r.Dead, r.Removed)
+	for _, what := range r.Damage {
+		_, _ = fmt.Fprintf(out, "  damaged: %s\n", what)
 	}
 }
 
 // ask waits for a yes.
 func ask(in io.Reader, out io.Writer) error {
-	_, _ = fmt.Fprint(out, "\nMake a new inbox with what can be read, and keep this one beside it? (yes/no) ")
+	_, _ = fmt.Fprint(out, "\nMake a new inbox with what can be read, and keep the old files? (yes/no) ")
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if strings.TrimSpace(line) == "yes" {
 		return nil

@@ -285,7 +285,7 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	requireSilent(t, "an answer", w.heard.String(), w.known)
 	requireSilent(t, "an alert", fmt.Sprint(alert), w.known)
 	require.Equal(t, markCollector, spans.headers.Get("X-Key"))
-	for _, name := range []string{"POST /api/zoom/webhook", "keep ZOOM_EVENTS", "process event", "apply batch", "apply_zoom_events"} {
+	for _, name := range []string{"POST /api/zoom/webhook", "keep inbox", "process event", "apply batch", "apply_zoom_events"} {
 		require.NotEmpty(t, spans.named(name), name)
 	}
 	requireSilent(t, "a trace", spans.heard.String(), w.known)

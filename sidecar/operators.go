@@ -5,15 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"slices"
-	"time"
 
-	"zoom-attendance/sidecar/admin"
 	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/explain"
-	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/relay"
 	"zoom-attendance/sidecar/supabase"
@@ -39,58 +35,6 @@ func (c Config) adminFault() string {
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
-}
-
-// forOperators is the inbox as the admin room wants it.
-type forOperators struct{ *inbox.Inbox }
-
-func (o forOperators) DeadLetters(ctx context.Context, after uint64) iter.Seq2[admin.Letter, error] {
-	return func(yield func(admin.Letter, error) bool) {
-		for letter, err := range o.Inbox.DeadLetters(ctx, after) {
-			if !yield(admin.Letter(letter), err) {
-				return
-			}
-		}
-	}
-}
-
-func (o forOperators) DeadLetter(ctx context.Context, id uint64) (admin.Letter, error) {
-	letter, err := o.Inbox.DeadLetter(ctx, id)
-	return admin.Letter(letter), noLetter(err)
-}
-
-func (o forOperators) UnknownMeetings(ctx context.Context) (all []admin.Unknown, err error) {
-	known, err := o.Inbox.UnknownMeetings(ctx)
-	for _, m := range known {
-		all = append(all, admin.Unknown(m))
-	}
-	return all, err
-}
-
-func (o forOperators) PutBack(ctx context.Context, id uint64) error {
-	return noLetter(o.Inbox.PutBack(ctx, id))
-}
-
-func (o forOperators) Drop(ctx context.Context, id uint64) error {
-	return noLetter(o.Inbox.Drop(ctx, id))
-}
-
-func (o forOperators) CountSince(ctx context.Context, since time.Time, want func([]byte) bool) (admin.Kept, error) {
-	kept, err := o.Inbox.CountSince(ctx, since, want)
-	return admin.Kept(kept), err
-}
-
-func (o forOperators) Replay(ctx context.Context, since time.Time, want func([]byte) bool, settled func()) (admin.Kept, error) {
-	kept, err := o.Inbox.Replay(ctx, since, want, settled)
-	return admin.Kept(kept), err
-}
-
-// noLetter is the inbox's error in the words of the admin room.
-func noLetter(err error) error {
-	if errors.Is(err, inbox.ErrNoLetter) {
-		return admin.ErrNoLetter
-	}
-	return err
 }
 
 // heldBy gives the watch the meetings that are held up, each once, the longest first.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"zoom-attendance/sidecar/admin"
@@ -69,7 +70,7 @@ func serve(ctx context.Context, c Config) (err error) {
 
 	salt := cmp.Or(c.IPHashSalt, zoom.Secret(rand.Text())) // one for both rooms: one client, one hash
 	door, err := hook.New(hook.Options{
-		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: kept, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
+		Secrets: secrets.current, Window: c.SignatureWindow, Keeper: keeper{kept}, MaxBody: c.MaxBodyBytes, MaxBodies: c.MaxBodyMemory,
 		Ready:          func() error { return errors.Join(kept.Ready(), carrier.Ready()) },
 		TrustedProxies: c.TrustedProxies, IPHashSalt: salt, Tracer: tracer, Log: log, Metrics: metrics,
 		Failures: hook.Failures{Burst: c.MaxFailures, Every: c.FailureRefill, Clients: c.MaxFailingClients},
@@ -105,7 +106,7 @@ func serve(ctx context.Context, c Config) (err error) {
 		Timezone: c.AttendanceTimezone, Version: version(), Log: log,
 	})
 	operators := admin.New(admin.Options{
-		Token: c.AdminToken, Inbox: forOperators{kept}, School: asked, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
+		Token: c.AdminToken, Inbox: kept, School: asked, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
 	})
 	private, err := listen(c.AdminAddr, operators, hook.ServerOptions{Log: log})
 	if err != nil {
@@ -144,6 +145,15 @@ func front(meetings, door http.Handler) http.Handler {
 			return
 		}
 		door.ServeHTTP(w, r)
+	})
+}
+
+// keeper is the inbox as the door wants it.
+type keeper struct{ inbox.Inbox }
+
+func (k keeper) Accept(ctx context.Context, body []byte, e zoom.Envelope) error {
+	return k.Inbox.Accept(ctx, inbox.Event{
+		Body: body, Meeting: e.MeetingID, Kind: e.Event, Source: inbox.SourceWebhook, Trace: trace.SpanContextFromContext(ctx),
 	})
 }
 

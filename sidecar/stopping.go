@@ -111,7 +111,7 @@ func (s *stopping) wait(rooms *errgroup.Group) (err error) {
 }
 
 // closeInbox closes it in what time is left.
-func (s *stopping) closeInbox(kept *inbox.Inbox) error {
+func (s *stopping) closeInbox(kept inbox.Inbox) error {
 	s.begin()
 	s.log.Info("closing the inbox")
 	closed := make(chan error, 1)

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -100,6 +101,7 @@ func telling(t *testing.T, then http.HandlerFunc) (url string, called <-chan str
 		if strings.Contains(string(body), "81234567890") {
 			calls <- struct{}{}
 		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		then(w, r)
 	}))
 	t.Cleanup(server.Close)

@@ -191,7 +191,7 @@ func TestATraceLeadsFromZoomsRequestToTheCommit(t *testing.T) {
 	}
 	p.stop(t)
 
-	request, kept, event := c.only(t, "POST /api/zoom/webhook"), c.only(t, "keep ZOOM_EVENTS"), c.only(t, "process event")
+	request, kept, event := c.only(t, "POST /api/zoom/webhook"), c.only(t, "keep inbox"), c.only(t, "process event")
 	batch, call := c.only(t, "apply batch"), c.only(t, "apply_zoom_events")
 	for _, s := range c.spans {
 		require.Equal(t, zoomTrace, s.trace(), "%s: nothing but what Zoom signed is traced, and all of it is one trace", s.Name)
@@ -230,7 +230,7 @@ func TestATraceGoesOnAfterARestart(t *testing.T) {
 	project.StopPostgREST()
 	p.start(ctx, t)
 	require.Equal(t, 200, p.from(ctx, t, zoomParent, []byte(started), signedBy(flowSecret, 0)))
-	kept := c.await(ctx, t, "keep ZOOM_EVENTS")
+	kept := c.await(ctx, t, "keep inbox")
 	p.kill(t)
 	require.Empty(t, c.named("process event"))
 

@@ -8,13 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/visitor"
 	"zoom-attendance/sidecar/zoom"
 )
@@ -24,35 +24,6 @@ const (
 	answerWait = 10 * time.Second // for an answer that is no progress
 	countWait  = 2 * time.Minute  // for a count, which reads what is kept
 )
-
-// ErrNoLetter: there is no dead letter of that id.
-var ErrNoLetter = errors.New("no such dead letter")
-
-// Letter is a dead letter.
-type Letter struct {
-	ID         uint64
-	Body       []byte // as Zoom sent it
-	Reason     string // why it was given up, nothing personal
-	AcceptedAt time.Time
-	BuriedAt   time.Time
-	Attempt    int  // which try was the last
-	Group      bool // Body is several events in a form that is not known
-}
-
-// Kept is what is still there of the events since a time.
-type Kept struct {
-	Events  int       // those that are wanted
-	Missing int       // groups that could not be read, or were removed meanwhile
-	From    time.Time // what was accepted before is gone; zero when nothing is
-}
-
-// Unknown is a meeting that nobody knew when events of it came. They are kept.
-type Unknown struct {
-	Meeting string    `json:"meeting"` // Zoom's number
-	Count   int       `json:"count"`   // events that came of it
-	First   time.Time `json:"first"`   // when the first that is remembered was accepted
-	Last    time.Time `json:"last"`    // and the last
-}
 
 // School is the database: rows that its own checks or triggers refused are set aside
 // there, each by itself. RefusedRows answers refused_zoom_rows' object; its errors may
@@ -67,24 +38,10 @@ type Refusal interface {
 	Meaning() string // the cause in plain words and what to do, never personal
 }
 
-// Inbox holds the events. PutBack, Drop and DeadLetter fail with ErrNoLetter;
-// done and settled are called for each event, by many at once.
-type Inbox interface {
-	CountDead(ctx context.Context) (int, error)
-	DeadLetters(ctx context.Context, after uint64) iter.Seq2[Letter, error]
-	DeadLetter(ctx context.Context, id uint64) (Letter, error)
-	PutBack(ctx context.Context, id uint64) error
-	PutAllBack(ctx context.Context, done func(id uint64)) error
-	Drop(ctx context.Context, id uint64) error
-	UnknownMeetings(ctx context.Context) ([]Unknown, error)
-	CountSince(ctx context.Context, since time.Time, want func(body []byte) bool) (Kept, error)
-	Replay(ctx context.Context, since time.Time, want func(body []byte) bool, settled func()) (Kept, error)
-}
-
 // Options are what the room needs. Each field but Token, School and Pages must be set.
 type Options struct {
-	Token   zoom.Secret  // what requests must carry; empty: only metrics are served
-	Inbox   Inbox        //
+	Token   zoom.Secret // what requests must carry; empty: only metrics are served
+	Inbox   inbox.Inbox
 	School  School       // nil: nobody tells what it refused
 	Metrics http.Handler // of /metrics
 	Pages   Pages        // at / and beneath /board/; nil: none
@@ -114,10 +71,10 @@ func New(o Options) *Room {
 	r.life, r.stop = context.WithCancel(context.Background())
 	r.routes.Handle("GET /metrics", o.Metrics)
 	r.route("GET /dead", r.list)
-	r.route("GET /dead/{id}", r.show)
-	r.route("POST /dead/{id}/replay", r.putBack)
+	r.route("GET /dead/{number}", r.show)
+	r.route("POST /dead/{number}/replay", r.putBack)
 	r.route("POST /dead/replay", r.putAllBack)
-	r.route("DELETE /dead/{id}", r.drop)
+	r.route("DELETE /dead/{number}", r.drop)
 	r.route("GET /unknown", r.unknown)
 	r.route("GET /replay", r.count)
 	r.route("POST /replay", r.replay)
@@ -208,7 +165,7 @@ func refuse(w http.ResponseWriter, err error) {
 	switch own, ok := errors.AsType[refusal](err); {
 	case ok:
 		status = own.status
-	case errors.Is(err, ErrNoLetter):
+	case errors.Is(err, inbox.ErrNoLetter):
 		status = http.StatusNotFound
 	}
 	switch status {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -56,7 +57,7 @@ func TestQuestionsThatMakeNoSenseAreRefused(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, question := range []string{
 		"GET /dead?after=x", "GET /dead?most=-1", "GET /dead/x", "GET /dead/0", "DELETE /dead/-1", "POST /dead/1.5/replay",
-		"GET /replay", "GET /replay?since=yesterday", "POST /replay?since=36h", "GET /replay?since=2026-03-02T08:00:00Z&meeting=7b",
+		"GET /replay", "GET /replay?since=yesterday", "POST /replay?since=36h", "GET /replay?since=2026-03-02T08:00:00Z&meeting=7b", "GET /replay?outcome=7b", "POST /replay?outcome=x%0A",
 	} {
 		method, path, _ := strings.Cut(question, " ")
 		status, body := w.ask(method, path, "Bearer "+testToken)
@@ -78,14 +79,14 @@ func TestARequestWithALongBodyIsRefused(t *testing.T) {
 }
 
 // stuck is an inbox that cannot put back.
-type stuck struct{ keeper }
+type stuck struct{ inbox.Inbox }
 
 func (stuck) PutBack(context.Context, uint64) error {
 	return errors.New("inbox is full: no room")
 }
 
 func TestWhatTheInboxRefusesIsSaid(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.Inbox = stuck{o.Inbox.(keeper)} })
+	w := newWorld(t, func(o *Options) { o.Inbox = stuck{o.Inbox} })
 	status, body := w.ask("POST", "/dead/1/replay", "Bearer "+testToken)
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.JSONEq(t, `{"error":"inbox is full: no room"}`, body)

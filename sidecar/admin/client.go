@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -49,10 +50,10 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 
 // UnknownMeetings asks a running sidecar, at its address for operators, of which
 // unknown meetings it has events.
-func UnknownMeetings(ctx context.Context, base string, token zoom.Secret) ([]Unknown, error) {
+func UnknownMeetings(ctx context.Context, base string, token zoom.Secret) ([]inbox.UnknownMeeting, error) {
 	c := newClient(base, token)
 	defer c.close()
-	var answer struct{ Meetings []Unknown }
+	var answer struct{ Meetings []inbox.UnknownMeeting }
 	err := c.ask(ctx, http.MethodGet, "/unknown", nil, &answer)
 	return answer.Meetings, err
 }

@@ -55,23 +55,23 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 		Example: `  sidecar dead list --most 20
   sidecar dead list --json | jq -r '.letters[].reason'`}
 	list.Flags().Int("most", listDefault, "show so many, up to "+strconv.Itoa(listMost))
-	list.Flags().Uint64("after", 0, "show those behind an id")
+	list.Flags().Uint64("after", 0, "show those behind a number")
 	replay := &cobra.Command{
-		Use:   "replay ID… | --all",
-		Short: "Put them back among the events that wait; those that still cannot be applied come back with a new id",
+		Use:   "replay NUMBER… | --all",
+		Short: "Put them back among the events that wait; those that still cannot be applied come back",
 		RunE:  ask(replayDead),
 		Example: `  sidecar dead replay 17 18
   sidecar dead replay --all`,
 		ValidArgsFunction: letters,
 	}
 	replay.Flags().Bool("all", false, "all there are now")
-	show := &cobra.Command{Use: "show ID", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead),
+	show := &cobra.Command{Use: "show NUMBER", Short: "Show one with its body, names and e-mails included", Args: cobra.ExactArgs(1), RunE: ask(showDead),
 		Example: "  sidecar dead show 17", ValidArgsFunction: letters}
 	for _, tells := range []*cobra.Command{list, show} {
 		tells.Flags().Bool("json", false, "print what the sidecar answers, as it is")
 	}
 	dead.AddCommand(list, replay, show,
-		&cobra.Command{Use: "drop ID…", Short: "Remove them for good", Args: cobra.MinimumNArgs(1), RunE: ask(dropDead),
+		&cobra.Command{Use: "drop NUMBER…", Short: "Remove them for good", Args: cobra.MinimumNArgs(1), RunE: ask(dropDead),
 			Example: "  sidecar dead drop 17 18", ValidArgsFunction: letters},
 	)
 	return dead
@@ -79,20 +79,23 @@ as they are, each kept with the reason. When the cause is mended, replay them.` 
 
 func replayCommand() *cobra.Command {
 	var o replayOptions
-	replay := &cobra.Command{
-		Use:   "replay --since TIME",
-		Short: "Apply everything again that was accepted since a time, after a restore of the database",
-		Long: `Has a running sidecar apply again what it accepted since a time, as far back as it
-keeps events (INBOX_RETENTION). It may serve meanwhile, and fresh events go first.
+	command := &cobra.Command{
+		Use:   "replay [--since TIME] [--meeting NUMBER] [--outcome NAME]",
+		Short: "Apply again what was settled: since a time, of a meeting, or with an outcome",
+		Long: `Has a running sidecar apply again events that were settled, as far back as it keeps
+them (INBOX_RETENTION): those accepted since a time, after a restore of the database;
+those of one meeting; those of which one thing came, such as unknown_meeting. What is
+named together must all be so. It may serve meanwhile, and fresh events find room.
 The database makes repetition harmless, so when in doubt begin earlier, and when it
 was broken off run it again.
 
-TIME must lie before the backup by as long as events may have waited then: some
-minutes on an ordinary day; an outage of the database adds its length.` + environment,
+After a restore TIME must lie before the backup by as long as events may have waited
+then: some minutes on an ordinary day; an outage of the database adds its length.` + environment,
 		Example: `  sidecar replay --since 2026-03-02T08:00:00Z --dry-run    how many would it be?
   sidecar replay --since 36h --dry-run --json | jq .events
   sidecar replay --since 36h                               since 36 hours ago
-  sidecar replay --since 36h --meeting 81234567890 --yes   one meeting's, without a question`,
+  sidecar replay --meeting 81234567890 --yes               one meeting's, without a question
+  sidecar replay --outcome unknown_meeting --dry-run       those of meetings that nobody knew`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		PreRunE: func(*cobra.Command, []string) error {
@@ -102,20 +105,21 @@ minutes on an ordinary day; an outage of the database adds its length.` + enviro
 			return nil
 		},
 	}
-	admin := adminFlag(replay)
-	replay.RunE = func(cmd *cobra.Command, _ []string) error {
+	admin := adminFlag(command)
+	command.RunE = func(cmd *cobra.Command, _ []string) error {
 		c := newClient(*admin, zoom.Secret(os.Getenv("ADMIN_TOKEN")))
 		defer c.close()
-		return replaySince(cmd, c, o)
+		return replay(cmd, c, o)
 	}
-	f := replay.Flags()
+	f := command.Flags()
 	f.StringVar(&o.since, "since", "", "a date or a time, such as 2026-03-02T08:00:00Z, or how long ago: 36h, 7d")
 	f.StringVar(&o.meeting, "meeting", "", "Zoom's number of a meeting; of all, if left out")
+	f.StringVar(&o.outcome, "outcome", "", "what came of it, such as applied or unknown_meeting; anything, if left out")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only count")
 	f.BoolVar(&o.asJSON, "json", false, "print the count as the sidecar answers it, with --dry-run")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
-	_ = replay.MarkFlagRequired("since")
-	return replay
+	command.MarkFlagsOneRequired("since", "meeting", "outcome")
+	return command
 }
 
 func adminFlag(cmd *cobra.Command) *string {
@@ -134,15 +138,15 @@ func URL(addr string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// idsOf reads the ids on a command line, so that a slip is noticed before
+// numbersOf reads the numbers on a command line, so that a slip is noticed before
 // anything is done.
-func idsOf(args []string) (ids []uint64, err error) {
+func numbersOf(args []string) (numbers []uint64, err error) {
 	for _, arg := range args {
-		id, err := strconv.ParseUint(arg, 10, 64)
-		if err != nil || id == 0 {
-			return nil, fmt.Errorf("%q is not the id of a dead letter; `sidecar dead list` shows them", arg)
+		number, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil || number == 0 {
+			return nil, fmt.Errorf("%q is not the number of a dead letter; `sidecar dead list` shows them", arg)
 		}
-		ids = append(ids, id)
+		numbers = append(numbers, number)
 	}
-	return ids, nil
+	return numbers, nil
 }

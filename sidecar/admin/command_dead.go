@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,15 +51,15 @@ func wantsJSON(cmd *cobra.Command) bool {
 func printLetters(out io.Writer, page listView) {
 	if len(page.Letters) > 0 {
 		table := tablewriter.NewWriter(out)
-		table.Header("id", "event", "meeting", "accepted", "buried", "tries", "bytes", "reason")
+		table.Header("number", "event", "meeting", "source", "accepted", "buried", "tries", "bytes", "reason")
 		for _, l := range page.Letters {
-			_ = table.Append(l.ID, eventOf(l), terminal.Harmless(l.Meeting), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes, terminal.Harmless(l.Reason))
+			_ = table.Append(l.Number, eventOf(l), terminal.Harmless(l.Meeting), terminal.Harmless(l.Source), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes, terminal.Harmless(l.Reason))
 		}
 		_ = table.Render()
 	}
 	fmt.Fprintf(out, "%d of %d dead letters\n", len(page.Letters), page.Total)
 	if page.More {
-		fmt.Fprintf(out, "for more: --after %d\n", page.Letters[len(page.Letters)-1].ID)
+		fmt.Fprintf(out, "for more: --after %d\n", page.Letters[len(page.Letters)-1].Number)
 	}
 }
 
@@ -83,15 +84,7 @@ func printRefused(out io.Writer, page listView) {
 
 // eventOf is what to call the event of a dead letter.
 func eventOf(l letterView) string {
-	switch {
-	case l.Group:
-		return "(a group of another version)"
-	case l.Event == "":
-		return "(unknown)"
-	case l.Kind == "":
-		return terminal.Harmless(l.Event) + " (incomplete)"
-	}
-	return terminal.Harmless(l.Event)
+	return terminal.Harmless(cmp.Or(l.Kind, "(unknown)"))
 }
 
 func moment(t time.Time) string {
@@ -102,20 +95,20 @@ func moment(t time.Time) string {
 }
 
 func showDead(cmd *cobra.Command, c *client, args []string) error {
-	ids, err := idsOf(args)
+	numbers, err := numbersOf(args)
 	if err != nil {
 		return err
 	}
 	var l letterView
-	if err := c.ask(cmd.Context(), http.MethodGet, letterPath(ids[0]), nil, &l); err != nil {
+	if err := c.ask(cmd.Context(), http.MethodGet, letterPath(numbers[0]), nil, &l); err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
 		return terminal.PrintJSON(out, l)
 	}
-	fmt.Fprintf(out, "id        %d\nevent     %s\nmeeting   %s\nreason    %s\naccepted  %s\nburied    %s\ntries     %d\nbytes     %d\n\n",
-		l.ID, eventOf(l), terminal.Harmless(l.Meeting), terminal.Harmless(l.Reason), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes)
+	fmt.Fprintf(out, "number    %d\nevent     %s\nmeeting   %s\nsource    %s\nreason    %s\naccepted  %s\nburied    %s\ntries     %d\nbytes     %d\n\n",
+		l.Number, eventOf(l), terminal.Harmless(l.Meeting), terminal.Harmless(l.Source), terminal.Harmless(l.Reason), moment(l.AcceptedAt), moment(l.BuriedAt), l.Attempt, l.Bytes)
 	printBody(out, l)
 	return nil
 }
@@ -132,18 +125,18 @@ func printBody(out io.Writer, l letterView) {
 	}
 }
 
-func letterPath(id uint64) string { return "/dead/" + strconv.FormatUint(id, 10) }
+func letterPath(number uint64) string { return "/dead/" + strconv.FormatUint(number, 10) }
 
 func replayDead(cmd *cobra.Command, c *client, args []string) error {
 	all, _ := cmd.Flags().GetBool("all")
 	if all == (len(args) > 0) {
-		return errors.New("name ids, or --all")
+		return errors.New("name numbers, or --all")
 	}
 	if all {
 		return replayAllDead(cmd, c)
 	}
-	return eachLetter(cmd, args, "put back", func(ctx context.Context, id uint64) error {
-		return c.ask(ctx, http.MethodPost, letterPath(id)+"/replay", nil, &struct{}{})
+	return eachLetter(cmd, args, "put back", func(ctx context.Context, number uint64) error {
+		return c.ask(ctx, http.MethodPost, letterPath(number)+"/replay", nil, &struct{}{})
 	})
 }
 
@@ -155,17 +148,17 @@ func replayAllDead(cmd *cobra.Command, c *client) error {
 	bar := terminal.NewBar(cmd.ErrOrStderr(), page.Total)
 	last, err := c.watch(cmd.Context(), "/dead/replay", nil, bar.Set)
 	bar.Done()
-	fmt.Fprintf(cmd.OutOrStdout(), "%d dead letters put back; those that still cannot be applied come back with a new id\n", last.Done)
+	fmt.Fprintf(cmd.OutOrStdout(), "%d dead letters put back; those that still cannot be applied come back\n", last.Done)
 	return err
 }
 
 func dropDead(cmd *cobra.Command, c *client, args []string) error {
-	return eachLetter(cmd, args, "dropped", func(ctx context.Context, id uint64) error {
-		return c.ask(ctx, http.MethodDelete, letterPath(id), nil, &struct{}{})
+	return eachLetter(cmd, args, "dropped", func(ctx context.Context, number uint64) error {
+		return c.ask(ctx, http.MethodDelete, letterPath(number), nil, &struct{}{})
 	})
 }
 
-// completeLetters offers a shell the ids of dead letters, each with what it is. A
+// completeLetters offers a shell the numbers of dead letters, each with what it is. A
 // sidecar that does not answer at once offers none.
 func completeLetters(cmd *cobra.Command, c *client, args []string) (offers []cobra.Completion) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
@@ -175,8 +168,8 @@ func completeLetters(cmd *cobra.Command, c *client, args []string) (offers []cob
 		return nil
 	}
 	for _, l := range page.Letters {
-		if id := strconv.FormatUint(l.ID, 10); !slices.Contains(args, id) {
-			offers = append(offers, cobra.CompletionWithDesc(id, eventOf(l)+", "+terminal.Harmless(l.Reason)))
+		if number := strconv.FormatUint(l.Number, 10); !slices.Contains(args, number) {
+			offers = append(offers, cobra.CompletionWithDesc(number, eventOf(l)+", "+terminal.Harmless(l.Reason)))
 		}
 	}
 	return offers
@@ -184,22 +177,22 @@ func completeLetters(cmd *cobra.Command, c *client, args []string) (offers []cob
 
 // eachLetter does something with each, and goes on when one is not there.
 func eachLetter(cmd *cobra.Command, args []string, done string, do func(context.Context, uint64) error) error {
-	ids, err := idsOf(args)
+	numbers, err := numbersOf(args)
 	if err != nil {
 		return err
 	}
 	missing := false
-	for _, id := range ids {
-		err := do(cmd.Context(), id)
+	for _, number := range numbers {
+		err := do(cmd.Context(), number)
 		answer, refused := errors.AsType[refusal](err)
 		switch {
 		case refused && answer.status == http.StatusNotFound:
 			missing = true
-			fmt.Fprintf(cmd.OutOrStdout(), "%d is not there\n", id)
+			fmt.Fprintf(cmd.OutOrStdout(), "%d is not there\n", number)
 		case err != nil:
-			return fmt.Errorf("dead letter %d: %w", id, err)
+			return fmt.Errorf("dead letter %d: %w", number, err)
 		default:
-			fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", id, done)
+			fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", number, done)
 		}
 	}
 	if missing {

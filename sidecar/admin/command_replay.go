@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/terminal"
 )
 
@@ -21,31 +22,41 @@ var (
 )
 
 type replayOptions struct {
-	since, meeting string
-	dryRun, yes    bool
-	asJSON         bool
+	since, meeting, outcome string
+	dryRun, yes, asJSON     bool
 }
 
-// replaySince counts, asks, replays, and shows how far it is.
-func replaySince(cmd *cobra.Command, c *client, o replayOptions) error {
-	since, err := sinceOf(o.since, time.Now())
+// ask makes the question to the sidecar of the options.
+func (o replayOptions) ask(now time.Time) (inbox.Replay, url.Values, error) {
+	r := inbox.Replay{Meeting: strings.NewReplacer(" ", "", "-", "").Replace(o.meeting), Outcome: o.outcome} // as Zoom's pages write a number
+	query := url.Values{"meeting": {r.Meeting}, "outcome": {r.Outcome}}
+	if o.since == "" {
+		return r, query, nil
+	}
+	since, err := sinceOf(o.since, now)
+	r.Since = since
+	query.Set("since", since.Format(time.RFC3339Nano))
+	return r, query, err
+}
+
+// replay counts, asks, replays, and shows how far it is.
+func replay(cmd *cobra.Command, c *client, o replayOptions) error {
+	which, query, err := o.ask(time.Now())
 	if err != nil {
 		return err
 	}
-	meeting := strings.NewReplacer(" ", "", "-", "").Replace(o.meeting) // as Zoom's pages write it
-	query := url.Values{"since": {since.Format(time.RFC3339Nano)}, "meeting": {meeting}}
-	var kept keptView
-	if err := c.ask(cmd.Context(), http.MethodGet, "/replay", query, &kept); err != nil {
+	var found countView
+	if err := c.ask(cmd.Context(), http.MethodGet, "/replay", query, &found); err != nil {
 		return err
 	}
 	if o.asJSON {
-		if err := terminal.PrintJSON(cmd.OutOrStdout(), kept); err != nil {
+		if err := terminal.PrintJSON(cmd.OutOrStdout(), found); err != nil {
 			return err
 		}
 	} else {
-		printKept(cmd.OutOrStdout(), kept, since)
+		printCount(cmd.OutOrStdout(), found, which)
 	}
-	if o.dryRun || kept.Events == 0 {
+	if o.dryRun || found.Events == 0 {
 		return nil
 	}
 	if !o.yes {
@@ -53,14 +64,10 @@ func replaySince(cmd *cobra.Command, c *client, o replayOptions) error {
 			return err
 		}
 	}
-	bar := terminal.NewBar(cmd.ErrOrStderr(), kept.Events)
+	bar := terminal.NewBar(cmd.ErrOrStderr(), found.Events)
 	last, err := c.watch(cmd.Context(), "/replay", query, bar.Set)
 	bar.Done()
-	fmt.Fprintf(cmd.OutOrStdout(), "%d events were handed on again\n", last.Done)
-	if err == nil && last.Missing > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%d groups of events could not be read, or were removed meanwhile for their age or for want of room\n", last.Missing)
-		return errSome
-	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d events were applied again\n", last.Done)
 	return err
 }
 
@@ -73,13 +80,21 @@ func sinceOf(text string, now time.Time) (time.Time, error) {
 	return since, nil
 }
 
-func printKept(out io.Writer, kept keptView, since time.Time) {
-	fmt.Fprintf(out, "%d events were accepted since %s and can be applied again\n", kept.Events, moment(since))
-	if kept.From.After(since) {
-		fmt.Fprintf(out, "what was accepted before about %s is no longer kept\n", moment(kept.From))
+// printCount says how many events it would be, and of which.
+func printCount(out io.Writer, found countView, which inbox.Replay) {
+	of := ""
+	if which.Meeting != "" {
+		of += " of meeting " + which.Meeting
 	}
-	if kept.Missing > 0 {
-		fmt.Fprintf(out, "%d groups of events cannot be read\n", kept.Missing)
+	if which.Outcome != "" {
+		of += " settled as " + which.Outcome
+	}
+	if !which.Since.IsZero() {
+		of += " accepted since " + moment(which.Since)
+	}
+	fmt.Fprintf(out, "%d events%s can be applied again\n", found.Events, of)
+	if found.From.After(which.Since) {
+		fmt.Fprintf(out, "what was accepted before %s may be gone\n", moment(found.From))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -21,18 +22,17 @@ const (
 )
 
 // letterView is a dead letter as it is told. Body and Raw are for one that was
-// asked for by its id; all else is fit for a list.
+// asked for by its number; all else is fit for a list.
 type letterView struct {
-	ID         uint64          `json:"id"`
-	Event      string          `json:"event,omitempty"` // Zoom's name of it, if it is one we use
-	Kind       string          `json:"kind,omitempty"`  // of the fact, if it can be decoded
-	Meeting    string          `json:"meeting,omitempty"`
+	Number     uint64          `json:"number"`
+	Meeting    string          `json:"meeting,omitempty"` // Zoom's number
+	Kind       string          `json:"kind,omitempty"`    // Zoom's name of the event
+	Source     string          `json:"source,omitempty"`  // who told of it
 	Reason     string          `json:"reason"`
 	AcceptedAt time.Time       `json:"accepted_at"`
 	BuriedAt   time.Time       `json:"buried_at"`
 	Attempt    int             `json:"attempt"`
 	Bytes      int             `json:"bytes"`
-	Group      bool            `json:"group,omitempty"` // several events in a form that is not known
 	Body       json.RawMessage `json:"body,omitempty"`
 	Raw        []byte          `json:"raw,omitempty"` // the body, when it is not JSON
 }
@@ -66,32 +66,25 @@ type refusedRow struct {
 	TriedAt time.Time `json:"tried_at"`
 }
 
-func viewOf(l Letter) letterView {
-	v := letterView{
-		ID: l.ID, Reason: l.Reason, AcceptedAt: l.AcceptedAt, BuriedAt: l.BuriedAt,
-		Attempt: l.Attempt, Bytes: len(l.Body), Group: l.Group,
+func viewOf(l inbox.DeadLetter) letterView {
+	return letterView{
+		Number: l.Number, Meeting: l.Meeting, Kind: l.Kind, Source: l.Source, Reason: l.Reason,
+		AcceptedAt: l.AcceptedAt, BuriedAt: l.BuriedAt, Attempt: l.Attempt, Bytes: len(l.Body),
 	}
-	if envelope, err := zoom.Open(l.Body); err == nil && envelope.Used() {
-		v.Event, v.Meeting = envelope.Event, envelope.MeetingID
-	}
-	if fact, err := zoom.Decode(l.Body, l.AcceptedAt); err == nil {
-		v.Kind = string(fact.Kind)
-	}
-	return v
 }
 
 func (r *Room) list(w http.ResponseWriter, req *http.Request) error {
 	ctx, cancel := context.WithTimeout(req.Context(), answerWait)
 	defer cancel()
-	after, err := number(req, "after", 0)
+	after, err := numberIn(req, "after", 0)
 	if err != nil {
 		return err
 	}
-	most, err := number(req, "most", listDefault)
+	most, err := numberIn(req, "most", listDefault)
 	if err != nil {
 		return err
 	}
-	refused, err := number(req, "refused", 0)
+	refused, err := numberIn(req, "refused", 0)
 	if err != nil {
 		return err
 	}
@@ -108,9 +101,11 @@ func (r *Room) list(w http.ResponseWriter, req *http.Request) error {
 
 func (r *Room) page(ctx context.Context, after uint64, most int) (page listView, err error) {
 	page.Letters = []letterView{}
-	if page.Total, err = r.Inbox.CountDead(ctx); err != nil {
+	now, err := r.Inbox.Stats(ctx)
+	if err != nil {
 		return page, err
 	}
+	page.Total = now.Dead
 	for letter, err := range r.Inbox.DeadLetters(ctx, after) {
 		if err != nil {
 			return page, err
@@ -151,17 +146,17 @@ func (r *Room) refusedRows(ctx context.Context, most int) (*refusedView, string)
 func (r *Room) unknown(w http.ResponseWriter, req *http.Request) error {
 	ctx, cancel := context.WithTimeout(req.Context(), answerWait)
 	defer cancel()
-	all, err := r.Inbox.UnknownMeetings(ctx)
+	all, err := r.Inbox.Unknown(ctx)
 	r.record(ctx, "list unknown meetings", err)
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, map[string][]Unknown{"meetings": append([]Unknown{}, all...)})
+	return write(w, http.StatusOK, map[string][]inbox.UnknownMeeting{"meetings": append([]inbox.UnknownMeeting{}, all...)})
 }
 
 func (r *Room) show(w http.ResponseWriter, req *http.Request) error {
-	return r.withLetter(req, "show dead letter", func(ctx context.Context, id uint64) error {
-		letter, err := r.Inbox.DeadLetter(ctx, id)
+	return r.withLetter(req, "show dead letter", func(ctx context.Context, number uint64) error {
+		letter, err := r.Inbox.DeadLetter(ctx, number)
 		if err != nil {
 			return err
 		}
@@ -176,20 +171,20 @@ func (r *Room) show(w http.ResponseWriter, req *http.Request) error {
 }
 
 func (r *Room) putBack(w http.ResponseWriter, req *http.Request) error {
-	return r.withLetter(req, "replay dead letter", func(ctx context.Context, id uint64) error {
-		if err := r.Inbox.PutBack(ctx, id); err != nil {
+	return r.withLetter(req, "replay dead letter", func(ctx context.Context, number uint64) error {
+		if err := r.Inbox.PutBack(ctx, number); err != nil {
 			return err
 		}
-		return write(w, http.StatusOK, map[string]uint64{"replayed": id})
+		return write(w, http.StatusOK, map[string]uint64{"replayed": number})
 	})
 }
 
 func (r *Room) drop(w http.ResponseWriter, req *http.Request) error {
-	return r.withLetter(req, "drop dead letter", func(ctx context.Context, id uint64) error {
-		if err := r.Inbox.Drop(ctx, id); err != nil {
+	return r.withLetter(req, "drop dead letter", func(ctx context.Context, number uint64) error {
+		if err := r.Inbox.Drop(ctx, number); err != nil {
 			return err
 		}
-		return write(w, http.StatusOK, map[string]uint64{"dropped": id})
+		return write(w, http.StatusOK, map[string]uint64{"dropped": number})
 	})
 }
 
@@ -198,23 +193,23 @@ func (r *Room) drop(w http.ResponseWriter, req *http.Request) error {
 func (r *Room) withLetter(req *http.Request, action string, do func(context.Context, uint64) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), answerWait)
 	defer cancel()
-	id, err := strconv.ParseUint(req.PathValue("id"), 10, 64)
-	if err != nil || id == 0 {
-		return refusal{http.StatusBadRequest, "the id of a dead letter is a number from 1"}
+	number, err := strconv.ParseUint(req.PathValue("number"), 10, 64)
+	if err != nil || number == 0 {
+		return refusal{http.StatusBadRequest, "dead letters are numbered from 1"}
 	}
-	err = do(ctx, id)
-	r.record(ctx, action, err, slog.Uint64(zoom.LogLetters, id))
+	err = do(ctx, number)
+	r.record(ctx, action, err, slog.Uint64(zoom.LogLetters, number))
 	return err
 }
 
 func (r *Room) putAllBack(w http.ResponseWriter, req *http.Request) error {
-	return r.work(w, req, "replay all dead letters", func(ctx context.Context, done func()) (Kept, error) {
-		return Kept{}, r.Inbox.PutAllBack(ctx, func(uint64) { done() })
+	return r.work(w, req, "replay all dead letters", func(ctx context.Context, done func()) error {
+		return inbox.PutAllBack(ctx, r.Inbox, func(uint64) { done() })
 	})
 }
 
-// number reads a number of the query.
-func number(req *http.Request, name string, without uint64) (uint64, error) {
+// numberIn reads a number of the query.
+func numberIn(req *http.Request, name string, without uint64) (uint64, error) {
 	text := req.URL.Query().Get(name)
 	if text == "" {
 		return without, nil

@@ -7,8 +7,8 @@
 // by those entitled" at this address. It leans on the inbox, which holds the
 // events, and on the database, which makes it harmless to apply them again.
 //
-//	sidecar dead …    ──▶ /dead    ──▶ list, show, put back, drop ──▶ ZOOM_DEAD
-//	sidecar replay …  ──▶ /replay  ──▶ count, hand out again      ──▶ ZOOM_EVENTS
+//	sidecar dead …    ──▶ /dead    ──▶ list, show, put back, drop ──▶ the inbox's dead letters
+//	sidecar replay …  ──▶ /replay  ──▶ count, hand out again      ──▶ its settled events
 //	Prometheus        ──▶ /metrics
 //	a browser         ──▶ /        ──▶ the pages that main gave it: the board
 //
@@ -18,7 +18,7 @@
 // answered 401. Without a token in the settings the address is the machine's
 // own; then /metrics is open there and all else is answered 403. A list of dead
 // letters holds nothing personal. One that is shown is the body as Zoom sent it,
-// with names and e-mails. Each action is one log line: what, which ids, how
+// with names and e-mails. Each action is one log line: what, which numbers, how
 // many; never a body.
 //
 // A browser signs in once: a form posts the token to /sign-in and gets a cookie
@@ -37,17 +37,18 @@
 //
 // # The interface
 //
-//	GET    /dead?after=ID&most=N          dead letters behind an id, the oldest first, and how many there are
-//	GET    /dead/{id}                     one, with its body
-//	POST   /dead/{id}/replay              put it back among the events that wait
-//	POST   /dead/replay                   put all back; progress
-//	DELETE /dead/{id}                     remove it for good
-//	GET    /replay?since=TIME&meeting=N   how many events a replay would hand out
-//	POST   /replay?since=TIME&meeting=N   hand them out again; progress
-//	GET    /metrics                       for Prometheus
-//	GET    /, /board/…                    the pages
-//	GET    /sign-in, POST /sign-in        the form, and what it sends
-//	POST   /sign-out                      ends the session
+//	GET    /dead?after=N&most=N        dead letters behind a number, the oldest first, and how many there are
+//	GET    /dead/{number}              one, with its body
+//	POST   /dead/{number}/replay       put it back among the events that wait
+//	POST   /dead/replay                put all back; progress
+//	DELETE /dead/{number}              remove it for good
+//	GET    /unknown                    the unknown meetings of which there are events
+//	GET    /replay?since=TIME&meeting=N&outcome=NAME   how many events a replay would hand out
+//	POST   /replay?…                   hand them out again; progress
+//	GET    /metrics                    for Prometheus
+//	GET    /, /board/…                 the pages
+//	GET    /sign-in, POST /sign-in     the form, and what it sends
+//	POST   /sign-out                   ends the session
 //
 // An answer is JSON; one that is not 200 has an "error". Progress is a line of
 // JSON a few times a second, of which the last has "ended" or an "error". One

@@ -7,50 +7,60 @@ import (
 	"strings"
 	"time"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/zoom"
 )
 
-// keptView is what a replay would hand out.
-type keptView struct {
-	Events  int       `json:"events"`
-	Missing int       `json:"missing"`       // groups that could not be read
-	From    time.Time `json:"from,omitzero"` // what was accepted before is gone
+const (
+	maxMeeting = 20 // digits of a meeting's number
+	maxOutcome = 64 // characters of an outcome
+)
+
+// countView is what a replay would hand out.
+type countView struct {
+	Events int       `json:"events"`
+	From   time.Time `json:"from,omitzero"` // what was accepted before may be gone
 }
 
-// demand is which events are to be replayed.
-type demand struct {
-	since   time.Time
-	meeting string // empty: of all
-}
-
-func demandOf(req *http.Request) (demand, error) {
+// replayOf is which events are to be replayed. All of them must be asked for by a time.
+func replayOf(req *http.Request) (r inbox.Replay, err error) {
 	query := req.URL.Query()
-	since, err := time.Parse(time.RFC3339Nano, query.Get("since"))
-	if err != nil {
-		return demand{}, refusal{http.StatusBadRequest, "since must be a time such as 2026-03-02T08:00:00Z"}
+	r.Meeting, r.Outcome = query.Get("meeting"), query.Get("outcome")
+	since := query.Get("since")
+	if since == "" && r.Meeting == "" && r.Outcome == "" {
+		return r, refusal{http.StatusBadRequest, "say which events: since, meeting or outcome"}
 	}
-	meeting := query.Get("meeting")
-	if strings.Trim(meeting, "0123456789") != "" || len(meeting) > 20 {
-		return demand{}, refusal{http.StatusBadRequest, "meeting must be a number of Zoom's, such as 81234567890"}
+	if since != "" {
+		if r.Since, err = time.Parse(time.RFC3339Nano, since); err != nil {
+			return r, refusal{http.StatusBadRequest, "since must be a time such as 2026-03-02T08:00:00Z"}
+		}
+		r.Since = r.Since.UTC()
 	}
-	return demand{since.UTC(), meeting}, nil
+	if strings.Trim(r.Meeting, "0123456789") != "" || len(r.Meeting) > maxMeeting {
+		return r, refusal{http.StatusBadRequest, "meeting must be a number of Zoom's, such as 81234567890"}
+	}
+	if strings.Trim(r.Outcome, "abcdefghijklmnopqrstuvwxyz_") != "" || len(r.Outcome) > maxOutcome {
+		return r, refusal{http.StatusBadRequest, "outcome must be one of the database's, such as unknown_meeting"}
+	}
+	return r, nil
 }
 
-// wants says whether an event is of the meeting.
-func (d demand) wants(body []byte) bool {
-	if d.meeting == "" {
-		return true
+// chosen is what the log says of a replay.
+func chosen(r inbox.Replay) (attrs []slog.Attr) {
+	if !r.Since.IsZero() {
+		attrs = append(attrs, slog.Time(zoom.LogSince, r.Since))
 	}
-	envelope, err := zoom.Open(body)
-	return err == nil && envelope.MeetingID == d.meeting
-}
-
-func (d demand) attrs() []slog.Attr {
-	return []slog.Attr{slog.Time(zoom.LogSince, d.since), slog.String(zoom.LogMeeting, d.meeting)}
+	if r.Meeting != "" {
+		attrs = append(attrs, slog.String(zoom.LogMeeting, r.Meeting))
+	}
+	if r.Outcome != "" {
+		attrs = append(attrs, slog.String(zoom.LogOutcome, r.Outcome))
+	}
+	return attrs
 }
 
 func (r *Room) count(w http.ResponseWriter, req *http.Request) error {
-	d, err := demandOf(req)
+	which, err := replayOf(req)
 	if err != nil {
 		return err
 	}
@@ -59,20 +69,22 @@ func (r *Room) count(w http.ResponseWriter, req *http.Request) error {
 	if err := extend(w, countWait+answerWait); err != nil {
 		return err
 	}
-	kept, err := r.Inbox.CountSince(ctx, d.since, d.wants)
-	r.record(ctx, "count for a replay", err, append(d.attrs(), slog.Int(zoom.LogEvents, kept.Events))...)
+	which.DryRun = true
+	found, err := r.Inbox.Replay(ctx, which, func() {})
+	r.record(ctx, "count for a replay", err, append(chosen(which), slog.Int(zoom.LogEvents, found.Events))...)
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, keptView(kept))
+	return write(w, http.StatusOK, countView(found))
 }
 
 func (r *Room) replay(w http.ResponseWriter, req *http.Request) error {
-	d, err := demandOf(req)
+	which, err := replayOf(req)
 	if err != nil {
 		return err
 	}
-	return r.work(w, req, "replay", func(ctx context.Context, done func()) (Kept, error) {
-		return r.Inbox.Replay(ctx, d.since, d.wants, done)
-	}, d.attrs()...)
+	return r.work(w, req, "replay", func(ctx context.Context, done func()) error {
+		_, err := r.Inbox.Replay(ctx, which, done)
+		return err
+	}, chosen(which)...)
 }

@@ -21,10 +21,11 @@ func TestWhatWasAcceptedSinceIsAppliedAgain(t *testing.T) {
 
 	out, err := w.sidecar("replay", "--since", "1h", "--dry-run")
 	require.NoError(t, err)
-	require.Contains(t, out, "3 events were accepted since")
+	require.Contains(t, out, "3 events accepted since")
+	require.Contains(t, out, "can be applied again")
 	out, err = w.sidecar("replay", "--since", "1h", "--dry-run", "--json")
 	require.NoError(t, err)
-	require.JSONEq(t, `{"events": 3, "missing": 0}`, out)
+	require.JSONEq(t, `{"events": 3}`, out)
 	_, err = w.sidecar("replay", "--since", "1h", "--yes", "--json")
 	require.ErrorContains(t, err, "--json goes with --dry-run")
 	require.Empty(t, w.applied)
@@ -32,12 +33,12 @@ func TestWhatWasAcceptedSinceIsAppliedAgain(t *testing.T) {
 	for range 2 { // safe to run twice
 		out, err = w.sidecar("replay", "--since", "1h", "--yes")
 		require.NoError(t, err)
-		require.Contains(t, out, "3 events were handed on again")
+		require.Contains(t, out, "3 events were applied again")
 		require.Equal(t, []string{joined("81234567890", 1), joined("81234567891", 2), joined("81234567890", 3)}, w.await(3))
 	}
 	out, err = w.sidecar("replay", "--since", "1h", "--yes", "--meeting", "812 3456 7891")
 	require.NoError(t, err)
-	require.Contains(t, out, "1 events were handed on again")
+	require.Contains(t, out, "1 events were applied again")
 	require.Equal(t, []string{joined("81234567891", 2)}, w.await(1))
 
 	out, err = w.sidecar("replay", "--since", time.Now().Format(time.RFC3339), "--yes", "--meeting", "1")
@@ -47,11 +48,33 @@ func TestWhatWasAcceptedSinceIsAppliedAgain(t *testing.T) {
 	require.Contains(t, w.log.String(), "meeting=81234567891 events=1 action=replay")
 }
 
+func TestWhatIsReplayedMayBeChosenByItsOutcome(t *testing.T) {
+	w := newWorld(t, nil)
+	w.accept(joined("81234567890", 1))
+	w.say("unknown_meeting")
+	w.accept(joined("81234567891", 2), joined("81234567892", 3))
+
+	out, err := w.sidecar("replay", "--outcome", "unknown_meeting", "--dry-run")
+	require.NoError(t, err)
+	require.Equal(t, "2 events settled as unknown_meeting can be applied again\n", out)
+	w.say("applied")
+	out, err = w.sidecar("replay", "--outcome", "unknown_meeting", "--meeting", "81234567892", "--yes")
+	require.NoError(t, err)
+	require.Contains(t, out, "1 events of meeting 81234567892 settled as unknown_meeting can be applied again\n")
+	require.Equal(t, []string{joined("81234567892", 3)}, w.await(1))
+	require.Contains(t, w.log.String(), "meeting=81234567892 outcome=unknown_meeting events=1 action=replay")
+
+	out, err = w.sidecar("replay", "--outcome", "applied", "--dry-run", "--json")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"events": 2}`, out)
+	require.Empty(t, w.applied)
+}
+
 func TestEventsComeInWhileOthersAreReplayed(t *testing.T) {
 	w := newWorld(t, nil)
 	const old = 300
 	for n := range old {
-		require.NoError(t, w.inbox.Accept(w.context(), []byte(joined("81234567890", n))))
+		require.NoError(t, w.inbox.Accept(w.context(), asEvent(joined("81234567890", n))))
 	}
 	w.await(old)
 	gate := make(chan struct{})
@@ -60,7 +83,7 @@ func TestEventsComeInWhileOthersAreReplayed(t *testing.T) {
 	lines.next(t)
 	<-w.held // the replay has begun, and knows where it ends
 	for n := range 20 {
-		require.NoError(t, w.inbox.Accept(w.context(), []byte(joined("81234567899", n))))
+		require.NoError(t, w.inbox.Accept(w.context(), asEvent(joined("81234567899", n))))
 	}
 	close(gate)
 	require.Equal(t, progress{Done: old, Ended: true}, lines.last(t))
@@ -111,14 +134,15 @@ func TestAReplayEndsWhenTheClientGoesAwayAndMayBeRunAgain(t *testing.T) {
 
 func TestAReplayEndsWhenTheProcessStops(t *testing.T) {
 	w := newWorld(t, nil)
-	w.accept(joined("81234567890", 1))
+	w.accept(joined("81234567890", 1), joined("81234567891", 2))
 	w.set(nil, make(chan struct{}))
-	lines := w.watch("/replay?since=2020-01-01T00:00:00Z")
+	lines := w.watch("/replay?meeting=81234567890")
 	lines.next(t)
 	<-w.held
 	w.room.Stop()
 	require.Equal(t, progress{Error: errStopping.Error()}, lines.last(t))
-	_, err := w.sidecar("replay", "--since", "1h", "--yes")
+	require.False(t, lines.scan.Scan(), "it has ended")
+	_, err := w.sidecar("replay", "--meeting", "81234567891", "--yes")
 	require.ErrorContains(t, err, errStopping.Error())
 }
 
@@ -137,7 +161,7 @@ func TestWithoutATerminalNothingIsReplayedUnlessToldTo(t *testing.T) {
 
 func TestWhatIsWrongWithTheQuestionIsSaid(t *testing.T) {
 	w := newWorld(t, nil)
-	for _, args := range [][]string{{}, {"--since", "tomorrow"}, {"--since", "-1h"}, {"--since", "2126-03-02T08:00:00Z"}, {"--since", "1h", "--meeting", "7b"}} {
+	for _, args := range [][]string{{}, {"--since", "tomorrow"}, {"--since", "-1h"}, {"--since", "2126-03-02T08:00:00Z"}, {"--since", "1h", "--meeting", "7b"}, {"--outcome", "7b"}} {
 		_, err := w.sidecar(append([]string{"replay"}, args...)...)
 		require.Error(t, err, args)
 	}

@@ -25,16 +25,15 @@ var (
 
 // progress is a line while something works, and the last.
 type progress struct {
-	Done    int    `json:"done"`
-	Missing int    `json:"missing,omitempty"` // groups that could not be read, or were removed meanwhile
-	Ended   bool   `json:"ended,omitempty"`
-	Error   string `json:"error,omitempty"`
+	Done  int    `json:"done"`
+	Ended bool   `json:"ended,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // work does something that takes long and shows its progress. It ends early when
 // the client goes away or the process stops.
 func (r *Room) work(w http.ResponseWriter, req *http.Request, action string,
-	do func(ctx context.Context, done func()) (Kept, error), attrs ...slog.Attr) error {
+	do func(ctx context.Context, done func()) error, attrs ...slog.Attr) error {
 	if !r.working.TryLock() {
 		return refusal{http.StatusConflict, "another replay is at work"}
 	}
@@ -47,13 +46,8 @@ func (r *Room) work(w http.ResponseWriter, req *http.Request, action string,
 	}
 
 	var done atomic.Int64
-	var kept Kept
 	ended := make(chan error, 1)
-	go func() {
-		var err error
-		kept, err = do(ctx, func() { done.Add(1) })
-		ended <- err
-	}()
+	go func() { ended <- do(ctx, func() { done.Add(1) }) }()
 	err := show(w, ended, &done, func() { stop(errGone) })
 	if err != nil && req.Context().Err() != nil {
 		err = errGone
@@ -61,7 +55,7 @@ func (r *Room) work(w http.ResponseWriter, req *http.Request, action string,
 		err = context.Cause(ctx)
 	}
 	r.record(req.Context(), action, err, append(attrs, slog.Int64(zoom.LogEvents, done.Load()))...)
-	last := progress{Done: int(done.Load()), Missing: kept.Missing, Ended: err == nil}
+	last := progress{Done: int(done.Load()), Ended: err == nil}
 	if err != nil {
 		last.Error = err.Error()
 	}

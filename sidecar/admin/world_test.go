@@ -3,10 +3,8 @@ package admin
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/zoom"
 )
 
 const (
@@ -30,14 +29,14 @@ const (
 // refuse events.
 type world struct {
 	t     *testing.T
-	inbox *inbox.Inbox
+	inbox inbox.Inbox
 	room  *Room
 	url   string
 	log   *logLines
 
 	mu      sync.Mutex
 	refuses func(body string) bool
-	unknown string        // the meeting that events are of that are of an unknown one; empty: none are
+	outcome string        // what comes of events
 	gate    chan struct{} // nil, or what the database waits for
 	held    chan struct{} // gets one for each event that waits there
 	applied chan string
@@ -45,14 +44,14 @@ type world struct {
 
 // newWorld changes the room's options by change, if that is not nil.
 func newWorld(t *testing.T, change func(*Options)) *world {
-	w := &world{t: t, log: &logLines{}, held: make(chan struct{}, 10_000), applied: make(chan string, 10_000)}
+	w := &world{t: t, log: &logLines{}, outcome: "applied", held: make(chan struct{}, 10_000), applied: make(chan string, 10_000)}
 	var err error
 	w.inbox, err = inbox.Open(w.context(), inbox.Options{Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.inbox.Close(context.Background())) })
 
 	o := Options{
-		Token: testToken, Inbox: keeper{w.inbox}, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Token: testToken, Inbox: w.inbox, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }),
 	}
 	if change != nil {
@@ -98,7 +97,7 @@ func (w *world) runDatabase() {
 
 func (w *world) apply(ctx context.Context, d *inbox.Delivery) {
 	w.mu.Lock()
-	refuses, gate, unknown := w.refuses, w.gate, w.unknown
+	refuses, gate, outcome := w.refuses, w.gate, w.outcome
 	w.mu.Unlock()
 	if gate != nil {
 		w.held <- struct{}{}
@@ -113,12 +112,15 @@ func (w *world) apply(ctx context.Context, d *inbox.Delivery) {
 		w.applied <- "buried"
 		return
 	}
-	if unknown != "" {
-		_ = d.Unknown(ctx, unknown)
-	} else {
-		_ = d.Done(ctx)
-	}
+	_ = d.Done(ctx, outcome)
 	w.applied <- string(d.Body())
+}
+
+// say changes what the database says of events.
+func (w *world) say(outcome string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.outcome = outcome
 }
 
 // set changes what the database does.
@@ -134,9 +136,15 @@ func everything(string) bool { return true }
 func (w *world) accept(bodies ...string) {
 	w.t.Helper()
 	for _, body := range bodies {
-		require.NoError(w.t, w.inbox.Accept(w.context(), []byte(body)))
+		require.NoError(w.t, w.inbox.Accept(w.context(), asEvent(body)))
 	}
 	w.await(len(bodies))
+}
+
+// asEvent is an event as the door hands it in.
+func asEvent(body string) inbox.Event {
+	e, _ := zoom.Open([]byte(body)) // what cannot be read has neither number nor kind
+	return inbox.Event{Body: []byte(body), Meeting: e.MeetingID, Kind: e.Event, Source: inbox.SourceWebhook}
 }
 
 // await waits until the database has seen so many events.
@@ -239,50 +247,4 @@ func (l *logLines) await(t *testing.T, words string) {
 			t.Fatalf("the log never says %q:\n%s", words, l)
 		}
 	}
-}
-
-// keeper is the inbox as the room wants it; the program has the same.
-type keeper struct{ *inbox.Inbox }
-
-func (k keeper) DeadLetters(ctx context.Context, after uint64) iter.Seq2[Letter, error] {
-	return func(yield func(Letter, error) bool) {
-		for letter, err := range k.Inbox.DeadLetters(ctx, after) {
-			if !yield(Letter(letter), err) {
-				return
-			}
-		}
-	}
-}
-
-func (k keeper) UnknownMeetings(ctx context.Context) (all []Unknown, err error) {
-	known, err := k.Inbox.UnknownMeetings(ctx)
-	for _, m := range known {
-		all = append(all, Unknown(m))
-	}
-	return all, err
-}
-
-func (k keeper) DeadLetter(ctx context.Context, id uint64) (Letter, error) {
-	letter, err := k.Inbox.DeadLetter(ctx, id)
-	return Letter(letter), ours(err)
-}
-
-func (k keeper) PutBack(ctx context.Context, id uint64) error { return ours(k.Inbox.PutBack(ctx, id)) }
-func (k keeper) Drop(ctx context.Context, id uint64) error    { return ours(k.Inbox.Drop(ctx, id)) }
-
-func (k keeper) CountSince(ctx context.Context, since time.Time, want func([]byte) bool) (Kept, error) {
-	kept, err := k.Inbox.CountSince(ctx, since, want)
-	return Kept(kept), err
-}
-
-func (k keeper) Replay(ctx context.Context, since time.Time, want func([]byte) bool, settled func()) (Kept, error) {
-	kept, err := k.Inbox.Replay(ctx, since, want, settled)
-	return Kept(kept), err
-}
-
-func ours(err error) error {
-	if errors.Is(err, inbox.ErrNoLetter) {
-		return ErrNoLetter
-	}
-	return err
 }

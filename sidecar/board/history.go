@@ -17,7 +17,7 @@ type sample struct {
 	rate                  float64 // events a second
 	answerHalf, answerTop float64 // seconds: half of the answers were as fast, and 99 of 100
 	delayHalf, delayTop   float64 // from the answer until the rows say it
-	waiting               float64 // groups of events
+	waiting               float64 // events
 }
 
 // between is the sample of the time from one reading to the next.

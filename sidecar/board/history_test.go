@@ -21,7 +21,7 @@ func TestTheHistoryIsADayOfMinutes(t *testing.T) {
 		require.Equal(t, []float64{1}, values(w.past24(t).Rate), "the minute that is not over yet")
 
 		w.accepted.Add(30)
-		w.backlog.WithLabelValues("events").Set(4)
+		w.backlog.WithLabelValues("waiting").Set(4)
 		w.delay.Observe(1.5)
 		time.Sleep(time.Minute)
 		synctest.Wait()

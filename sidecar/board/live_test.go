@@ -27,7 +27,7 @@ func TestAPageIsToldHowItIsAtOnceAndThenEveryTwoSeconds(t *testing.T) {
 
 		// Twenty events in the next ten seconds.
 		w.answers.WithLabelValues("200", "kept").Inc()
-		w.backlog.WithLabelValues("events").Set(3)
+		w.backlog.WithLabelValues("waiting").Set(3)
 		w.backlog.WithLabelValues("later").Set(1)
 		for range 5 {
 			w.accepted.Add(4)

@@ -12,7 +12,7 @@ import (
 type reading struct {
 	at              time.Time
 	accepted        float64
-	waiting, later  float64 // groups of events: those never settled, and those put off
+	waiting, later  float64 // events: those that wait for their turn, and those put off by themselves
 	oldest          float64 // seconds
 	dead            float64
 	up              bool
@@ -39,8 +39,8 @@ func take(from prometheus.Gatherer, now time.Time) reading {
 			switch family.GetName() {
 			case "sidecar_inbox_accepted_total":
 				r.accepted = counter
-			case "sidecar_inbox_backlog_groups":
-				if labelled(m, "stream", "later") {
+			case "sidecar_inbox_backlog_events":
+				if labelled(m, "state", "later") {
 					r.later += gauge
 				} else {
 					r.waiting += gauge

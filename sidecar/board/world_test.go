@@ -101,7 +101,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, school: &school{list: "[]", unmatched: nothingUnmatched},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "sidecar_inbox_accepted_total"}),
-		backlog:  f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidecar_inbox_backlog_groups"}, []string{"stream"}),
+		backlog:  f.NewGaugeVec(prometheus.GaugeOpts{Name: "sidecar_inbox_backlog_events"}, []string{"state"}),
 		up:       f.NewGauge(prometheus.GaugeOpts{Name: "sidecar_relay_destination_up"}),
 		answers:  f.NewCounterVec(prometheus.CounterOpts{Name: "sidecar_hook_answers_total"}, []string{"status", "reason"}),
 		event:    f.NewGauge(prometheus.GaugeOpts{Name: "sidecar_hook_last_event_timestamp_seconds"}),

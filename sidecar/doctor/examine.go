@@ -39,14 +39,15 @@ type Place struct {
 
 // Store is what came of trying the place where events are kept.
 type Store struct {
-	Where   string        // the directory, or the servers
-	Made    bool          // there is an inbox
-	Running bool          // a sidecar works in the directory
-	Damage  []string      // what of the inbox is missing or cannot be read
-	Taken   uint64        // bytes that it takes
-	Free    uint64        // bytes that are left on its disk; unused of servers
-	Sync    time.Duration // how long keeping an event takes
-	Remote  bool          // it is a cluster, whose disks are not ours to see
+	Where    string        // the directory, or the servers
+	Made     bool          // there is an inbox
+	Running  bool          // a sidecar works in the directory
+	Damage   []string      // what of the inbox is missing or cannot be read
+	Warnings []string      // what works, and should be known; each with what to do, behind a semicolon
+	Taken    uint64        // bytes that it takes
+	Free     uint64        // bytes that are left on its disk; unused of servers
+	Sync     time.Duration // how long keeping an event takes
+	Remote   bool          // it is a cluster, whose disks are not ours to see
 }
 
 // Greeting is what the project says of itself at the door.

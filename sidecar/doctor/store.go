@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,6 +40,13 @@ func (e *examination) kept(s Store) {
 	for _, what := range s.Damage {
 		faults = append(faults, Fault{fmt.Sprintf("%s is damaged: %s", s.Where, what),
 			"sidecar inbox check says what is left; sidecar inbox set-aside makes a new inbox with it and keeps this one"})
+	}
+	if len(faults) == 0 && len(s.Warnings) > 0 {
+		for _, what := range s.Warnings {
+			faults = append(faults, fault(errors.New(what), "see sidecar/operating/backups.md"))
+		}
+		e.look(checkInbox, faults...)
+		return
 	}
 	says := s.Where + " can be made; there is no inbox yet. If there was one before, its volume is not mounted"
 	switch {

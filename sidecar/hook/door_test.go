@@ -120,6 +120,7 @@ func TestWebhookAnswers(t *testing.T) {
 			require.EqualValues(t, 1, w.count(t, tc.status, tc.reason))
 			if tc.kept {
 				require.Equal(t, []string{tc.body}, w.inbox.bodies(), "the raw bytes are what is kept")
+				require.Equal(t, []zoom.Envelope{{Event: zoom.EventParticipantJoined, MeetingID: "81234567890"}}, w.inbox.envelopes)
 			} else {
 				require.Empty(t, w.inbox.bodies())
 			}

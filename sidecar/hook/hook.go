@@ -34,8 +34,9 @@ type Keeper interface {
 	// Accept returns nil once the event is safe: it survives a crash of this
 	// process at that very moment. Any error means that Zoom has to send it
 	// again. Accept must return soon after ctx is done. The body is Accept's to
-	// keep and not to change.
-	Accept(ctx context.Context, body []byte) error
+	// keep and not to change; the envelope is what was read of it. The span of a
+	// traced request is in ctx.
+	Accept(ctx context.Context, body []byte, envelope zoom.Envelope) error
 }
 
 // Options are what the door is made of. Secrets and Keeper are required.

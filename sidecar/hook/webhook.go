@@ -60,7 +60,7 @@ func (d *door) webhook(c *gin.Context, v *visit) error {
 		v.reason = reasonNoMeeting
 	default:
 		v.reason = reasonKept
-		return d.keep(ctx, body)
+		return d.keep(ctx, body, e)
 	}
 	return nil
 }
@@ -131,10 +131,10 @@ func (d *door) challenge(v *visit, e zoom.Envelope, p proof) error {
 
 // keep hands the event to the inbox. A client that hangs up does not stop it: the
 // event is here, and kept is kept.
-func (d *door) keep(ctx context.Context, body []byte) error {
+func (d *door) keep(ctx context.Context, body []byte, e zoom.Envelope) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.AcceptTimeout)
 	defer cancel()
-	if err := d.Keeper.Accept(ctx, body); err != nil {
+	if err := d.Keeper.Accept(ctx, body, e); err != nil {
 		return fmt.Errorf("%w: accept event: %w", errNotKept, err)
 	}
 	return nil

@@ -38,14 +38,16 @@ var now = time.Unix(1772440000, 0)
 
 // inbox is a Keeper in memory.
 type inbox struct {
-	mu   sync.Mutex
-	kept [][]byte
+	mu        sync.Mutex
+	kept      [][]byte
+	envelopes []zoom.Envelope
 }
 
-func (i *inbox) Accept(_ context.Context, body []byte) error {
+func (i *inbox) Accept(_ context.Context, body []byte, e zoom.Envelope) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.kept = append(i.kept, body)
+	i.envelopes = append(i.envelopes, e)
 	return nil
 }
 
@@ -61,7 +63,9 @@ func (i *inbox) bodies() (all []string) {
 // keeperFunc is a Keeper that is one function.
 type keeperFunc func(context.Context, []byte) error
 
-func (f keeperFunc) Accept(ctx context.Context, body []byte) error { return f(ctx, body) }
+func (f keeperFunc) Accept(ctx context.Context, body []byte, _ zoom.Envelope) error {
+	return f(ctx, body)
+}
 
 // secrets are the same for every request.
 func secrets(list ...zoom.Secret) func() []zoom.Secret {

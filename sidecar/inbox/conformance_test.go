@@ -6,28 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 )
 
-const patience = 30 * time.Second
-
-// places are the two kinds of inbox; every promise is tested on both.
-var places = map[string]func(testing.TB) Options{
-	"embedded": func(t testing.TB) Options { return Options{Dir: t.TempDir()} },
-	"external": func(t testing.TB) Options { return Options{URL: startNats(t).url} },
+// stores are the two kinds of inbox. Every promise of the interface is tested on both.
+var stores = map[string]func(testing.TB) Options{
+	"sqlite":    func(t testing.TB) Options { return Options{Dir: t.TempDir()} },
+	"jetstream": func(t testing.TB) Options { return Options{URL: startServer(t).url} },
 }
 
 func onBoth(t *testing.T, test func(*testing.T, Options)) {
-	for name, place := range places {
-		t.Run(name, func(t *testing.T) { test(t, place(t)) })
+	for name, store := range stores {
+		t.Run(name, func(t *testing.T) { test(t, store(t)) })
 	}
 }
 
@@ -37,91 +36,175 @@ func testContext(t testing.TB) context.Context {
 	return ctx
 }
 
-func open(t testing.TB, o Options) *Inbox {
+func open(t testing.TB, o Options) Inbox {
 	t.Helper()
-	b, err := Open(testContext(t), o)
+	in, err := Open(testContext(t), o)
 	require.NoError(t, err)
-	t.Cleanup(func() { shut(t, b) })
-	return b
+	t.Cleanup(func() { shut(t, in) })
+	return in
 }
 
-func shut(t testing.TB, b *Inbox) {
+func shut(t testing.TB, in Inbox) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	require.NoError(t, b.Close(ctx))
+	require.NoError(t, in.Close(ctx))
 }
 
-// run keeps house until the test ends.
-func run(t testing.TB, b *Inbox) {
+// run does the maintenance until the test ends.
+func run(t testing.TB, in Inbox) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
+	go func() { ended <- in.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
 		require.NoError(t, <-ended)
 	})
 }
 
-func accept(t testing.TB, b *Inbox, bodies ...string) {
+// of is an event of a meeting.
+func of(meeting, body string) Event {
+	return Event{Body: []byte(body), Meeting: meeting, Kind: "meeting.started", Source: SourceWebhook}
+}
+
+func acceptAll(t testing.TB, in Inbox, events ...Event) {
+	t.Helper()
+	for _, e := range events {
+		require.NoError(t, in.Accept(testContext(t), e))
+	}
+}
+
+func accept(t testing.TB, in Inbox, bodies ...string) {
 	t.Helper()
 	for _, body := range bodies {
-		require.NoError(t, b.Accept(testContext(t), []byte(body)))
+		acceptAll(t, in, of("81", body))
 	}
 }
 
 // take waits for n deliveries.
-func take(t testing.TB, b *Inbox, n int) []*Delivery {
+func take(t testing.TB, in Inbox, n int) (taken []*Delivery) {
 	t.Helper()
-	var taken []*Delivery
 	for len(taken) < n {
-		some, err := b.Next(testContext(t), n-len(taken))
+		some, err := in.Next(testContext(t), n-len(taken))
 		require.NoError(t, err)
 		taken = append(taken, some...)
 	}
 	return taken
 }
 
-func bodies(deliveries []*Delivery) []string {
-	var texts []string
+// settle takes n events and settles them with an outcome.
+func settle(t testing.TB, in Inbox, n int, outcome string) {
+	t.Helper()
+	for _, d := range take(t, in, n) {
+		require.NoError(t, d.Done(testContext(t), outcome))
+	}
+}
+
+func bodies(deliveries []*Delivery) (texts []string) {
 	for _, d := range deliveries {
 		texts = append(texts, string(d.Body()))
 	}
 	return texts
 }
 
-// requireNothing holds when the next event is one accepted only now.
-func requireNothing(t testing.TB, b *Inbox) {
+// second is the error of what returns something beside it.
+func second[T any](_ T, err error) error { return err }
+
+func statsOf(t testing.TB, in Inbox) Stats {
 	t.Helper()
-	accept(t, b, "a later event")
-	d := take(t, b, 1)[0]
+	s, err := in.Stats(testContext(t))
+	require.NoError(t, err)
+	return s
+}
+
+// requireStats waits until the numbers are so. What is settled may be counted a moment
+// later.
+func requireStats(t testing.TB, in Inbox, holds func(Stats) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s, err := in.Stats(testContext(t))
+		return err == nil && holds(s)
+	}, patience, 10*time.Millisecond)
+}
+
+// requireNothing holds when the next event is one that is accepted only now, and then
+// nothing waits.
+func requireNothing(t testing.TB, in Inbox) { requireOthers(t, in, 0) }
+
+// requireOthers holds when n other events wait, and none of them is handed out.
+func requireOthers(t testing.TB, in Inbox, n int) {
+	t.Helper()
+	acceptAll(t, in, of("another", "a later event"))
+	d := take(t, in, 1)[0]
 	require.Equal(t, "a later event", string(d.Body()))
-	require.NoError(t, d.Done(testContext(t)))
+	require.NoError(t, d.Done(testContext(t), "applied"))
+	requireStats(t, in, func(s Stats) bool { return s.Waiting == n })
 }
 
 func TestAnAcceptedEventIsHandedOutAsItCame(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		before := time.Now().Add(-time.Millisecond)
-		accept(t, b, `{"event":"meeting.started"}`)
-		d := take(t, b, 1)[0]
-		require.Equal(t, `{"event":"meeting.started"}`, string(d.Body()))
+		in := open(t, o)
+		before := time.Now().Truncate(time.Microsecond)
+		e := Event{Body: []byte(`{"event":"meeting.started"}`), Meeting: "81234567890", Kind: "meeting.started", Source: SourceWebhook}
+		acceptAll(t, in, e)
+		d := take(t, in, 1)[0]
+		require.Equal(t, e, d.Event)
+		require.Equal(t, uint64(1), d.Number())
 		require.Equal(t, 1, d.Attempt())
 		require.WithinRange(t, d.AcceptedAt(), before, time.Now())
-		require.NoError(t, d.Done(testContext(t)))
-		require.NoError(t, d.Done(testContext(t)), "settling twice does nothing")
-		require.NoError(t, b.Ready())
+		require.Equal(t, time.UTC, d.AcceptedAt().Location())
+		require.Equal(t, d.AcceptedAt(), d.AcceptedAt().Truncate(time.Microsecond))
+		require.NoError(t, d.Done(testContext(t), "applied"))
+		require.NoError(t, d.Done(testContext(t), "applied"), "settling twice does nothing")
+		require.NoError(t, in.Ready())
+		requireNothing(t, in)
+	})
+}
+
+func TestWhatIsToldOfAnEventGoesWithItWhateverItIs(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		events := []Event{
+			{Body: []byte{0, 255, '\n'}},
+			{Body: []byte("b"), Meeting: "-", Kind: "-", Source: "-"},
+			{Body: []byte("c"), Meeting: "8.1*>", Kind: "two words\r\nZoom-Attempt: 9", Source: "ä %2E"},
+			{Body: []byte("d"), Meeting: strings.Repeat("9", 300), Kind: " blank ", Source: "\x00\x7f"},
+		}
+		acceptAll(t, in, events...)
+		for i, d := range take(t, in, len(events)) {
+			require.Equal(t, events[i], d.Event)
+			require.NoError(t, d.Later(testContext(t), time.Millisecond))
+		}
+		seen := map[string]Event{}
+		for _, d := range take(t, in, len(events)) {
+			require.Equal(t, 2, d.Attempt())
+			seen[string(d.Body())] = d.Event
+			require.NoError(t, second(d.Bury(testContext(t), "ä reason")))
+		}
+		for _, e := range events {
+			require.Equal(t, e, seen[string(e.Body)])
+		}
+		for l, err := range in.DeadLetters(testContext(t), 0) {
+			require.NoError(t, err)
+			require.Equal(t, seen[string(l.Body)], Event{Body: l.Body, Meeting: l.Meeting, Kind: l.Kind, Source: l.Source})
+			require.Equal(t, "ä reason", l.Reason)
+		}
+		requireNothing(t, in)
 	})
 }
 
 func TestAnEventOfOneMebibyteFits(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		body := bytes.Repeat([]byte{'x'}, greatest)
-		require.NoError(t, b.Accept(testContext(t), body))
-		d := take(t, b, 1)[0]
+		in := open(t, o)
+		body := bytes.Repeat([]byte{'x'}, 1<<20)
+		require.NoError(t, in.Accept(testContext(t), Event{Body: body}))
+		d := take(t, in, 1)[0]
 		require.True(t, bytes.Equal(body, d.Body()))
-		require.NoError(t, second(d.Bury(testContext(t), "too long to read")))
+		letter, err := d.Bury(testContext(t), "too long to read")
+		require.NoError(t, err)
+		l, err := in.DeadLetter(testContext(t), letter)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(body, l.Body))
 	})
 }
 
@@ -129,56 +212,72 @@ func TestManySendersAtOnceLoseAndDoubleNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		reg := prometheus.NewRegistry()
 		o.Metrics = reg
-		b := open(t, o)
+		in := open(t, o)
 		const senders, each = 64, 20
 		var work errgroup.Group
 		for s := range senders {
 			work.Go(func() error {
 				for i := range each {
-					if err := b.Accept(testContext(t), fmt.Appendf(nil, "%d of %d", i, s)); err != nil {
+					if err := in.Accept(testContext(t), of("81", fmt.Sprintf("%d of %d", i, s))); err != nil {
 						return err
 					}
 				}
 				return nil
 			})
 		}
-		seen := map[string]int{}
+		seen, numbers := map[string]int{}, map[uint64]bool{}
 		for len(seen) < senders*each {
-			for _, d := range take(t, b, 1) {
+			for _, d := range take(t, in, 1) {
 				seen[string(d.Body())]++
-				require.NoError(t, d.Done(testContext(t)))
+				numbers[d.Number()] = true
+				require.NoError(t, d.Done(testContext(t), "applied"))
 			}
 		}
 		require.NoError(t, work.Wait())
 		for body, times := range seen {
 			require.Equal(t, 1, times, body)
 		}
-		requireNothing(t, b)
-		require.Equal(t, float64(senders*each+1), testutil.ToFloat64(b.metrics.accepted))
-		require.Equal(t, float64(senders*each+1), testutil.ToFloat64(b.metrics.settled.WithLabelValues(howDone)))
-		require.Less(t, testutil.ToFloat64(b.metrics.groups), float64(senders*each), "groups share syncs")
+		require.Len(t, numbers, senders*each)
+		requireNothing(t, in)
+		requireStats(t, in, func(s Stats) bool { return s.Settled == senders*each+1 })
+		requireMetric(t, reg, senders*each+1, "sidecar_inbox_accepted_total", "")
+		requireMetric(t, reg, senders*each+1, "sidecar_inbox_settled_total", "done")
 	})
+}
+
+// requireMetric compares a metric, of one label or none.
+func requireMetric(t testing.TB, reg prometheus.Gatherer, want float64, name, label string) {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
+				require.InDelta(t, want, m.GetCounter().GetValue()+m.GetGauge().GetValue(), 0.001, name)
+				return
+			}
+		}
+	}
+	require.Zero(t, want, name)
 }
 
 func TestNextTakesWhatIsReadyUpToTheMost(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "one", "two", "three", "four", "five")
-		require.ElementsMatch(t, []string{"one", "two", "three"}, bodies(take(t, b, 3)))
-		some, err := b.Next(testContext(t), 1)
+		in := open(t, o)
+		accept(t, in, "one", "two", "three", "four", "five")
+		require.Equal(t, []string{"one", "two", "three"}, bodies(take(t, in, 3)))
+		some, err := in.Next(testContext(t), 1)
 		require.NoError(t, err)
-		require.Len(t, some, 1)
+		require.Equal(t, []string{"four"}, bodies(some))
 	})
 }
 
 func TestWhatIsDoneStaysDoneAfterAReopening(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "one", "two")
-		for _, d := range take(t, b, 2) {
-			require.NoError(t, d.Done(testContext(t)))
-		}
-		shut(t, b)
+		in := open(t, o)
+		accept(t, in, "one", "two")
+		settle(t, in, 2, "applied")
+		shut(t, in)
 		requireNothing(t, open(t, o))
 	})
 }
@@ -186,83 +285,70 @@ func TestWhatIsDoneStaysDoneAfterAReopening(t *testing.T) {
 func TestWhatIsNotSettledComesAgainAfterAReopening(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		o.AckWait = time.Hour // it must not be this that brings it back
-		b := open(t, o)
-		accept(t, b, "one", "two", "three")
-		for _, d := range take(t, b, 3) {
+		in := open(t, o)
+		accept(t, in, "one", "two", "three")
+		numbers := map[string]uint64{}
+		for _, d := range take(t, in, 3) {
+			numbers[string(d.Body())] = d.Number()
 			if string(d.Body()) == "two" {
-				require.NoError(t, d.Done(testContext(t)))
+				require.NoError(t, d.Done(testContext(t), "applied"))
 			}
 		}
-		shut(t, b)
-		b = open(t, o)
-		again := take(t, b, 2)
+		shut(t, in)
+		again := take(t, open(t, o), 2)
 		require.ElementsMatch(t, []string{"one", "three"}, bodies(again))
-		require.Equal(t, 1, again[0].Attempt())
+		for _, d := range again {
+			require.Equal(t, 1, d.Attempt())
+			require.Equal(t, numbers[string(d.Body())], d.Number())
+		}
 	})
 }
 
-func TestAnEventInHandIsNotHandedOutAgain(t *testing.T) {
+func TestAnEventInFlightIsNotHandedOutAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		o.AckWait = 500 * time.Millisecond
-		b := open(t, o)
-		accept(t, b, "held")
-		held := take(t, b, 1)[0]
+		in := open(t, o)
+		accept(t, in, "held")
+		held := take(t, in, 1)[0]
 		ctx, cancel := context.WithTimeout(t.Context(), 3*o.AckWait)
 		defer cancel()
-		_, err := b.Next(ctx, 10)
+		_, err := in.Next(ctx, 10)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		info, err := b.events.consumer.Info(testContext(t))
-		require.NoError(t, err)
-		require.Zero(t, info.NumRedelivered, "the server knows that it is worked on")
-		require.NoError(t, held.Done(testContext(t)))
-		requireNothing(t, b)
-	})
-}
-
-func TestAnEventThatTheServerSendsTwiceIsHandedOutOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "held")
-		held := take(t, b, 1)[0]
-		// $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<of the consumer>.<time>.<pending>
-		reply := fmt.Sprintf("$JS.ACK.%s.%s.1.1.1.0.0", streamEvents, consumerName)
-		require.NoError(t, b.nc.Publish(reply, []byte("-NAK")))
-		requireNothing(t, b) // it comes behind the one sent again
-		require.NoError(t, held.Done(testContext(t)))
-		shut(t, b)
-		requireNothing(t, open(t, o))
+		require.NoError(t, held.Done(testContext(t), "applied"))
+		requireNothing(t, in)
 	})
 }
 
 func TestAnEventPutOffComesLaterAndCountsItsAttempts(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "early")
-		first := take(t, b, 1)[0]
+		in := open(t, o)
+		accept(t, in, "early")
+		first := take(t, in, 1)[0]
 		start := time.Now()
 		require.NoError(t, first.Later(testContext(t), 300*time.Millisecond))
-		second := take(t, b, 1)[0]
+		again := take(t, in, 1)[0]
 		require.GreaterOrEqual(t, time.Since(start), 300*time.Millisecond)
-		require.Equal(t, "early", string(second.Body()))
-		require.Equal(t, 2, second.Attempt())
-		require.Equal(t, first.AcceptedAt(), second.AcceptedAt())
-		require.NoError(t, second.Later(testContext(t), time.Millisecond))
-		third := take(t, b, 1)[0]
+		require.Equal(t, first.Event, again.Event)
+		require.Equal(t, 2, again.Attempt())
+		require.Equal(t, first.Number(), again.Number())
+		require.Equal(t, first.AcceptedAt(), again.AcceptedAt())
+		require.NoError(t, again.Later(testContext(t), time.Millisecond))
+		third := take(t, in, 1)[0]
 		require.Equal(t, 3, third.Attempt())
-		require.NoError(t, third.Done(testContext(t)))
-		requireNothing(t, b)
+		require.NoError(t, third.Done(testContext(t), "applied"))
+		requireNothing(t, in)
 	})
 }
 
 func TestAnEventPutOffSurvivesAReopening(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "early")
+		in := open(t, o)
+		accept(t, in, "early")
 		due := time.Now().Add(time.Second)
-		require.NoError(t, take(t, b, 1)[0].Later(testContext(t), time.Second))
-		shut(t, b)
-		b = open(t, o)
-		d := take(t, b, 1)[0]
+		require.NoError(t, take(t, in, 1)[0].Later(testContext(t), time.Second))
+		requireStats(t, in, func(s Stats) bool { return s.Waiting == 1 && s.Later == 1 })
+		shut(t, in)
+		d := take(t, open(t, o), 1)[0]
 		require.False(t, time.Now().Before(due), "it came too soon")
 		require.Equal(t, 2, d.Attempt())
 	})
@@ -270,16 +356,16 @@ func TestAnEventPutOffSurvivesAReopening(t *testing.T) {
 
 func TestThousandsPutOffDoNotHoldUpFreshEvents(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		const waiting = 3000
+		in := open(t, o)
+		const waiting = 2000
 		var senders, relays errgroup.Group
 		senders.SetLimit(64)
 		for i := range waiting {
-			senders.Go(func() error { return b.Accept(testContext(t), fmt.Appendf(nil, "unknown %d", i)) })
+			senders.Go(func() error { return in.Accept(testContext(t), of("81", fmt.Sprint(i))) })
 		}
 		relays.SetLimit(256)
 		for put := 0; put < waiting; {
-			some, err := b.Next(testContext(t), 500)
+			some, err := in.Next(testContext(t), 500)
 			require.NoError(t, err)
 			put += len(some)
 			for _, d := range some {
@@ -287,96 +373,62 @@ func TestThousandsPutOffDoNotHoldUpFreshEvents(t *testing.T) {
 			}
 		}
 		require.NoError(t, errors.Join(senders.Wait(), relays.Wait()))
-		requireNothing(t, b)
-		accept(t, b, "soon")
-		require.NoError(t, take(t, b, 1)[0].Later(testContext(t), time.Millisecond))
-		soon := take(t, b, 1)[0]
+		requireOthers(t, in, waiting)
+		accept(t, in, "soon")
+		require.NoError(t, take(t, in, 1)[0].Later(testContext(t), time.Millisecond))
+		soon := take(t, in, 1)[0]
 		require.Equal(t, "soon", string(soon.Body()), "nor do they hold up those due sooner")
-		require.NoError(t, soon.Done(testContext(t)))
-		shut(t, b)
-		requireNothing(t, open(t, o))
+		require.NoError(t, soon.Done(testContext(t), "applied"))
+		shut(t, in)
+		requireOthers(t, open(t, o), waiting)
 	})
 }
 
-func TestAnEventThatCannotBeSettledComesAgainByItself(t *testing.T) {
-	onBoth(t, func(t *testing.T, o Options) {
-		o.AckWait, o.MaxBytes = 500*time.Millisecond, 1<<20
-		b := open(t, o)
-		for { // until no more can be put off
-			require.NoError(t, b.Accept(testContext(t), bytes.Repeat([]byte{'x'}, 100<<10)))
-			d := take(t, b, 1)[0]
-			if err := d.Later(testContext(t), time.Hour); err != nil {
-				require.ErrorIs(t, err, ErrFull)
-				break
-			}
-		}
-		d := take(t, b, 1)[0]
-		require.Equal(t, 1, d.Attempt())
-		require.NoError(t, d.Done(testContext(t)))
-		requireNothing(t, b)
-	})
-}
-
-func TestABuriedEventIsADeadLetterWithItsReason(t *testing.T) {
+func TestABuriedEventIsADeadLetterAndNothingOfItIsLogged(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		var logged bytes.Buffer
-		o.Log = slog.New(slog.NewTextHandler(&logged, nil))
-		b := open(t, o)
-		accept(t, b, "secret")
-		require.NoError(t, take(t, b, 1)[0].Later(testContext(t), 0))
-		d := take(t, b, 1)[0]
-		require.NoError(t, second(d.Bury(testContext(t), "no\nsuch\nthing")))
-		requireNothing(t, b)
-
-		stream, err := b.js.Stream(testContext(t), streamDead)
+		reg := prometheus.NewRegistry()
+		o.Log, o.Metrics = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})), reg
+		in := open(t, o)
+		accept(t, in, "secret")
+		require.NoError(t, take(t, in, 1)[0].Later(testContext(t), 0))
+		d := take(t, in, 1)[0]
+		number, err := d.Bury(testContext(t), "no\nsuch\nthing")
 		require.NoError(t, err)
-		letter, err := stream.GetMsg(testContext(t), 1)
+		requireNothing(t, in)
+		l, err := in.DeadLetter(testContext(t), number)
 		require.NoError(t, err)
-		require.Equal(t, "secret", string(letter.Data))
-		require.Equal(t, "no such thing", letter.Header.Get(headerReason))
-		require.Equal(t, "2", letter.Header.Get(headerAttempt))
-		require.Equal(t, d.AcceptedAt().Format(time.RFC3339Nano), letter.Header.Get(headerAcceptedAt))
-		require.Equal(t, float64(1), testutil.ToFloat64(b.metrics.settled.WithLabelValues(howDead)))
-		shut(t, b)
+		require.Equal(t, DeadLetter{
+			Number: number, Body: []byte("secret"), Meeting: "81", Kind: "meeting.started", Source: SourceWebhook,
+			Reason: "no such thing", AcceptedAt: d.AcceptedAt(), BuriedAt: l.BuriedAt, Attempt: 2,
+		}, l)
+		require.WithinRange(t, l.BuriedAt, d.AcceptedAt(), time.Now())
+		requireMetric(t, reg, 1, "sidecar_inbox_settled_total", "dead")
+		shut(t, in)
 		require.NotContains(t, logged.String(), "secret")
-	})
-}
-
-func TestAGroupWeCannotReadBecomesADeadLetterWhole(t *testing.T) {
-	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		_, err := b.js.Publish(testContext(t), subjectEvents, []byte("from the future"))
-		require.NoError(t, err)
-		requireNothing(t, b)
-		stream, err := b.js.Stream(testContext(t), streamDead)
-		require.NoError(t, err)
-		letter, err := stream.GetMsg(testContext(t), 1)
-		require.NoError(t, err)
-		require.Equal(t, "from the future", string(letter.Data))
 	})
 }
 
 func TestAFullInboxRefusesAndRecoversWhenEventsAreSettled(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		o.MaxBytes = 1 << 20
-		b := open(t, o)
-		body := bytes.Repeat([]byte{'x'}, 100<<10)
+		reg := prometheus.NewRegistry()
+		o.MaxBytes, o.Metrics = 2<<20, reg
+		in := open(t, o)
+		e := Event{Body: bytes.Repeat([]byte{'x'}, 100<<10)}
 		kept := 0
-		var err error
-		for ; err == nil; kept++ {
-			err = b.Accept(testContext(t), body)
+		err := in.Accept(testContext(t), e)
+		for ; err == nil; err = in.Accept(testContext(t), e) {
+			kept++
 		}
-		kept--
 		require.ErrorIs(t, err, ErrFull)
-		require.Equal(t, float64(1), testutil.ToFloat64(b.metrics.refused.WithLabelValues("full")))
-		require.ErrorIs(t, b.Accept(testContext(t), body), ErrFull, "what is not settled is never removed")
-		for _, d := range take(t, b, kept) {
-			require.NoError(t, d.Done(testContext(t)))
-		}
-		require.NoError(t, b.Accept(testContext(t), body))
-		require.Positive(t, testutil.ToFloat64(b.metrics.dropped))
-		require.Len(t, take(t, b, 1), 1)
-		shut(t, b)
+		require.Greater(t, kept, 5)
+		requireMetric(t, reg, 1, "sidecar_inbox_refused_total", "full")
+		require.ErrorIs(t, in.Accept(testContext(t), e), ErrFull, "what is not settled is never removed")
+		settle(t, in, kept, "applied")
+		require.Eventually(t, func() bool { return in.Accept(testContext(t), e) == nil }, patience, 10*time.Millisecond)
+		require.Len(t, take(t, in, 1), 1)
+		shut(t, in)
+		o.Metrics = nil
 		open(t, o) // what was removed early is no damage
 	})
 }
@@ -384,122 +436,127 @@ func TestAFullInboxRefusesAndRecoversWhenEventsAreSettled(t *testing.T) {
 func TestOnlySettledEventsAreRemovedAfterTheRetention(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		o.Retention = 200 * time.Millisecond
-		b := open(t, o)
-		run(t, b)
-		accept(t, b, "old", "unsettled", "new")
-		taken := take(t, b, 3)
-		for _, d := range taken {
-			if string(d.Body()) == "old" {
-				require.NoError(t, d.Done(testContext(t)))
+		in := open(t, o)
+		run(t, in)
+		accept(t, in, "settled", "waits", "dead", "later")
+		for _, d := range take(t, in, 4) {
+			switch string(d.Body()) {
+			case "settled":
+				require.NoError(t, d.Done(testContext(t), "applied"))
+			case "dead":
+				require.NoError(t, second(d.Bury(testContext(t), "no")))
+			case "later":
+				require.NoError(t, d.Later(testContext(t), time.Hour))
 			}
 		}
-		first := func() uint64 {
-			s, err := b.state(testContext(t), streamEvents)
-			require.NoError(t, err)
-			return s.First
-		}
-		require.Eventually(t, func() bool { return first() == 2 }, patience, 10*time.Millisecond)
-		require.Never(t, func() bool { return first() != 2 }, 3*o.Retention, 50*time.Millisecond)
-		for _, d := range taken {
-			require.NoError(t, d.Done(testContext(t)))
-		}
-		require.Eventually(t, func() bool { return first() == 3 }, patience, 10*time.Millisecond, "the last group stays")
-		shut(t, b)
-		requireNothing(t, open(t, o))
+		requireStats(t, in, func(s Stats) bool { return s.Settled == 0 && s.Waiting == 2 && s.Dead == 1 })
+		require.Never(t, func() bool {
+			s, err := in.Stats(testContext(t))
+			return err != nil || s.Waiting != 2 || s.Dead != 1
+		}, 3*o.Retention, 50*time.Millisecond)
+		accept(t, in, "next")
+		require.Equal(t, uint64(5), take(t, in, 1)[0].Number(), "a number is never given twice")
+		shut(t, in)
+		open(t, o)
 	})
 }
 
-func TestTheRetentionCountsFromTheSettling(t *testing.T) {
+func TestTheStatsTellWhatIsWhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		o.Retention = time.Hour
-		b := open(t, o)
-		accept(t, b, "one", "two", "three")
-		for _, d := range take(t, b, 3) {
-			require.NoError(t, d.Done(testContext(t)))
-		}
-		at := time.Now()
-		for _, step := range []struct {
-			after time.Duration
-			first uint64
-		}{{0, 1}, {59 * time.Minute, 1}, {61 * time.Minute, 3}} {
-			b.now = func() time.Time { return at.Add(step.after) }
-			b.keepHouse(testContext(t))
-			s, err := b.state(testContext(t), streamEvents)
-			require.NoError(t, err)
-			require.Equal(t, step.first, s.First, "after %v", step.after)
-		}
-	})
-}
-
-func TestTheGaugesTellWhatWaits(t *testing.T) {
-	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "one", "two", "three")
-		require.NoError(t, take(t, b, 3)[0].Later(testContext(t), time.Hour))
-		b.keepHouse(testContext(t))
-		require.Equal(t, float64(2), testutil.ToFloat64(b.metrics.backlog.WithLabelValues("events")))
-		require.Equal(t, float64(1), testutil.ToFloat64(b.metrics.backlog.WithLabelValues("later")))
-		require.Positive(t, testutil.ToFloat64(b.metrics.bytes.WithLabelValues("events")))
-		require.Positive(t, testutil.ToFloat64(b.metrics.oldest))
-		require.Zero(t, testutil.ToFloat64(b.metrics.deadInbox))
-		require.Equal(t, b.dir != nil, testutil.ToFloat64(b.metrics.free) > 0, "of our own disk, and no other")
+		reg := prometheus.NewRegistry()
+		o.Metrics = reg
+		in := open(t, o)
+		empty := statsOf(t, in)
+		require.Zero(t, empty.Waiting+empty.Later+empty.Dead+empty.Settled)
+		require.Zero(t, empty.Oldest)
+		require.Empty(t, empty.PutOff)
+		acceptAll(t, in, of("81", "one"), of("82", "two"), of("83", "three"), of("84", "four"), of("85", "five"))
+		taken := take(t, in, 4)
+		require.NoError(t, taken[0].Done(testContext(t), "applied"))
+		require.NoError(t, second(taken[1].Bury(testContext(t), "no")))
+		require.NoError(t, taken[2].Later(testContext(t), time.Hour))
+		requireStats(t, in, func(s Stats) bool { return s.Waiting == 3 && s.Later == 1 && s.Dead == 1 && s.Settled == 1 })
+		s := statsOf(t, in)
+		require.Equal(t, taken[2].AcceptedAt(), s.Oldest)
+		require.Positive(t, s.Bytes)
+		require.Equal(t, o.URL == "", s.Free > 0, "of our own disk, and no other")
+		run(t, in)
+		require.Eventually(t, func() bool {
+			n, err := testutil.GatherAndCount(reg, "sidecar_inbox_backlog_events")
+			return err == nil && n == 2
+		}, patience, 10*time.Millisecond)
+		requireMetric(t, reg, 1, "sidecar_inbox_backlog_events", "later")
+		requireMetric(t, reg, 2, "sidecar_inbox_backlog_events", "waiting")
+		requireMetric(t, reg, 1, "sidecar_inbox_dead_letters", "")
+		requireMetric(t, reg, 1, "sidecar_inbox_made_new", "")
 	})
 }
 
 func TestAnAcceptWhoseSenderLeftReturns(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
+		reg := prometheus.NewRegistry()
+		o.Metrics = reg
+		in := open(t, o)
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		err := b.Accept(gone, []byte("nobody waits"))
+		err := in.Accept(gone, of("81", "nobody waits"))
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.ErrorIs(t, err, context.Canceled)
-		_, err = b.Next(gone, 1)
-		require.ErrorIs(t, err, context.Canceled)
+		requireMetric(t, reg, 1, "sidecar_inbox_refused_total", "gone")
+	})
+}
+
+func TestNextEndsWithItsContext(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		ctx, leave := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- second(in.Next(ctx, 1)) }()
+		leave()
+		require.ErrorIs(t, <-ended, context.Canceled)
+		go func() { ended <- second(in.Next(testContext(t), 1)) }()
+		shut(t, in)
+		require.ErrorIs(t, <-ended, ErrUnavailable)
 	})
 }
 
 func TestClosingWhileEventsComeKeepsWhatWasAnswered(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
+		in := open(t, o)
 		var mu sync.Mutex
 		answered := map[string]bool{}
-		var senders sync.WaitGroup
-		some := make(chan struct{}, 10_000)
+		var senders errgroup.Group
+		some := make(chan struct{}, 100_000)
 		for s := range 32 {
-			senders.Go(func() {
+			senders.Go(func() error {
 				for i := 0; ; i++ {
 					body := fmt.Sprintf("%d of %d", i, s)
-					if err := b.Accept(testContext(t), []byte(body)); err != nil {
-						require.ErrorIs(t, err, ErrUnavailable)
-						return
+					if err := in.Accept(testContext(t), of("81", body)); err != nil {
+						return err
 					}
 					mu.Lock()
 					answered[body] = true
 					mu.Unlock()
-					select {
-					case some <- struct{}{}:
-					default:
-					}
+					some <- struct{}{}
 				}
 			})
 		}
 		for range 200 {
 			<-some
 		}
-		shut(t, b)
-		senders.Wait()
-		require.ErrorIs(t, b.Accept(testContext(t), nil), ErrUnavailable)
-		require.ErrorIs(t, b.Ready(), ErrUnavailable)
-		_, err := b.Next(testContext(t), 1)
-		require.ErrorIs(t, err, ErrUnavailable)
-		require.NoError(t, b.Run(testContext(t)))
-
-		b = open(t, o)
+		shut(t, in)
+		require.ErrorIs(t, senders.Wait(), ErrUnavailable)
+		require.ErrorIs(t, in.Accept(testContext(t), Event{}), ErrUnavailable)
+		require.ErrorIs(t, in.Ready(), ErrUnavailable)
+		require.ErrorIs(t, second(in.Next(testContext(t), 1)), ErrUnavailable)
+		require.NoError(t, in.Run(testContext(t)))
+		in = open(t, o)
 		for len(answered) > 0 {
-			for _, d := range take(t, b, 1) {
+			some, err := in.Next(testContext(t), 100)
+			require.NoError(t, err)
+			for _, d := range some {
 				delete(answered, string(d.Body()))
-				require.NoError(t, d.Done(testContext(t)))
+				require.NoError(t, d.Done(testContext(t), "applied"))
 			}
 		}
 	})
@@ -507,29 +564,152 @@ func TestClosingWhileEventsComeKeepsWhatWasAnswered(t *testing.T) {
 
 func TestItMayBeOpenedAndClosedManyTimes(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		for range 20 {
-			b := open(t, o)
-			accept(t, b, "one")
-			for _, d := range take(t, b, 1) {
-				require.NoError(t, d.Done(testContext(t)))
-			}
-			shut(t, b)
-			shut(t, b)
+		for n := range 10 {
+			in := open(t, o)
+			accept(t, in, "one")
+			require.Equal(t, uint64(n+1), take(t, in, 1)[0].Number())
+			shut(t, in)
+			in = open(t, o)
+			settle(t, in, 1, "applied")
+			shut(t, in)
+			shut(t, in)
 		}
 	})
 }
 
-func TestTheConfigurationMayChange(t *testing.T) {
+func TestTheOptionsMayChange(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
-		b := open(t, o)
-		accept(t, b, "one")
-		shut(t, b)
-		o.MaxBytes, o.AckWait = 2<<20, 3*time.Second
-		b = open(t, o)
-		require.Equal(t, []string{"one"}, bodies(take(t, b, 1)))
-		stream, err := b.js.Stream(testContext(t), streamEvents)
-		require.NoError(t, err)
-		require.Equal(t, jetstream.DiscardNew, stream.CachedInfo().Config.Discard)
-		require.EqualValues(t, 2<<20, stream.CachedInfo().Config.MaxBytes)
+		in := open(t, o)
+		accept(t, in, "one", "two")
+		settle(t, in, 1, "applied")
+		shut(t, in)
+		o.MaxBytes, o.AckWait, o.Retention = 4<<20, 3*time.Second, time.Minute
+		in = open(t, o)
+		require.Equal(t, []string{"two"}, bodies(take(t, in, 1)))
+		require.Equal(t, 1, statsOf(t, in).Settled)
+	})
+}
+
+func TestAMeetingThatIsPutOffHandsOutNothingUntilItsTime(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		acceptAll(t, in, of("81", "in flight"), of("82", "other"))
+		taken := take(t, in, 2)
+		acceptAll(t, in, of("81", "waits"))
+		until := time.Now().Add(time.Second)
+		require.NoError(t, in.PutOff(testContext(t), "81", until, "the database\nrefuses it"))
+		acceptAll(t, in, of("81", "fresh"), of("82", "goes on"))
+		require.Equal(t, []string{"goes on"}, bodies(take(t, in, 1)))
+		for _, d := range taken {
+			require.NoError(t, d.Done(testContext(t), "applied"), "what is taken back is not settled by this")
+		}
+		s := statsOf(t, in)
+		require.Len(t, s.PutOff, 1)
+		require.Equal(t, "81", s.PutOff[0].Meeting)
+		require.Equal(t, "the database refuses it", s.PutOff[0].Reason)
+		require.WithinDuration(t, until, s.PutOff[0].Until, time.Microsecond)
+		require.Zero(t, s.Later, "not by themselves")
+
+		again := take(t, in, 3)
+		require.False(t, time.Now().Before(until), "they came too soon")
+		require.ElementsMatch(t, []string{"in flight", "waits", "fresh"}, bodies(again))
+		for _, d := range again {
+			require.Equal(t, 1, d.Attempt())
+			require.NoError(t, d.Done(testContext(t), "applied"))
+		}
+		require.Empty(t, statsOf(t, in).PutOff)
+		requireStats(t, in, func(s Stats) bool { return s.Waiting == 1 && s.Settled == 4 })
+	})
+}
+
+func TestALaterPutOffReplacesTheOneBefore(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		acceptAll(t, in, of("81", "one"), of("82", "two"), of("83", "three"))
+		take(t, in, 3)
+		soon := time.Now().Add(time.Second)
+		require.NoError(t, in.PutOff(testContext(t), "81", time.Now().Add(time.Hour), "an hour"))
+		require.NoError(t, in.PutOff(testContext(t), "82", time.Now().Add(time.Hour), "an hour"))
+		require.NoError(t, in.PutOff(testContext(t), "83", soon, "a second"))
+		since := statsOf(t, in).PutOff[0].Since
+		requireOthers(t, in, 3)
+
+		require.NoError(t, in.PutOff(testContext(t), "81", time.Time{}, "it is well again"))
+		require.Equal(t, []string{"one"}, bodies(take(t, in, 1)), "a time that is over lifts it")
+		require.NoError(t, in.PutOff(testContext(t), "83", time.Now().Add(time.Hour), "an hour"))
+		require.NoError(t, in.PutOff(testContext(t), "82", soon, "a second"))
+		require.Equal(t, []string{"two"}, bodies(take(t, in, 1)), "a sooner time")
+		require.False(t, time.Now().Before(soon), "it came too soon")
+		requireOthers(t, in, 3) // "three" is put off, the others are in flight
+		off := statsOf(t, in).PutOff
+		require.Len(t, off, 1)
+		require.Equal(t, "83", off[0].Meeting)
+		require.Equal(t, "an hour", off[0].Reason)
+		require.False(t, off[0].Since.Before(since), "it is put off since the first time")
+		require.True(t, off[0].Since.Before(soon))
+	})
+}
+
+func TestAnEventPutOffByItselfWaitsForItsMeetingToo(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		acceptAll(t, in, of("81", "one"))
+		require.NoError(t, take(t, in, 1)[0].Later(testContext(t), 200*time.Millisecond))
+		until := time.Now().Add(time.Second)
+		require.NoError(t, in.PutOff(testContext(t), "81", until, "busy"))
+		d := take(t, in, 1)[0]
+		require.False(t, time.Now().Before(until), "it came too soon")
+		require.Equal(t, 2, d.Attempt())
+	})
+}
+
+func TestWhatWasPutOffWithItsMeetingIsNotLostByAReopening(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		acceptAll(t, in, of("81", "one"), of("81", "two"))
+		take(t, in, 2)
+		until := time.Now().Add(time.Second)
+		require.NoError(t, in.PutOff(testContext(t), "81", until, "busy"))
+		shut(t, in)
+		again := take(t, open(t, o), 2)
+		require.False(t, time.Now().Before(until), "they came too soon")
+		require.ElementsMatch(t, []string{"one", "two"}, bodies(again))
+	})
+}
+
+func TestAMeetingWithManyEventsIsPutOffAndLifted(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		const many = 500
+		var senders errgroup.Group
+		senders.SetLimit(64)
+		for i := range many {
+			senders.Go(func() error { return in.Accept(testContext(t), of("81", fmt.Sprint(i))) })
+		}
+		require.NoError(t, senders.Wait())
+		taken := take(t, in, many/2)
+		require.NoError(t, in.PutOff(testContext(t), "81", time.Now().Add(time.Hour), "busy"))
+		requireOthers(t, in, many)
+		require.NoError(t, in.PutOff(testContext(t), "81", time.Time{}, ""))
+		for _, d := range taken {
+			require.NoError(t, d.Done(testContext(t), "applied"))
+		}
+		all := bodies(take(t, in, many))
+		slices.Sort(all)
+		require.Len(t, slices.Compact(all), many)
+		requireOthers(t, in, many)
+	})
+}
+
+func TestAnEventThatCannotBeSettledComesAgainByItself(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		accept(t, in, "one")
+		held := take(t, in, 1)[0]
+		shut(t, in)
+		require.ErrorIs(t, held.Done(testContext(t), "applied"), ErrUnavailable)
+		in = open(t, o)
+		settle(t, in, 1, "applied")
+		requireNothing(t, in)
 	})
 }

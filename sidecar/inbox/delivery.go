@@ -2,94 +2,107 @@ package inbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
-// Delivery is one event in hand, until it is settled by Done, Unknown, Later
-// or Bury.
+// record is an event as a store keeps it.
+type record struct {
+	Event
+	number     uint64
+	acceptedAt time.Time
+	attempt    int
+}
+
+// Delivery is one event in flight, until it is settled by Done, Later or Bury.
 // Settling twice does nothing.
 //
-// When settling ends with an error the event is not settled and nothing needs
-// to be done: it comes again, perhaps with others of its group. Trying once
-// more is allowed.
+// When settling ends with an error the event is not settled, and comes again by
+// itself. Trying once more is allowed.
 type Delivery struct {
-	event
-	inbox  *Inbox
-	origin origin
+	record
+	settler settler
+	metrics *metrics
 
 	mu      sync.Mutex
 	settled bool
 }
 
-// origin is where an event in hand came from.
-type origin interface {
-	settleOne(ctx context.Context) error // one event is settled
-	release()                            // one could not be settled; it shall come again
+// settler is the store that a delivery came from.
+//
+// errTakenBack says that the event is not in flight any more, and comes again.
+type settler interface {
+	done(ctx context.Context, d *Delivery, outcome string) error
+	later(ctx context.Context, d *Delivery, until time.Time) error
+	bury(ctx context.Context, d *Delivery, reason string) (letter uint64, err error)
 }
+
+// Number is the event's place in the inbox, from 1; never given twice.
+func (d *Delivery) Number() uint64 { return d.number }
 
 // Body is the event as it was accepted. It must not be changed.
-func (d *Delivery) Body() []byte { return d.body }
+func (d *Delivery) Body() []byte { return d.Event.Body }
 
-// AcceptedAt is when Accept took the event, in UTC, to the microsecond. Later
-// does not move it.
+// Meeting is Zoom's number of the meeting; empty where the event tells none.
+func (d *Delivery) Meeting() string { return d.Event.Meeting }
+
+// Kind is Zoom's name of the event.
+func (d *Delivery) Kind() string { return d.Event.Kind }
+
+// Source is who told of the event.
+func (d *Delivery) Source() string { return d.Event.Source }
+
+// Trace is the context of the span that kept the event; not valid if its request was
+// not traced.
+func (d *Delivery) Trace() trace.SpanContext { return d.Event.Trace }
+
+// AcceptedAt is when Accept took the event, in UTC, to the microsecond. Nothing moves it.
 func (d *Delivery) AcceptedAt() time.Time { return d.acceptedAt }
 
-// Attempt is 1 for an event that was never put off, and one more for each Later
-// and for each replay.
+// Attempt is 1 for an event that is handed out for the first time, and one more for
+// each Later, each replay and each return from the dead letters.
 func (d *Delivery) Attempt() int { return d.attempt }
 
-// Done says that the event has taken effect.
-func (d *Delivery) Done(ctx context.Context) error {
-	return d.settle(ctx, howDone, func() error { return nil })
+// Done says that the event needs nothing more, and what came of it.
+func (d *Delivery) Done(ctx context.Context, outcome string) error {
+	return d.settle("done", func() error { return d.settler.done(ctx, d, outcome) })
 }
 
-// Later puts the event off: it comes again after wait, never sooner, at most
-// about a second after, with Attempt one higher. It survives a restart.
-// Called for many events at once they share a sync, one by one they do not.
+// Later puts the event off: it comes again after wait, never sooner, at most about a
+// second after. It survives a restart.
 func (d *Delivery) Later(ctx context.Context, wait time.Duration) error {
-	return d.settle(ctx, howLater, func() error {
-		again := d.event
-		again.attempt++
-		return d.inbox.later.lane.put(ctx, again, time.Now().Add(wait))
-	})
+	return d.settle("later", func() error { return d.settler.later(ctx, d, time.Now().Add(wait)) })
 }
 
-// Unknown says that nobody knows the event's meeting: it has taken no effect, and is
-// kept like every settled event. The inbox remembers the number, so that Recall hands
-// it out again.
-func (d *Delivery) Unknown(ctx context.Context, meeting string) error {
-	return d.settle(ctx, howUnknown, func() error { return d.inbox.unknown.note(ctx, meeting, d.acceptedAt, d.attempt) })
-}
-
-// Bury gives the event up: it goes to the dead letters with the reason, one
-// line without anything private. It returns the letter's id. It is counted here and
-// logged by the caller, who knows more of it.
-func (d *Delivery) Bury(ctx context.Context, reason string) (id uint64, err error) {
-	err = d.settle(ctx, howDead, func() error {
-		id, err = d.inbox.bury(ctx, d.event, reason)
+// Bury gives the event up: it becomes a dead letter with the reason, one line without
+// anything private. It returns the letter's number. It is counted here and logged by
+// the caller, who knows more of it.
+func (d *Delivery) Bury(ctx context.Context, reason string) (letter uint64, err error) {
+	err = d.settle("dead", func() error {
+		letter, err = d.settler.bury(ctx, d, oneLine(reason))
 		return err
 	})
-	return id, err
+	return letter, err
 }
 
-// settle makes safe first what must be safe, then counts the event as settled.
-func (d *Delivery) settle(ctx context.Context, how string, safe func() error) error {
+func (d *Delivery) settle(how string, do func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.settled {
 		return nil
 	}
-	err := safe()
-	if err == nil {
-		err = d.origin.settleOne(ctx)
+	err := do()
+	if errors.Is(err, errTakenBack) {
+		return nil
 	}
 	if err != nil {
-		d.origin.release()
-		return fmt.Errorf("settle event as %s: %w", how, err)
+		return fmt.Errorf("settle event %d as %s: %w", d.number, how, err)
 	}
 	d.settled = true
-	d.inbox.metrics.settled.WithLabelValues(how).Inc()
+	d.metrics.settled.WithLabelValues(how).Inc()
 	return nil
 }

@@ -1,12 +1,15 @@
-//go:build !linux && !darwin && !freebsd
+//go:build !linux
 
 package inbox
 
 import "math"
 
-// freeBytes does not know the disks of this system; the cap of the streams is
-// what limits them here.
-func freeBytes(string) (uint64, error) { return math.MaxUint64, nil }
+// diskSystem is the file system of a directory. It is known on Linux alone.
+type diskSystem struct {
+	name            string
+	network, memory bool
+}
 
-// isMount is not known on this system; moving then says what is wrong.
-func isMount(string) bool { return false }
+func fileSystem(string) (diskSystem, error) { return diskSystem{}, nil }
+
+func freeBytes(string) (int64, error) { return math.MaxInt64, nil }

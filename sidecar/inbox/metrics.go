@@ -1,44 +1,29 @@
 package inbox
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // metrics are the numbers of one inbox. The gauges move while Run runs.
 type metrics struct {
-	accepted  prometheus.Counter
-	groups    prometheus.Counter
-	commit    prometheus.Histogram
-	refused   *prometheus.CounterVec
-	settled   *prometheus.CounterVec
-	dropped   prometheus.Counter
-	backlog   *prometheus.GaugeVec
-	bytes     *prometheus.GaugeVec
-	free      prometheus.Gauge
-	oldest    prometheus.Gauge
-	deadInbox prometheus.Gauge
-	made      prometheus.Gauge
-	dropDead  prometheus.Counter
-	replayed  *prometheus.CounterVec
+	accepted    prometheus.Counter
+	commits     prometheus.Counter
+	commit      prometheus.Histogram
+	refused     *prometheus.CounterVec // by refusedReason
+	settled     *prometheus.CounterVec // by how: done, later, dead
+	removed     prometheus.Counter
+	backlog     *prometheus.GaugeVec // by state: waiting, later
+	bytes       prometheus.Gauge
+	free        prometheus.Gauge
+	oldest      prometheus.Gauge
+	deadLetters prometheus.Gauge
+	dropped     prometheus.Counter
+	replayed    *prometheus.CounterVec // by from: dead, settled
+	madeNew     prometheus.Gauge
 }
-
-// The values of the label "from" of replayed.
-const (
-	fromDead   = "dead"
-	fromEvents = "events"
-
-	fromUnknown = "unknown"
-)
-
-// The values of the label "how" of settled.
-const (
-	howDone  = "done"
-	howLater = "later"
-	howDead  = "dead"
-
-	howUnknown = "unknown"
-)
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
@@ -47,13 +32,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "sidecar_inbox_accepted_total",
 			Help: "Events safe in the inbox.",
 		}),
-		groups: f.NewCounter(prometheus.CounterOpts{
-			Name: "sidecar_inbox_groups_total",
-			Help: "Messages these events were written as; events per group is the gain of sharing a sync.",
+		commits: f.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_inbox_commits_total",
+			Help: "Transactions that kept these events; events per commit is the gain of sharing a sync.",
 		}),
 		commit: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_inbox_commit_seconds",
-			Help:    "How long a group took to be on the disk.",
+			Help:    "How long a transaction with events took to be safe.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
 		}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
@@ -62,43 +47,57 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 		settled: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_inbox_settled_total",
-			Help: "Events settled, by how: done, unknown (of a meeting that nobody knows), later or dead.",
+			Help: "Events settled, by how: done, later or dead.",
 		}, []string{"how"}),
-		dropped: f.NewCounter(prometheus.CounterOpts{
-			Name: "sidecar_inbox_dropped_early_total",
-			Help: "Groups of settled events removed before their retention ended, for want of room.",
+		removed: f.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_inbox_removed_early_total",
+			Help: "Settled events removed before their retention ended, for want of room.",
 		}),
 		backlog: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "sidecar_inbox_backlog_groups",
-			Help: "Groups with events not settled yet, by stream: events, or later for those that wait for another try.",
-		}, []string{"stream"}),
-		bytes: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_backlog_events",
+			Help: "Events not settled yet, by state: waiting, or later for those that were put off.",
+		}, []string{"state"}),
+		bytes: f.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_inbox_bytes",
-			Help: "Size on disk by stream, settled events included.",
-		}, []string{"stream"}),
+			Help: "What the inbox takes, settled events included.",
+		}),
 		free: f.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_inbox_free_bytes",
-			Help: "Free space on the disk of the directory, for this user; 0 where events are in a NATS cluster.",
+			Help: "Free space on the disk of the directory, for this user; 0 where NATS keeps the events.",
 		}),
 		oldest: f.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_inbox_oldest_seconds",
-			Help: "Age of the oldest group that has never been settled, 0 for none.",
+			Help: "Age of the oldest event that waits for its first turn, neither put off nor replayed; 0 for none.",
 		}),
-		deadInbox: f.NewGauge(prometheus.GaugeOpts{
+		deadLetters: f.NewGauge(prometheus.GaugeOpts{
 			Name: "sidecar_inbox_dead_letters",
 			Help: "Events kept as dead letters.",
 		}),
-		made: f.NewGauge(prometheus.GaugeOpts{
-			Name: "sidecar_inbox_made_new",
-			Help: "1 when this start found no inbox and made one: right the first time, later an unmounted volume.",
-		}),
-		dropDead: f.NewCounter(prometheus.CounterOpts{
+		dropped: f.NewCounter(prometheus.CounterOpts{
 			Name: "sidecar_inbox_dead_letters_dropped_total",
 			Help: "Dead letters that an operator removed for good.",
 		}),
 		replayed: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_inbox_replayed_total",
-			Help: "Events handed on once more: from the dead letters or from the events that are kept, at an operator's word, and from those of unknown meetings, when one became known.",
+			Help: "Events handed out once more, by where they were: dead (put back from the dead letters) or settled (replayed, or of a meeting that became known).",
 		}, []string{"from"}),
+		madeNew: f.NewGauge(prometheus.GaugeOpts{
+			Name: "sidecar_inbox_made_new",
+			Help: "1 when this start found no inbox and made one: right the first time, later an unmounted volume.",
+		}),
 	}
+}
+
+// show moves the gauges.
+func (m *metrics) show(s Stats, now time.Time) {
+	m.backlog.WithLabelValues("waiting").Set(float64(s.Waiting - s.Later))
+	m.backlog.WithLabelValues("later").Set(float64(s.Later))
+	m.deadLetters.Set(float64(s.Dead))
+	m.bytes.Set(float64(s.Bytes))
+	m.free.Set(float64(s.Free))
+	age := time.Duration(0)
+	if !s.Untried.IsZero() {
+		age = max(0, now.Sub(s.Untried))
+	}
+	m.oldest.Set(age.Seconds())
 }

@@ -1,65 +1,80 @@
 package inbox
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"net"
+	"net/url"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
-
-	"zoom-attendance/scripts/stack/stacktest"
 )
 
-// natsServer is a real nats-server process on a free port of the loopback.
+// natsServer is a NATS server in this process, on a port of the loopback that it keeps.
 type natsServer struct {
+	*server.Server
+	options server.Options
 	url     string
-	dir     string
-	port    int
-	process *exec.Cmd
 }
 
-func startNats(t testing.TB) *natsServer {
+func startServer(t testing.TB, change ...func(*server.Options)) *natsServer {
 	t.Helper()
-	s := &natsServer{dir: t.TempDir(), port: -1}
-	s.start(t, "4MB")
-	t.Cleanup(s.kill)
+	s := &natsServer{options: server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
+		MaxPayload: 2 << 20, NoLog: true, NoSigs: true,
+	}}
+	for _, c := range change {
+		c(&s.options)
+	}
+	s.start(t)
+	t.Cleanup(s.stop)
 	return s
 }
 
-func (s *natsServer) start(t testing.TB, maxPayload string) {
+// startCluster starts three servers that know each other.
+func startCluster(t testing.TB) (servers []*natsServer) {
 	t.Helper()
-	program := stacktest.NatsServer(t)
-	ports := t.TempDir()
-	config := filepath.Join(ports, "nats.conf")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil,
-		"listen: 127.0.0.1:%d\nmax_payload: %s\nports_file_dir: %q\njetstream {store_dir: %q, sync_interval: always}\n",
-		s.port, maxPayload, ports, s.dir), 0o600))
-	s.process = exec.Command(program, "-c", config)
-	require.NoError(t, s.process.Start())
-	file := filepath.Join(ports, fmt.Sprintf("%s_%d.ports", filepath.Base(program), s.process.Process.Pid))
-	require.Eventually(t, func() bool { return s.readPort(file) }, 20*time.Second, 10*time.Millisecond, "nats-server does not start")
+	var ports []int
+	var routes []*url.URL
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		routes = append(routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
+		require.NoError(t, l.Close())
+	}
+	for i, port := range ports {
+		servers = append(servers, startServer(t, func(o *server.Options) {
+			o.ServerName, o.Routes = fmt.Sprint("server-", i), routes
+			o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}
+		}))
+	}
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(servers, func(s *natsServer) bool {
+			return s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == len(servers)
+		})
+	}, patience, 10*time.Millisecond)
+	return servers
 }
 
-func (s *natsServer) readPort(file string) bool {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return false
-	}
-	var ports struct{ Nats []string }
-	if json.Unmarshal(text, &ports) != nil || len(ports.Nats) == 0 {
-		return false
-	}
-	s.url = ports.Nats[0]
-	_, err = fmt.Sscanf(s.url, "nats://127.0.0.1:%d", &s.port)
-	return err == nil
+func (s *natsServer) start(t testing.TB) {
+	t.Helper()
+	o := s.options
+	var err error
+	s.Server, err = server.NewServer(&o)
+	require.NoError(t, err)
+	s.Start()
+	require.True(t, s.ReadyForConnections(patience))
+	s.url = s.ClientURL()
+	s.options.Port = s.Addr().(*net.TCPAddr).Port
 }
 
-// kill is kill -9.
-func (s *natsServer) kill() {
-	_ = s.process.Process.Kill()
-	_ = s.process.Wait()
+func (s *natsServer) stop() {
+	s.Shutdown()
+	s.WaitForShutdown()
 }
+
+// patience is how long a test waits for what comes in a moment.
+const patience = 30 * time.Second

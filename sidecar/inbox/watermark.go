@@ -1,91 +1,137 @@
 package inbox
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
+	"slices"
 )
 
-// watermark remembers, in a file beside the store, the last group of a stream
-// that was answered for. A store that ends before it has lost something; a
-// store without the stream has lost all. It is not synced: after a power cut
-// it may lag behind, never run ahead. A nil watermark does nothing: a cluster
-// looks after itself.
+// SQLite ends a damaged or missing write-ahead log in silence, and whole transactions
+// with it. So a small file beside the database remembers its id and the last number
+// that was answered for. It is written after each commit, not synced, in two slots in
+// turns: of a torn one the other is left.
+
+const (
+	watermarkName = "inbox.last"
+	slotSize      = 512
+	idSize        = 26 // of rand.Text
+)
+
+// watermark is the file inbox.last.
 type watermark struct {
-	mu   sync.Mutex
 	file *os.File
-	last uint64
+	turn int64
 }
 
-// watermarkFile is where the watermark of a stream is, in our own directory.
-func watermarkFile(dir, stream string) string { return filepath.Join(dir, stream+".last") }
-
-// readWatermark returns the number in the file at path, and whether there is
-// such a file.
-func readWatermark(path string) (last uint64, made bool, err error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	last, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil {
-		return 0, true, fmt.Errorf("no number in %s", path)
-	}
-	return last, true, nil
+// mark is what it says.
+type mark struct {
+	id   string // of the database file; empty: it is being made
+	last uint64 // the last number that was answered for
 }
 
-// openWatermark opens the file at path, or makes it, at last.
-func openWatermark(path string, last uint64) (*watermark, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+var errTornWatermark = errors.New("neither slot of " + watermarkName + " can be read")
+
+// readWatermark reads the file. It returns fs.ErrNotExist where there is none.
+func readWatermark(dir string) (mark, error) {
+	data, err := os.ReadFile(filepath.Join(dir, watermarkName))
+	if err != nil {
+		return mark{}, err
+	}
+	var latest mark
+	found := false
+	for slot := range slices.Chunk(data, slotSize) {
+		if m, ok := readSlot(slot); ok && (!found || m.last >= latest.last) {
+			latest, found = m, true
+		}
+	}
+	if !found {
+		return mark{}, errTornWatermark
+	}
+	return latest, nil
+}
+
+// makeWatermark writes the file anew, and syncs it and its directory. Where there is none
+// it appears whole: a power cut must leave nothing that could be taken for damage.
+func makeWatermark(dir string, m mark) (*watermark, error) {
+	path := filepath.Join(dir, watermarkName)
+	there, err := exists(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &watermark{file: file}
-	if err := errors.Join(w.write(last), file.Sync()); err != nil {
-		w.close()
+	name := path
+	if !there {
+		name += ".new"
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
 		return nil, err
+	}
+	w := &watermark{file: f}
+	for range 2 {
+		err = errors.Join(err, w.write(m))
+	}
+	if err = errors.Join(err, f.Sync()); err == nil && !there {
+		err = os.Rename(name, path)
+	}
+	if err = errors.Join(err, syncDirectory(dir)); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return w, nil
 }
 
-// raise moves the mark up to seq.
-func (w *watermark) raise(seq uint64) error {
-	if w == nil {
-		return nil
+// write notes a mark.
+func (w *watermark) write(m mark) error {
+	_, err := w.file.WriteAt(writeSlot(m), w.turn*slotSize)
+	w.turn = 1 - w.turn
+	return err
+}
+
+func (w *watermark) close() error { return w.file.Close() }
+
+// writeSlot is a slot: the number, the id, zeros, and the sum of these.
+func writeSlot(m mark) []byte {
+	slot := make([]byte, slotSize)
+	binary.BigEndian.PutUint64(slot, m.last)
+	copy(slot[8:8+idSize], m.id)
+	sum := sha256.Sum256(slot[:slotSize-sha256.Size])
+	copy(slot[slotSize-sha256.Size:], sum[:])
+	return slot
+}
+
+func readSlot(slot []byte) (mark, bool) {
+	if len(slot) != slotSize {
+		return mark{}, false
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if seq <= w.last {
-		return nil
+	sum := sha256.Sum256(slot[:slotSize-sha256.Size])
+	if !bytes.Equal(sum[:], slot[slotSize-sha256.Size:]) {
+		return mark{}, false
 	}
-	if err := w.write(seq); err != nil {
-		return fmt.Errorf("%w: note the last group: %w", ErrUnavailable, err)
+	return mark{id: string(bytes.TrimRight(slot[8:8+idSize], "\x00")), last: binary.BigEndian.Uint64(slot)}, true
+}
+
+// syncDirectory makes sure that the names in a directory are on the disk.
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return nil
 }
 
-// write replaces the number in one piece: it always has the same length.
-func (w *watermark) write(seq uint64) error {
-	w.last = seq
-	_, err := fmt.Fprintf(offsetZero{w.file}, "%020d\n", seq)
-	return err
-}
-
-func (w *watermark) close() {
-	if w != nil {
-		_ = w.file.Close()
+// exists reports whether there is a file.
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
+	return err == nil, err
 }
-
-// offsetZero writes at the beginning of the file, always.
-type offsetZero struct{ *os.File }
-
-func (f offsetZero) Write(p []byte) (int, error) { return f.WriteAt(p, 0) }

@@ -13,12 +13,11 @@
 //
 // # Meetings that become known
 //
-// Events of a meeting that the school does not have are settled, and the inbox remembers
-// the number. The database tells which numbers rows were given since the last call; of
-// those the inbox hands out again what it has, within ten seconds of the row. After a
-// start it is asked for all numbers since the first event that the inbox remembers, so
-// that nothing is missed while no process runs. Events that are handed out twice change
-// nothing.
+// Events of a meeting that the school does not have are settled as of an unknown meeting,
+// which the inbox lists by number. The database tells which numbers rows were given since
+// the last call; of those the inbox replays what it lists, within ten seconds of the row.
+// After a start it is asked for all numbers since the first event that is listed, so that
+// nothing is missed while no process runs. Events that are replayed twice change nothing.
 //
 // # Under failure
 //
@@ -26,7 +25,7 @@
 //     begins, one when it is over.
 //   - A meeting cannot be judged: the database puts it off and says so; the log and the
 //     watch name it, until it is judged.
-//   - The inbox cannot hand out: the numbers wait and are tried again.
+//   - The inbox cannot replay: the numbers wait and are tried again.
 //   - Killed: the next start asks from the beginning.
 //
 // Any number of sidecars may do this at once: the database shares the work among them,

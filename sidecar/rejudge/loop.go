@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -44,14 +45,10 @@ type Refusal interface {
 	Meaning() string // the cause in plain words and what to do, never personal
 }
 
-// Inbox keeps the events of meetings that nobody knew.
+// Inbox keeps the events of meetings that nobody knew; see [inbox.Inbox].
 type Inbox interface {
-	// UnknownSince is when the first of them was accepted that is remembered; zero if
-	// there is none.
-	UnknownSince(ctx context.Context) (time.Time, error)
-	// Recall hands out again what is kept of the meetings of these numbers that are
-	// remembered as unknown, and returns when all of it is settled.
-	Recall(ctx context.Context, numbers []string) (events int, err error)
+	Unknown(ctx context.Context) ([]inbox.UnknownMeeting, error)
+	Replay(ctx context.Context, r inbox.Replay, settled func()) (inbox.Replayed, error)
 }
 
 // Held is a meeting that the database cannot judge anew, and puts off.
@@ -118,9 +115,9 @@ func New(o Options) *Loop {
 
 // Run calls until ctx ends, and returns nil then.
 func (l *Loop) Run(ctx context.Context) error {
-	var recalling sync.WaitGroup
-	recalling.Go(func() { l.recall(ctx) })
-	defer recalling.Wait()
+	var replaying sync.WaitGroup
+	replaying.Go(func() { l.replayWanted(ctx) })
+	defer replaying.Wait()
 	waits := l.waits()
 	for wait, before := time.Duration(0), 0; ; {
 		select {
@@ -168,7 +165,7 @@ type caughtUp struct {
 func (l *Loop) catchUp(ctx context.Context) (left int, err error) {
 	since, knows := l.since, true
 	if since == "" {
-		first, err := l.o.Inbox.UnknownSince(ctx)
+		first, err := l.unknownSince(ctx)
 		knows = err == nil // else the next call asks from the beginning
 		if !first.IsZero() {
 			since = first.Add(-clockSkew).UTC().Format(time.RFC3339Nano)
@@ -245,8 +242,40 @@ func (l *Loop) wanted() []string {
 	return numbers
 }
 
-// recall has the inbox hand out what it has of the meetings that became known.
-func (l *Loop) recall(ctx context.Context) {
+// unknownSince is when the first event of an unknown meeting was accepted; zero if
+// there is none.
+func (l *Loop) unknownSince(ctx context.Context) (first time.Time, err error) {
+	all, err := l.o.Inbox.Unknown(ctx)
+	for _, m := range all {
+		if first.IsZero() || m.First.Before(first) {
+			first = m.First
+		}
+	}
+	return first, err
+}
+
+// replay has the inbox hand out what was settled as unknown of meetings of these
+// numbers, and returns how many events that were.
+func (l *Loop) replay(ctx context.Context, numbers []string) (events int, err error) {
+	unknown, err := l.o.Inbox.Unknown(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range unknown {
+		if !slices.Contains(numbers, m.Meeting) {
+			continue
+		}
+		replayed, err := l.o.Inbox.Replay(ctx, inbox.Replay{Meeting: m.Meeting, Outcome: inbox.OutcomeUnknown}, func() {})
+		events += replayed.Events
+		if err != nil {
+			return events, err
+		}
+	}
+	return events, nil
+}
+
+// replayWanted does so whenever meetings became known.
+func (l *Loop) replayWanted(ctx context.Context) {
 	waits := l.waits()
 	var stuck trouble
 	for {
@@ -256,7 +285,7 @@ func (l *Loop) recall(ctx context.Context) {
 		case <-l.news:
 		}
 		numbers := l.wanted()
-		events, err := l.o.Inbox.Recall(ctx, numbers)
+		events, err := l.replay(ctx, numbers)
 		if ctx.Err() != nil {
 			return
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
+	"zoom-attendance/sidecar/inbox"
 	"zoom-attendance/sidecar/rejudge"
 )
 
@@ -42,21 +43,22 @@ func (d *database) Call(_ context.Context, function string, args, into any) erro
 	return json.Unmarshal([]byte(answer), into)
 }
 
-// kept is an inbox that notes what it is asked for.
+// kept is an inbox with an event each of unknown meetings, that notes what it is asked for.
 type kept struct {
-	first    time.Time
-	recalled []string
-	fails    time.Time // until then
+	unknown  []inbox.UnknownMeeting
+	replayed []inbox.Replay
+	fails    time.Time // Replay does, until then
 }
 
-func (k *kept) UnknownSince(context.Context) (time.Time, error) { return k.first, nil }
+func (k *kept) Unknown(context.Context) ([]inbox.UnknownMeeting, error) { return k.unknown, nil }
 
-func (k *kept) Recall(_ context.Context, numbers []string) (int, error) {
-	k.recalled = append(k.recalled, strings.Join(numbers, " "))
+func (k *kept) Replay(_ context.Context, r inbox.Replay, settled func()) (inbox.Replayed, error) {
+	k.replayed = append(k.replayed, r)
 	if time.Now().Before(k.fails) {
-		return 0, errors.New("disk of glass")
+		return inbox.Replayed{}, errors.New("disk of glass")
 	}
-	return len(numbers), nil
+	settled()
+	return inbox.Replayed{Events: 1}, nil
 }
 
 type refused struct{ code string }
@@ -92,15 +94,18 @@ func TestItCallsAtOnceAndEveryFiveSecondsAndPassesOnUntil(t *testing.T) {
 	})
 }
 
-func TestItAsksForAllNumbersSinceTheFirstThatTheInboxRemembers(t *testing.T) {
+func TestItAsksForAllNumbersSinceTheFirstThatTheInboxListsAndReplaysThose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &database{answer: func(int) (string, error) {
-			return `{"left": 0, "numbers": ["82", "81"], "until": "u", "failed": []}`, nil
+			return `{"left": 0, "numbers": ["82", "81", "80"], "until": "u", "failed": []}`, nil
 		}}
-		k := &kept{first: time.Date(2026, 3, 2, 8, 0, 0, 5000, time.UTC)}
+		first := time.Date(2026, 3, 2, 8, 0, 0, 5000, time.UTC)
+		k := &kept{unknown: []inbox.UnknownMeeting{
+			{Meeting: "83", First: first.Add(time.Hour)}, {Meeting: "81", First: first}, {Meeting: "82", First: first.Add(time.Minute)},
+		}}
 		log := run(t, d, k, time.Second)
 		require.Equal(t, []string{`{"since":"2026-03-02T07:55:00.000005Z"}`}, d.since)
-		require.Equal(t, []string{"81 82"}, k.recalled)
+		require.Equal(t, []inbox.Replay{{Meeting: "81", Outcome: "unknown_meeting"}, {Meeting: "82", Outcome: "unknown_meeting"}}, k.replayed)
 		require.Len(t, log.Lines("handed out again", "events=2"), 1)
 	})
 }
@@ -210,10 +215,10 @@ func TestNumbersAreKeptUntilTheInboxTookThem(t *testing.T) {
 			}
 			return quiet, nil
 		}}
-		k := &kept{fails: time.Now().Add(10 * time.Second)}
+		k := &kept{unknown: []inbox.UnknownMeeting{{Meeting: "81"}}, fails: time.Now().Add(10 * time.Second)}
 		log := run(t, d, k, time.Minute)
-		require.Greater(t, len(k.recalled), 3)
-		require.Less(t, len(k.recalled), 15)
+		require.Greater(t, len(k.replayed), 3)
+		require.Less(t, len(k.replayed), 15)
 		require.Len(t, log.Lines("disk of glass"), 1)
 		require.Len(t, log.Lines("the inbox hands out the events of meetings that became known again"), 1)
 	})

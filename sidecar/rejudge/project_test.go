@@ -105,7 +105,7 @@ func lesson(number string) [][]byte {
 
 // process is an inbox, a relay and a loop at work.
 type process struct {
-	inbox *inbox.Inbox
+	inbox inbox.Inbox
 	log   *stacktest.Journal
 	stop  func()
 }
@@ -151,14 +151,22 @@ func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outco
 	return d.Client.Apply(ctx, facts, policy)
 }
 
+// eventOf is an event as the door hands it in.
+func eventOf(t *testing.T, body []byte) inbox.Event {
+	t.Helper()
+	e, err := zoom.Open(body)
+	require.NoError(t, err)
+	return inbox.Event{Body: body, Meeting: e.MeetingID, Kind: e.Event, Source: inbox.SourceWebhook}
+}
+
 // accept takes events, and waits until the relay settled those of unknown meetings.
 func (p *process) accept(t *testing.T, unknown int, bodies ...[]byte) {
 	t.Helper()
 	for _, body := range bodies {
-		require.NoError(t, p.inbox.Accept(t.Context(), body))
+		require.NoError(t, p.inbox.Accept(t.Context(), eventOf(t, body)))
 	}
 	require.Eventually(t, func() bool {
-		all, err := p.inbox.UnknownMeetings(t.Context())
+		all, err := p.inbox.Unknown(t.Context())
 		require.NoError(t, err)
 		n := 0
 		for _, m := range all {
@@ -177,7 +185,7 @@ func TestEventsOfAMeetingThatBecomesKnownAreApplied(t *testing.T) {
 	s.meets("81234567890")
 	s.await("present")
 	require.Eventually(t, func() bool {
-		all, err := p.inbox.UnknownMeetings(t.Context())
+		all, err := p.inbox.Unknown(t.Context())
 		require.NoError(t, err)
 		return len(all) == 1 && all[0].Meeting == "81234567891" && all[0].Count == 5
 	}, time.Minute, 10*time.Millisecond, "the other is unknown still")
@@ -219,7 +227,7 @@ func TestAStudentWhoIsEnrolledLaterIsPresent(t *testing.T) {
 	s.meets("81234567890")
 	p := s.start(t.TempDir())
 	for _, body := range lesson("81234567890") {
-		require.NoError(t, p.inbox.Accept(t.Context(), body))
+		require.NoError(t, p.inbox.Accept(t.Context(), eventOf(t, body)))
 	}
 	require.Eventually(t, func() bool {
 		var status string
@@ -272,11 +280,14 @@ func TestTheRecordsOfALargeLessonAreWrittenInParts(t *testing.T) {
 	}
 }
 
-// none is an inbox that knows of nothing.
+// none is an inbox without unknown meetings.
 type none struct{}
 
-func (none) UnknownSince(context.Context) (time.Time, error)          { return time.Time{}, nil }
-func (none) Recall(context.Context, []string) (events int, err error) { return 0, nil }
+func (none) Unknown(context.Context) ([]inbox.UnknownMeeting, error) { return nil, nil }
+
+func (none) Replay(context.Context, inbox.Replay, func()) (inbox.Replayed, error) {
+	return inbox.Replayed{}, errors.New("there is nothing to replay")
+}
 
 // parts notes how many records each answer says it wrote, and loses every third of
 // those that finish a lesson.

@@ -26,7 +26,7 @@ const (
 type Held struct {
 	Meeting string    // Zoom's number
 	Since   time.Time // when it failed first
-	Oldest  time.Time // when the oldest of its events was accepted; zero: nobody knows
+	Oldest  time.Time // when the oldest of its events was accepted
 	Cause   string    // a short code, never personal
 	Meaning string    // the cause in plain words and what to do, never personal
 	Mend    bool      // somebody must mend something
@@ -34,7 +34,7 @@ type Held struct {
 
 // apart are the meetings that are applied one by one, since a batch with them failed
 // while the destination answered. Each has a queue of its own. One that fails even so
-// is held up: its events are put off, until its own back-off is over. It leaves when
+// is held up: the inbox puts it off, until its own back-off is over. It leaves when
 // its queue is empty and it is not held up.
 type apart[D Delivery] struct {
 	mu       sync.Mutex
@@ -70,11 +70,11 @@ func newApart[D Delivery](room int) *apart[D] {
 }
 
 // setApart has items applied meeting by meeting. Those for which there is no room, and
-// those of a meeting whose back-off is not over, are put off.
+// those that were in flight when their meeting was put off, come again later.
 // A meeting that comes new has at most limit events tried at once.
 func (r *Relay[D]) setApart(ctx context.Context, items []item[D], limit int) {
 	if late := r.apart.add(items, limit); len(late) > 0 {
-		r.putOff(ctx, late)
+		r.later(ctx, late)
 	}
 }
 
@@ -100,14 +100,14 @@ func (r *Relay[D]) sortOut(ctx context.Context, items []item[D]) []item[D] {
 	return together
 }
 
-// off is an item that is put off.
-type off[D Delivery] struct {
+// late is an item that is to come again after a wait.
+type late[D Delivery] struct {
 	item[D]
 	wait time.Duration
 }
 
-// add queues items at their meetings. It returns those that are to be put off.
-func (a *apart[D]) add(items []item[D], limit int) (late []off[D]) {
+// add queues items at their meetings. It returns those that are to come again later.
+func (a *apart[D]) add(items []item[D], limit int) (all []late[D]) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
@@ -120,15 +120,23 @@ func (a *apart[D]) add(items []item[D], limit int) (late []off[D]) {
 		switch {
 		case m.err != nil && now.Before(m.due):
 			m.note(it)
-			late = append(late, off[D]{it, m.due.Sub(now)})
+			all = append(all, late[D]{it, m.due.Sub(now)})
 		case a.waiting >= a.room:
-			late = append(late, off[D]{it, crowdedWait})
+			all = append(all, late[D]{it, crowdedWait})
 		default:
 			a.queue(m, it)
 		}
 	}
 	a.changed.Broadcast()
-	return late
+	return all
+}
+
+// holds says that a meeting is held up.
+func (a *apart[D]) holds(number string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := a.meetings[number]
+	return m != nil && m.err != nil
 }
 
 func (a *apart[D]) queue(m *meeting[D], it item[D]) {
@@ -266,39 +274,57 @@ func (r *Relay[D]) relieve(m *meeting[D], e ending) {
 	}
 }
 
-// holdUp puts off the items of a meeting, and all that wait with them.
+// holdUp has the inbox put a meeting off, and lets go of the items that are in hand of
+// it. If the inbox cannot, each of them is put off by itself.
 func (r *Relay[D]) holdUp(ctx context.Context, m *meeting[D], items []item[D], err error) {
-	late, wait, line := r.apart.hold(m, items, err, r.heldWaits)
-	r.tellHeld(m.number, err, wait, line)
-	r.putOff(ctx, late)
+	h := r.apart.hold(m, items, err, r.heldWaits)
+	r.tellHeld(m.number, err, h.wait, h.line)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
+	defer cancel()
+	if failed := r.source.PutOff(within, m.number, h.until, causeOf(err)+", "+meaningOf(err)); failed != nil {
+		r.metrics.unsettled.WithLabelValues("put_off").Inc()
+		r.o.Log.Warn("the inbox did not put off a meeting; its events are put off one by one", zoom.LogMeeting, m.number, zoom.LogError, failed)
+		r.later(ctx, h.items)
+		return
+	}
+	for _, it := range h.items {
+		r.isPutOff(it.item)
+	}
 }
 
-// hold notes that a meeting's events were not taken, and returns those to put off.
-func (a *apart[D]) hold(m *meeting[D], items []item[D], err error, waits func() *backoff.ExponentialBackOff) (late []off[D], wait time.Duration, line heldLine) {
+// hold is what there is to do when a meeting is held up.
+type hold[D Delivery] struct {
+	items []late[D] // in hand of it
+	wait  time.Duration
+	until time.Time
+	line  heldLine
+}
+
+// hold notes that a meeting's events were not taken.
+func (a *apart[D]) hold(m *meeting[D], items []item[D], err error, waits func() *backoff.ExponentialBackOff) (h hold[D]) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
 	if m.err == nil {
 		m.since, m.waits = now, waits()
 	}
-	m.err, m.limit = err, 1
-	wait = max(m.waits.NextBackOff(), waitOf(err))
-	m.due = now.Add(wait)
+	h.wait = max(m.waits.NextBackOff(), waitOf(err))
+	h.until = now.Add(h.wait)
+	m.err, m.limit, m.due = err, 1, h.until
 	a.waiting -= len(m.items)
 	for _, it := range append(items, m.items...) {
 		m.note(it)
-		late = append(late, off[D]{it, wait})
+		h.items = append(h.items, late[D]{it, h.wait})
 	}
 	m.items = nil
-	return late, wait, a.line(m, now)
+	h.line = a.line(m, now)
+	return h
 }
 
 // note takes in when an event of a meeting that is held up was accepted.
 func (m *meeting[D]) note(it item[D]) {
-	if kept, ok := any(it.delivery).(interface{ AcceptedAt() time.Time }); ok {
-		if at := kept.AcceptedAt(); m.oldest.IsZero() || at.Before(m.oldest) {
-			m.oldest = at
-		}
+	if at := it.delivery.AcceptedAt(); m.oldest.IsZero() || at.Before(m.oldest) {
+		m.oldest = at
 	}
 }
 
@@ -355,22 +381,27 @@ func (r *Relay[D]) tellHeld(number string, err error, wait time.Duration, line h
 	log.Warn("the database does not take the events "+which+"; they are kept and tried again, all others go on", zoom.LogReason, meaningOf(err))
 }
 
-// putOff has items come again, each after its wait.
-func (r *Relay[D]) putOff(ctx context.Context, late []off[D]) {
+// later has items come again, each after its wait.
+func (r *Relay[D]) later(ctx context.Context, items []late[D]) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, it := range late {
+	for _, it := range items {
 		all.Go(func() {
 			if err := it.delivery.Later(ctx, it.wait); err != nil {
 				r.unsettled(it.item, "later", err)
 				return
 			}
-			it.ended(outcomePutOff)
-			r.metrics.events.WithLabelValues(outcomePutOff).Inc()
+			r.isPutOff(it.item)
 		})
 	}
 	all.Wait()
+}
+
+// isPutOff counts an event that comes again.
+func (r *Relay[D]) isPutOff(it item[D]) {
+	it.ended(outcomePutOff)
+	r.metrics.events.WithLabelValues(outcomePutOff).Inc()
 }
 
 // heldWaits are the waits of one meeting.
@@ -403,9 +434,7 @@ func (r *Relay[D]) Held() []Held {
 // oldestHeld is how long the oldest event of a meeting that is held up has waited.
 func (r *Relay[D]) oldestHeld() (oldest time.Duration) {
 	for _, h := range r.Held() {
-		if !h.Oldest.IsZero() {
-			oldest = max(oldest, time.Since(h.Oldest))
-		}
+		oldest = max(oldest, time.Since(h.Oldest))
 	}
 	return oldest
 }

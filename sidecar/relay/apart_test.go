@@ -57,10 +57,10 @@ func TestOneMeetingThatFailsHoldsUpNoOther(t *testing.T) {
 				synctest.Wait()
 				for i, h := range s.histories() {
 					if i%11 > 0 {
-						require.Equal(t, "done", h, i)
+						require.Equal(t, "applied", h, i)
 						continue
 					}
-					require.True(t, strings.HasPrefix(h, "later "), "%d: %s", i, h)
+					require.True(t, strings.HasPrefix(h, "put off: "), "%d: %s", i, h)
 				}
 				require.Equal(t, 1.0, k.value(t, "sidecar_relay_destination_up"))
 				require.Equal(t, 1.0, k.value(t, "sidecar_relay_held_meetings"))
@@ -75,7 +75,7 @@ func TestOneMeetingThatFailsHoldsUpNoOther(t *testing.T) {
 				synctest.Wait()
 				require.Len(t, k.log.Lines("of one meeting"), 1, "seldom after")
 				require.Equal(t, 1800.0, k.value(t, "sidecar_relay_held_oldest_seconds"))
-				tries := strings.Count(s.histories()[0], "later")
+				tries := strings.Count(s.histories()[0], "put off")
 				require.Greater(t, tries, 8)
 				require.Less(t, tries, 30)
 
@@ -88,6 +88,88 @@ func TestOneMeetingThatFailsHoldsUpNoOther(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAMeetingIsPutOffByOneCallHoweverManyEventsItHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mended atomic.Bool
+		var bodies [][]byte
+		for i := range 500 {
+			bodies = append(bodies, ofMeeting(0, fmt.Sprint(i)))
+		}
+		s := newShelf(bodies...)
+		k := start(t, s, refusesMeetings(func() error {
+			if mended.Load() {
+				return nil
+			}
+			return refusal{cause: "55P03"}
+		}, number(0)), relay.Options{MinHeldWait: time.Minute})
+		synctest.Wait()
+		require.Equal(t, []string{number(0) + ": 55P03, meaning of 55P03"}, s.calls())
+		require.Equal(t, 500.0, k.value(t, "sidecar_relay_events_total", "outcome", "put_off"))
+		for _, h := range s.histories() {
+			require.Equal(t, "put off: 55P03, meaning of 55P03", h)
+		}
+		s.change(func() { s.add(ofMeeting(0, "comes meanwhile")) })
+		synctest.Wait()
+		require.Len(t, s.calls(), 1)
+		mended.Store(true)
+		require.NoError(t, s.settled(t.Context()))
+		synctest.Wait()
+		require.Len(t, s.calls(), 1, "what is over needs no call")
+		require.Zero(t, k.value(t, "sidecar_relay_delay_seconds"), "none was applied at its first try")
+		require.Empty(t, k.Held())
+	})
+}
+
+// The relay has two batches of the meeting when it fails: those that lie behind it
+// were in flight, and are taken back.
+func TestEventsOfAPutOffMeetingThatLieInTheRelayComeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bodies [][]byte
+		for i := range 40 {
+			bodies = append(bodies, ofMeeting(0, fmt.Sprint(i)))
+		}
+		s := newShelf(bodies...)
+		began := time.Now()
+		applied := map[string]int{}
+		start(t, s, database(func(_ context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
+			if len(facts) > 0 && time.Since(began) < 10*time.Second {
+				pass(time.Second)
+				return nil, refusal{cause: "55P03"}
+			}
+			for _, f := range facts {
+				applied[f.Segment]++
+			}
+			return all(zoom.Applied, facts), nil
+		}), relay.Options{Batch: 10, Workers: 1, ApartWorkers: 1})
+		require.NoError(t, s.settled(t.Context()))
+		require.Len(t, applied, 40)
+		for _, h := range s.histories() {
+			require.NotContains(t, h, errTwice.Error())
+		}
+	})
+}
+
+func TestAnInboxThatCannotPutOffAMeetingHasItsEventsPutOffOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(ofMeeting(0, "0"), ofMeeting(0, "1"), ofMeeting(1, "2"))
+		s.refuses = fmt.Errorf("disk of glass")
+		began := time.Now()
+		k := start(t, s, refusesMeetings(func() error {
+			if time.Since(began) > time.Minute {
+				return nil
+			}
+			return refusal{cause: "55P03"}
+		}, number(0)), relay.Options{})
+		synctest.Wait()
+		require.Equal(t, "applied", s.histories()[2])
+		require.Contains(t, s.histories()[0], "later")
+		require.Contains(t, s.histories()[1], "later")
+		require.Len(t, k.log.Lines("did not put off a meeting", "meeting="+number(0), "disk of glass"), 1)
+		require.Equal(t, 1.0, k.value(t, "sidecar_relay_settle_errors_total", "verb", "put_off"))
+		require.NoError(t, s.settled(t.Context()))
+	})
 }
 
 func TestANewCauseOfAMeetingThatIsHeldUpIsANewLine(t *testing.T) {
@@ -125,7 +207,7 @@ func TestManyMeetingsThatFailAreCountedAndNotAllNamed(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 50.0, k.value(t, "sidecar_relay_held_meetings"))
 		for _, h := range s.histories()[50:] {
-			require.Equal(t, "done", h)
+			require.Equal(t, "applied", h)
 		}
 		pass(10 * time.Minute)
 		require.Len(t, k.log.Lines("of one meeting"), 5)
@@ -158,11 +240,10 @@ func TestAnOutageIsNotOverWhenOnlyAnEmptyCallIsAnswered(t *testing.T) {
 		require.Empty(t, k.log.Lines("again", "took="), "nothing was taken yet")
 
 		s.change(func() {
-			p := &parcel{shelf: s, name: "1", body: ofMeeting(1, "1"), attempt: 1}
-			s.all, s.waiting = append(s.all, p), append(s.waiting, p)
+			s.add(ofMeeting(1, "1"))
 		})
 		synctest.Wait()
-		require.Equal(t, "done", s.histories()[1])
+		require.Equal(t, "applied", s.histories()[1])
 		require.Len(t, k.log.Lines("takes events again"), 1)
 	})
 }
@@ -197,8 +278,8 @@ func TestABatchThatBringsTheDatabaseDownEachTimeIsTakenApart(t *testing.T) {
 		}), relay.Options{Workers: 1, ApartWorkers: 1})
 		pass(time.Minute)
 		synctest.Wait()
-		require.Equal(t, "done", s.histories()[1])
-		require.Contains(t, s.histories()[0], "later")
+		require.Equal(t, "applied", s.histories()[1])
+		require.Contains(t, s.histories()[0], "put off")
 	})
 }
 
@@ -237,7 +318,7 @@ func TestShutdownWhileAMeetingIsHeldUpAndOthersWait(t *testing.T) {
 		k.end()
 		require.LessOrEqual(t, time.Since(began), 7*time.Second)
 		for _, h := range s.histories() {
-			require.NotContains(t, h, "done")
+			require.NotContains(t, h, "applied")
 		}
 	})
 }

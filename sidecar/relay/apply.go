@@ -29,28 +29,28 @@ func (t ownTrouble) Unwrap() error { return t.error }
 type item[D Delivery] struct {
 	delivery D
 	fact     zoom.Fact
+	first    bool       // it was neither put off nor replayed
 	span     trace.Span // nil: it is not traced
 }
 
-// decode turns events into facts, with the time of their acceptance where the inbox
-// knows it, and buries those that are none.
+// decode turns events into facts, and buries those that are none.
 func (r *Relay[D]) decode(ctx context.Context, batch []D) []item[D] {
 	items := make([]item[D], 0, len(batch))
 	for _, d := range batch {
 		if ctx.Err() != nil {
 			return nil // all of them come again
 		}
-		span := r.traced(d)
-		var accepted time.Time
-		if kept, ok := any(d).(interface{ AcceptedAt() time.Time }); ok {
-			accepted = kept.AcceptedAt()
-		}
-		fact, err := zoom.Decode(d.Body(), accepted)
+		fact, err := zoom.Decode(d.Body(), d.AcceptedAt())
 		if err != nil {
-			r.bury(ctx, item[D]{delivery: d, fact: zoom.Fact{Meeting: numberOf(d.Body())}, span: span}, "undecodable", "cannot be read: "+err.Error())
+			fact.Meeting = numberOf(d.Body())
+		}
+		it := item[D]{delivery: d, fact: fact, first: d.Attempt() == 1 && !r.apart.holds(fact.Meeting)}
+		it.span = r.traced(d, it.first)
+		if err != nil {
+			r.bury(ctx, it, "undecodable", "cannot be read: "+err.Error())
 			continue
 		}
-		items = append(items, item[D]{delivery: d, fact: fact, span: span})
+		items = append(items, it)
 	}
 	return items
 }

@@ -19,27 +19,28 @@
 //	                                     └─ anything else ──▶ make an empty call
 //	                                            ├─ not answered   wait until it is, for as long as it takes; the same again
 //	                                            └─ answered       apply meeting by meeting
-//	                                                                └─ one fails again   put it off by itself
+//	                                                                └─ one fails again   put that meeting off
 //
 // Each worker has its own meetings, since the database lets nobody write a
 // meeting while another does. What comes while it is at work is its next batch.
 //
 // # Trouble of one meeting
 //
-// A meeting that fails by itself, while an empty call is answered, is held up: its
-// events are put off (which survives a restart) with a back-off of its own, up to some
-// minutes. Its calls are made by workers of their own, so all other meetings go on. One
-// that takes too long is tried with fewer events first. The log names it when it begins,
-// when the cause changes, once an hour, and when it is over; [Relay.Held] has all of
-// them.
+// A meeting that fails by itself, while an empty call is answered, is held up: the
+// source puts it off, with a back-off of its own, up to some minutes. That is one step,
+// however many events it has, and those that lie in the relay are let go of: the source
+// took them back. The meeting's calls are made by workers of their own, so all other
+// meetings go on. One that takes too long is tried with fewer events first. The log names
+// it when it begins, when the cause changes, once an hour, and when it is over;
+// [Relay.Held] has all of them.
 //
 // # Outcomes
 //
-// An outcome settles its event: applied and duplicate are done. For unknown_meeting the
-// inbox keeps the event by the meeting's number, and hands it out again when somebody
+// An outcome settles its event, and the inbox keeps both. What is settled as
+// unknown_meeting it lists by the meeting's number, and hands out again when somebody
 // finds that the meeting is known now. An outcome this binary does not know (a newer
-// database) is treated like unknown_meeting: the event has taken effect or has not, and
-// is kept for another try.
+// database) is settled as unknown_meeting: the event has taken effect or has not, and
+// there is another try.
 //
 // # When things fail
 //
@@ -52,6 +53,7 @@
 //   - The inbox cannot hand out: the dispatch pauses with the same back-off, and Ready
 //     says so.
 //   - The inbox cannot settle: logged and counted; the event comes again.
+//   - The inbox cannot put off a meeting: the same, and its events are put off one by one.
 //   - Run's context ends: a call under way is waited for and its answer settled,
 //     under deadlines of their own; what has no call under way is left unsettled
 //     and comes again. That takes at most CallTimeout + SettleTimeout.

@@ -68,7 +68,7 @@ func (r refusal) Meaning() string     { return "meaning of " + r.cause }
 
 // desk is a relay under test with what it tells its operator.
 type desk struct {
-	*relay.Relay[*parcel]
+	*relay.Relay[delivery]
 	log     *stacktest.Journal
 	metrics *prometheus.Registry
 	stop    context.CancelFunc

@@ -25,7 +25,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		events: p.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_relay_events_total",
-			Help: "Events settled, by outcome: applied, duplicate, unknown_key and shared_key (applied, but look), unknown_meeting (kept by its number), put_off (its meeting is held up; it comes again), buried, unrecognised.",
+			Help: "Events settled, by outcome: applied, duplicate, unknown_key and shared_key (applied, but look), unknown_meeting (listed by its number), put_off (its meeting is held up; it comes again), buried, unrecognised.",
 		}, []string{"outcome"}),
 		batch: p.NewHistogram(prometheus.HistogramOpts{
 			Name:    "sidecar_relay_batch_events",
@@ -61,7 +61,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}, []string{"code"}),
 		unsettled: p.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_relay_settle_errors_total",
-			Help: "Events the inbox did not settle; they come again.",
+			Help: "Events the inbox did not settle, and meetings it did not put off; they come again.",
 		}, []string{"verb"}),
 	}
 	m.up.Set(1)

@@ -15,9 +15,8 @@ type one struct{}
 func (*one) Body() []byte                                 { return nil }
 func (*one) Attempt() int                                 { return 1 }
 func (*one) AcceptedAt() time.Time                        { return time.Time{} }
-func (*one) Done(context.Context) error                   { return nil }
+func (*one) Done(context.Context, string) error           { return nil }
 func (*one) Later(context.Context, time.Duration) error   { return nil }
-func (*one) Unknown(context.Context, string) error        { return nil }
 func (*one) Bury(context.Context, string) (uint64, error) { return 0, nil }
 func (*one) Trace() trace.SpanContext                     { panic("nobody asks") }
 
@@ -26,7 +25,7 @@ func TestWithoutATracerAnEventCostsNothing(t *testing.T) {
 	items := make([]item[*one], 100)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		for i := range items {
-			items[i].span = r.traced(d)
+			items[i].span = r.traced(d, true)
 		}
 		_, batch := r.tracedBatch(ctx, items)
 		note(batch, "try again", "timeout")

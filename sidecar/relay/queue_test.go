@@ -70,8 +70,7 @@ func TestWhatComesDuringACallIsTheNextBatch(t *testing.T) {
 		synctest.Wait()
 		for i := range 30 {
 			s.change(func() {
-				p := &parcel{shelf: s, name: fmt.Sprint(i), body: event(fmt.Sprint(i)), attempt: 1}
-				s.all, s.waiting = append(s.all, p), append(s.waiting, p)
+				s.add(event(fmt.Sprint(i)))
 			})
 			pass(10 * time.Millisecond)
 		}

@@ -16,27 +16,32 @@ import (
 	"zoom-attendance/sidecar/zoom"
 )
 
-// Delivery is one event as the inbox hands it out. Exactly one of Done, Unknown,
-// Later and Bury settles it; one that is never settled is handed out again.
-//
-// If it also has AcceptedAt() time.Time, the way from the door to the database
-// is measured. If it has Trace() trace.SpanContext, its trace goes on.
+// Delivery is one event as the inbox hands it out. Exactly one of Done, Later and
+// Bury settles it; one that could not be settled comes again.
 type Delivery interface {
-	Body() []byte                                        // what Zoom sent
-	Attempt() int                                        // how often it was handed out, from 1
-	Done(ctx context.Context) error                      // it needs nothing more
-	Unknown(ctx context.Context, meeting string) error   // nobody knows its meeting: keep it, by that number
+	Body() []byte             // what Zoom sent
+	AcceptedAt() time.Time    // when the door accepted it
+	Trace() trace.SpanContext // of the span that kept it; not valid if its request was not traced
+	Attempt() int             // 1 at first, and one more for each Later and each replay
+
+	Done(ctx context.Context, outcome string) error      // it needs nothing more; that came of it
 	Later(ctx context.Context, wait time.Duration) error // hand it out again after wait
 
-	// Bury sets it aside, since it can never be applied, and returns the number by
-	// which it is found.
-	Bury(ctx context.Context, reason string) (id uint64, err error)
+	// Bury gives it up, since it can never be applied, and returns the number of the
+	// dead letter.
+	Bury(ctx context.Context, reason string) (letter uint64, err error)
 }
 
-// Source hands out events. Next blocks until there is one, or ctx ends, and
-// returns what is waiting, at most max.
+// Source hands out events.
 type Source[D Delivery] interface {
+	// Next blocks until there is an event, or ctx ends, and returns what is waiting,
+	// at most max.
 	Next(ctx context.Context, max int) ([]D, error)
+
+	// PutOff hands out no event of a meeting until a time. Those in flight come again
+	// then, and settling them does nothing any more. The reason is one line, never
+	// personal.
+	PutOff(ctx context.Context, meeting string, until time.Time, reason string) error
 }
 
 // Destination applies facts in one transaction and returns one outcome per

@@ -35,7 +35,7 @@ func TestEveryOutcomeSettlesItsEvent(t *testing.T) {
 			return outcomes, nil
 		}), relay.Options{})
 		synctest.Wait()
-		require.Equal(t, []string{"done", "done", "unknown " + meeting}, s.histories())
+		require.Equal(t, []string{"applied", "duplicate", "unknown_meeting"}, s.histories())
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "duplicate"))
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unknown_meeting"))
@@ -71,7 +71,7 @@ func TestAnUnknownMeetingIsSettledAtOnceAndKeptByItsNumber(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1, calls)
 		require.Equal(t, began, time.Now())
-		require.Equal(t, []string{"unknown " + meeting}, s.histories())
+		require.Equal(t, []string{"unknown_meeting"}, s.histories())
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unknown_meeting"))
 		require.Equal(t, 0.0, k.value(t, "sidecar_relay_events_total", "outcome", "applied"))
 		require.Empty(t, k.log.Lines("Pia"))
@@ -87,7 +87,7 @@ func TestAnOutcomeFromANewerDatabaseIsKeptByItsNumberAndTold(t *testing.T) {
 		}), relay.Options{})
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
-		require.Equal(t, []string{"unknown " + meeting}, s.histories())
+		require.Equal(t, []string{"unknown_meeting"}, s.histories())
 		require.Len(t, k.log.Lines("does not know", "ask_the_oracle"), 1)
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_events_total", "outcome", "unrecognised"))
 	})
@@ -102,10 +102,10 @@ func TestABodyThatIsNoEventIsBuriedAndTheOthersGoOn(t *testing.T) {
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
 		h := s.histories()
-		require.Equal(t, "done", h[0])
+		require.Equal(t, "applied", h[0])
 		require.Contains(t, h[1], "bury cannot be read: ")
 		require.NotContains(t, h[1], "school.test")
-		require.Equal(t, "done", h[2])
+		require.Equal(t, "applied", h[2])
 		require.Equal(t, 1.0, k.value(t, "sidecar_relay_dead_letters_total", "code", "undecodable"))
 		require.Len(t, k.log.Lines("dead letter", "letters=17"), 1)
 	})
@@ -172,7 +172,7 @@ func TestOnlyTheEventsToBlameAreBuried(t *testing.T) {
 				require.Equal(t, began, time.Now(), "a refusal of the data is not waited for")
 				require.LessOrEqual(t, calls, 1+2*7*max(1, len(poisoned)))
 				for i, h := range s.histories() {
-					want := "done"
+					want := "applied"
 					if slices.Contains(poisoned, fmt.Sprint(i)) {
 						want = "bury refused by the database: 22P02, meaning of 22P02"
 					}
@@ -201,7 +201,7 @@ func TestTooMuchAtOnceIsTriedInParts(t *testing.T) {
 		require.NoError(t, s.settled(t.Context()))
 		synctest.Wait()
 		for _, h := range s.histories() {
-			require.Equal(t, "done", h, "none was put off")
+			require.Equal(t, "applied", h, "none was put off")
 		}
 		require.Equal(t, []int{24, 6, 1, 2, 4, 1, 2}, sizes[:7])
 		require.Empty(t, k.log.Lines("one meeting"))
@@ -222,8 +222,8 @@ func TestOneEventThatTakesTooLongIsNeverGivenUp(t *testing.T) {
 			return all(zoom.Applied, facts), nil
 		}), relay.Options{})
 		require.NoError(t, s.settled(t.Context()))
-		require.True(t, strings.HasSuffix(s.histories()[0], "; done"), s.histories()[0])
-		require.Equal(t, 19, strings.Count(s.histories()[0], "later"))
+		require.True(t, strings.HasSuffix(s.histories()[0], "; applied"), s.histories()[0])
+		require.Equal(t, 19, strings.Count(s.histories()[0], "put off"))
 	})
 }
 

@@ -53,29 +53,31 @@ func (r *Relay[D]) settleOne(ctx context.Context, it item[D], outcome zoom.Outco
 	}
 }
 
-// done settles an event that needs nothing more.
+// done settles an event that took effect.
 func (r *Relay[D]) done(ctx context.Context, it item[D], outcome string) {
-	if err := it.delivery.Done(ctx); err != nil {
-		r.unsettled(it, "done", err)
-		return
-	}
-	it.ended(outcome)
-	r.metrics.events.WithLabelValues(outcome).Inc()
-	if d, ok := any(it.delivery).(interface{ AcceptedAt() time.Time }); ok && it.delivery.Attempt() == 1 {
-		r.metrics.delay.Observe(time.Since(d.AcceptedAt()).Seconds())
+	if r.settledAs(ctx, it, outcome, outcome) && it.first {
+		r.metrics.delay.Observe(time.Since(it.delivery.AcceptedAt()).Seconds())
 	}
 }
 
-// unknown settles an event of a meeting that nobody knows. The inbox keeps it by
-// that number.
-func (r *Relay[D]) unknown(ctx context.Context, it item[D], outcome string) {
-	if err := it.delivery.Unknown(ctx, it.fact.Meeting); err != nil {
-		r.unsettled(it, "unknown", err)
-		return
+// unknown settles an event of a meeting that nobody knows, so that the inbox lists its
+// number.
+func (r *Relay[D]) unknown(ctx context.Context, it item[D], counted string) {
+	if r.settledAs(ctx, it, string(zoom.UnknownMeeting), counted) {
+		r.o.Log.Debug("the meeting is unknown; its events are kept", it.named(zoom.LogOutcome, counted)...)
 	}
-	it.ended(outcome)
-	r.metrics.events.WithLabelValues(outcome).Inc()
-	r.o.Log.Debug("the meeting is unknown; its events are kept", it.named(zoom.LogOutcome, outcome)...)
+}
+
+// settledAs settles an event with an outcome and counts it. It reports false when the
+// inbox did not settle it.
+func (r *Relay[D]) settledAs(ctx context.Context, it item[D], outcome, counted string) bool {
+	if err := it.delivery.Done(ctx, outcome); err != nil {
+		r.unsettled(it, "done", err)
+		return false
+	}
+	it.ended(counted)
+	r.metrics.events.WithLabelValues(counted).Inc()
+	return true
 }
 
 // bury sets an event aside for good. The reason is kept with it and logged, so
@@ -83,7 +85,7 @@ func (r *Relay[D]) unknown(ctx context.Context, it item[D], outcome string) {
 func (r *Relay[D]) bury(ctx context.Context, it item[D], cause, reason string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.SettleTimeout)
 	defer cancel()
-	id, err := it.delivery.Bury(ctx, reason)
+	letter, err := it.delivery.Bury(ctx, reason)
 	if err != nil {
 		r.unsettled(it, "bury", err)
 		return
@@ -93,7 +95,7 @@ func (r *Relay[D]) bury(ctx context.Context, it item[D], cause, reason string) {
 	r.metrics.events.WithLabelValues(outcomeBuried).Inc()
 	r.metrics.deadLetters.WithLabelValues(cause).Inc()
 	r.o.Log.Error("dead letter: an event can never be applied",
-		it.named(zoom.LogLetters, id, zoom.LogCode, cause, zoom.LogReason, reason)...)
+		it.named(zoom.LogLetters, letter, zoom.LogCode, cause, zoom.LogReason, reason)...)
 }
 
 // unsettled notes that the inbox did not take an answer. The event comes again,

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"zoom-attendance/sidecar/zoom"
 )
 
 // shelf is an inbox in memory: what is put off comes again when it is due,
@@ -17,10 +19,13 @@ import (
 type shelf struct {
 	mu      sync.Mutex
 	waiting []*parcel
-	changed chan struct{} // closed and renewed whenever something changes
+	putOff  map[string]time.Time // meetings, until when
+	changed chan struct{}        // closed and renewed whenever something changes
 	all     []*parcel
 	broken  error // what Next answers, while set
 	stuck   error // what settling answers, while set
+	refuses error // what PutOff answers, while set
+	putOffs []string
 }
 
 // parcel is one event on the shelf.
@@ -30,41 +35,89 @@ type parcel struct {
 	body     []byte
 	accepted time.Time
 	trace    trace.SpanContext
-	attempt  int
-	history  []string // done, later 1m0s, bury reason; guarded by shelf.mu
+
+	// Guarded by shelf.mu.
+	attempt int
+	turn    int      // how often it was handed out or taken back
+	out     bool     // it is in flight
+	history []string // an outcome, later 1m0s, put off, bury reason
+}
+
+// delivery is a parcel in flight. It settles nothing once the parcel was taken back.
+type delivery struct {
+	*parcel
+	turn int
 }
 
 func newShelf(bodies ...[]byte) *shelf {
-	s := &shelf{changed: make(chan struct{})}
-	for i, body := range bodies {
-		p := &parcel{shelf: s, name: fmt.Sprint(i), body: body, accepted: time.Now(), attempt: 1}
-		s.all = append(s.all, p)
-		s.waiting = append(s.waiting, p)
+	s := &shelf{changed: make(chan struct{}), putOff: map[string]time.Time{}}
+	for _, body := range bodies {
+		s.add(body)
 	}
 	return s
 }
 
-func (s *shelf) Next(ctx context.Context, most int) ([]*parcel, error) {
+// add puts an event on the shelf. Its lock is held, or nobody has the shelf yet.
+func (s *shelf) add(body []byte) {
+	p := &parcel{shelf: s, name: fmt.Sprint(len(s.all)), body: body, accepted: time.Now(), attempt: 1}
+	s.all = append(s.all, p)
+	s.waiting = append(s.waiting, p)
+}
+
+func (s *shelf) Next(ctx context.Context, most int) ([]delivery, error) {
 	for {
 		s.mu.Lock()
 		if s.broken != nil {
 			defer s.mu.Unlock()
 			return nil, s.broken
 		}
-		if n := min(most, len(s.waiting)); n > 0 {
-			batch := slices.Clone(s.waiting[:n])
-			s.waiting = s.waiting[n:]
-			s.mu.Unlock()
-			return batch, nil
-		}
+		batch := s.take(most)
 		changed := s.changed
 		s.mu.Unlock()
+		if len(batch) > 0 {
+			return batch, nil
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// take hands out what waits of meetings that are not put off.
+func (s *shelf) take(most int) (batch []delivery) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(p *parcel) bool {
+		if len(batch) == most || time.Now().Before(s.putOff[p.meeting()]) {
+			return false
+		}
+		p.turn, p.out = p.turn+1, true
+		batch = append(batch, delivery{p, p.turn})
+		return true
+	})
+	return batch
+}
+
+func (s *shelf) PutOff(ctx context.Context, meeting string, until time.Time, reason string) (err error) {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.change(func() {
+		if err = s.refuses; err != nil {
+			return
+		}
+		s.putOffs = append(s.putOffs, meeting+": "+reason)
+		s.putOff[meeting] = until
+		for _, p := range s.all {
+			if p.out && p.meeting() == meeting {
+				p.turn, p.out = p.turn+1, false
+				p.history = append(p.history, "put off: "+reason)
+				s.waiting = append(s.waiting, p)
+			}
+		}
+	})
+	time.AfterFunc(time.Until(until), func() { s.change(func() {}) })
+	return err
 }
 
 // change changes the shelf under its lock and wakes whoever waits for it.
@@ -111,6 +164,13 @@ func (s *shelf) settledOne(ctx context.Context, n int) error {
 	}
 }
 
+// calls are the meetings that were put off, each with its reason.
+func (s *shelf) calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.putOffs)
+}
+
 // histories is what became of each event.
 func (s *shelf) histories() []string {
 	s.mu.Lock()
@@ -127,12 +187,17 @@ func (p *parcel) isSettled() bool {
 		return false
 	}
 	last := p.history[len(p.history)-1]
-	return last == "done" || strings.HasPrefix(last, "unknown") || strings.HasPrefix(last, "bury")
+	return !strings.HasPrefix(last, "later") && !strings.HasPrefix(last, "put off")
 }
 
-func (p *parcel) Body() []byte          { return p.body }
-func (p *parcel) AcceptedAt() time.Time { return p.accepted }
+// meeting is Zoom's number in its body; empty if it has none.
+func (p *parcel) meeting() string {
+	envelope, _ := zoom.Open(p.body) // else it is empty
+	return envelope.MeetingID
+}
 
+func (p *parcel) Body() []byte             { return p.body }
+func (p *parcel) AcceptedAt() time.Time    { return p.accepted }
 func (p *parcel) Trace() trace.SpanContext { return p.trace }
 
 func (p *parcel) Attempt() int {
@@ -141,47 +206,46 @@ func (p *parcel) Attempt() int {
 	return p.attempt
 }
 
-func (p *parcel) Done(ctx context.Context) error { return p.settle(ctx, "done") }
-
-func (p *parcel) Unknown(ctx context.Context, meeting string) error {
-	return p.settle(ctx, "unknown "+meeting)
+func (d delivery) Done(ctx context.Context, outcome string) error {
+	return d.settle(ctx, outcome, func() {})
 }
 
 // letter is the number of every dead letter.
 const letter = 17
 
-func (p *parcel) Bury(ctx context.Context, reason string) (uint64, error) {
-	return letter, p.settle(ctx, "bury "+reason)
+func (d delivery) Bury(ctx context.Context, reason string) (uint64, error) {
+	return letter, d.settle(ctx, "bury "+reason, func() {})
 }
 
-func (p *parcel) Later(ctx context.Context, wait time.Duration) error {
-	if err := p.settle(ctx, "later "+wait.String()); err != nil {
-		return err
-	}
-	time.AfterFunc(wait, func() {
-		p.shelf.change(func() {
-			p.attempt++
-			p.shelf.waiting = append(p.shelf.waiting, p)
+func (d delivery) Later(ctx context.Context, wait time.Duration) error {
+	return d.settle(ctx, "later "+wait.String(), func() {
+		time.AfterFunc(wait, func() {
+			d.shelf.change(func() {
+				d.attempt++
+				d.shelf.waiting = append(d.shelf.waiting, d.parcel)
+			})
 		})
 	})
-	return nil
 }
 
 var errTwice = errors.New("settled twice")
 
-func (p *parcel) settle(ctx context.Context, how string) (err error) {
+func (d delivery) settle(ctx context.Context, how string, then func()) (err error) {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	p.shelf.change(func() {
+	d.shelf.change(func() {
 		switch {
-		case p.shelf.stuck != nil:
-			err = p.shelf.stuck
-		case p.isSettled():
+		case d.shelf.stuck != nil:
+			err = d.shelf.stuck
+		case d.turn != d.parcel.turn: // it was taken back
+		case !d.out:
 			err = errTwice
-			p.history = append(p.history, errTwice.Error())
+			d.history = append(d.history, errTwice.Error())
 		default:
-			p.history = append(p.history, how)
+			d.out = false
+			d.history = append(d.history, how)
+			then()
 		}
 	})
 	return err

@@ -49,7 +49,7 @@ func TestShutdownDuringACallWaitsForItsAnswerAndSettles(t *testing.T) {
 		}), relay.Options{})
 		synctest.Wait()
 		k.end()
-		require.Equal(t, []string{"done", "done", "done"}, s.histories())
+		require.Equal(t, []string{"applied", "applied", "applied"}, s.histories())
 	})
 }
 
@@ -82,7 +82,7 @@ func TestShutdownInTheMiddleOfASplitLeavesTheRest(t *testing.T) {
 		}), relay.Options{Workers: 1})
 		<-half
 		k.end()
-		require.Equal(t, []string{"done", "done", "", ""}, s.histories())
+		require.Equal(t, []string{"applied", "applied", "", ""}, s.histories())
 	})
 }
 

@@ -17,20 +17,17 @@ import (
 // linked to all of them, and they to it. Without a tracer, and for events that are
 // not traced, there is nothing.
 
-// traced begins the span of an event that was handed out; nil if it is not traced.
-func (r *Relay[D]) traced(d D) trace.Span {
-	if r.o.Tracer == nil {
-		return nil
-	}
-	from, ok := any(d).(interface{ Trace() trace.SpanContext })
-	if !ok || !from.Trace().IsSampled() {
+// traced begins the span of an event that was handed out, for the first time or once
+// more; nil if it is not traced.
+func (r *Relay[D]) traced(d D, first bool) trace.Span {
+	if r.o.Tracer == nil || !d.Trace().IsSampled() {
 		return nil
 	}
 	began := time.Now()
-	if kept, ok := any(d).(interface{ AcceptedAt() time.Time }); ok && d.Attempt() == 1 {
-		began = kept.AcceptedAt()
+	if first {
+		began = d.AcceptedAt()
 	}
-	ctx := trace.ContextWithRemoteSpanContext(context.Background(), from.Trace())
+	ctx := trace.ContextWithRemoteSpanContext(context.Background(), d.Trace())
 	if _, span := r.o.Tracer.Start(ctx, "process event", trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 		attribute.String("messaging.operation.type", "process"),
 		attribute.Int("sidecar.attempt", d.Attempt()))); span.IsRecording() {

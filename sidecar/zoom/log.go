@@ -25,16 +25,13 @@ const (
 	LogCode      = "code"       // a PostgREST or SQLSTATE code
 	LogDir       = "dir"        // a directory of ours
 	LogAddr      = "addr"       // an address we listen on, never a client's
-	LogStream    = "stream"     // one of the inbox's streams
-	LogGroup     = "group"      // the number of one group in its stream
-	LogGroups    = "groups"     // a number of groups: events that were kept together
+	LogStream    = "stream"     // one of the inbox's streams at NATS
 	LogBytes     = "bytes"      // a size
 	LogServer    = "server"     // a NATS server, without user and password
 	LogAction    = "action"     // what an operator did
-	LogLetters   = "letters"    // ids of dead letters
+	LogLetters   = "letters"    // numbers of dead letters
 	LogSince     = "since"      // a time that somebody asked for
 	LogMark      = "mark"       // what the watch found wrong, such as no_challenge
 	LogRemedy    = "remedy"     // what to do about it
 	LogUnlogged  = "unlogged"   // refusals like this one of the same client that had no line of their own since the last
-	LogLine      = "line"       // what the embedded NATS server said
 )

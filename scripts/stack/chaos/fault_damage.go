@@ -10,38 +10,42 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const (
 	startsRefused = "starts refused"
+	foundLater    = "damage found while it ran"
 	startsInSpite = "starts in spite of damage"
 )
 
 // damage is one way in which files go bad.
 type damage struct {
 	name  string
-	do    func(inbox string) (path string, err error)
+	do    func(inbox, older string) (path string, err error)
 	must  bool // the start must be refused: events are gone
 	times func(effort) int
 }
 
 var damages = []damage{
-	{"the newest file of events cut short", cutNewest, true, effort.once},
-	{"a file of events scrambled", scrambleNewest, true, effort.once},
-	{"the events gone", removeEvents, true, effort.once},
-	{"the notes of how far it was applied scrambled", scrambleProgress, false, effort.half},
+	{"the file gone", remove("inbox.db"), true, effort.once},
+	{"the note of the last event gone", remove("inbox.last"), true, effort.once},
+	{"an older file in its place", putBack, true, effort.once},
+	{"the log gone", remove("inbox.db-wal"), false, effort.half},
+	{"the log cut short", cut("inbox.db-wal"), false, effort.half},
+	{"the file cut short", cut("inbox.db"), false, effort.once},
 	{"any file scrambled", scrambleAny, false, effort.few},
 }
 
 // damageInbox spoils the files of a sidecar that is down with events not yet
 // applied, in one way after another. Either the start is refused with a line
-// that says so, and the files are restored as an operator would; or nothing
-// may be missing.
+// that says so, or the sidecar ends with one when it meets the damage, and the
+// files are restored as an operator would; or nothing may be missing.
 func damageInbox(ctx context.Context, w *world) error {
 	for _, d := range damages {
 		for range d.times(w.effort) {
 			if err := w.damaged(ctx, d); err != nil {
-				return err
+				return fmt.Errorf("%s: %w", d.name, err)
 			}
 		}
 	}
@@ -50,6 +54,11 @@ func damageInbox(ctx context.Context, w *world) error {
 
 // damaged does it once.
 func (w *world) damaged(ctx context.Context, d damage) error {
+	inbox, older, backup := w.only().inbox, filepath.Join(w.dir, "older"), filepath.Join(w.dir, "backup")
+	w.only().kill()
+	if err := errors.Join(replace(older, inbox), w.only().start(ctx)); err != nil {
+		return err
+	}
 	events, err := w.lessons(ctx, w.effort.events/8)
 	if err != nil {
 		return err
@@ -60,44 +69,70 @@ func (w *world) damaged(ctx context.Context, d damage) error {
 		return err
 	}
 	w.only().kill()
-	path, err := w.startDamaged(ctx, d)
+	if err := replace(backup, inbox); err != nil {
+		return err
+	}
+	path, err := d.do(inbox, older)
 	if err != nil {
-		return fmt.Errorf("%s: %w", d.name, err)
+		return err
+	}
+	found, err := w.startDamaged(ctx, d)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	w.bites.add(found)
+	if found == startsInSpite {
+		return nil
+	}
+	if err := errors.Join(replace(inbox, backup), w.only().start(ctx)); err != nil {
+		return err
 	}
 	w.line.fair()
-	if err := w.recover(ctx); err != nil {
-		return fmt.Errorf("the sidecar started, with %s (%s): %w", d.name, path, err)
-	}
-	return nil
+	return w.recover(ctx)
 }
 
-// startDamaged spoils the files and starts the sidecar with them or, if that is
-// refused, with what they were.
-func (w *world) startDamaged(ctx context.Context, d damage) (path string, err error) {
-	inbox, backup := w.only().inbox, filepath.Join(w.dir, "backup")
-	if err := replace(backup, inbox); err != nil {
-		return "", err
-	}
-	if path, err = d.do(inbox); err != nil {
-		return "", err
-	}
+// startDamaged starts the sidecar with spoilt files and says how the damage was found,
+// or that nothing is missing in spite of it.
+func (w *world) startDamaged(ctx context.Context, d damage) (found string, err error) {
 	refusal, err := w.only().startOrRefuse(ctx)
 	switch {
 	case err != nil:
-		return path, err
-	case refusal == "" && d.must:
-		return path, errors.New("the sidecar started, though events are missing")
-	case refusal == "":
-		w.bites.add(startsInSpite)
-		return path, nil
-	case d.must && !strings.Contains(refusal, "damaged"):
-		return path, fmt.Errorf("the start was refused, but with the line %q", refusal)
+		return "", err
+	case refusal != "" && !strings.Contains(refusal, "damaged"):
+		return "", fmt.Errorf("the start was refused, but with the line %q", refusal)
+	case refusal != "":
+		return startsRefused, nil
+	case d.must:
+		return "", errors.New("the sidecar started, though events are missing")
 	}
-	w.bites.add(startsRefused)
-	if err := replace(inbox, backup); err != nil {
-		return path, err
+	w.line.fair()
+	ended, err := w.recoverOrEnd(ctx)
+	if !ended {
+		return startsInSpite, err
 	}
-	return path, w.only().start(ctx)
+	if says := w.only().log.Tail(1); !strings.Contains(says, "damaged") {
+		return "", fmt.Errorf("the sidecar ended, but with the line %q", says)
+	}
+	w.only().kill()
+	return foundLater, nil
+}
+
+// recoverOrEnd is recover, unless the sidecar ends by itself first.
+func (w *world) recoverOrEnd(ctx context.Context) (ended bool, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		for ctx.Err() == nil && !w.only().ended() {
+			pause(ctx, 100*time.Millisecond)
+		}
+		stop()
+	}()
+	err = w.recover(ctx)
+	stop()
+	<-watching
+	return w.only().ended(), err
 }
 
 // replace makes to a copy of from.
@@ -108,62 +143,44 @@ func replace(to, from string) error {
 	return os.CopyFS(to, os.DirFS(from))
 }
 
-func stream(inbox string) string {
-	return filepath.Join(inbox, "jetstream", "$G", "streams", "ZOOM_EVENTS")
+func remove(name string) func(inbox, older string) (string, error) {
+	return func(inbox, _ string) (string, error) { return name, os.Remove(filepath.Join(inbox, name)) }
 }
 
-// newest is the newest file of events.
-func newest(inbox string) (string, error) {
-	blocks, err := filepath.Glob(filepath.Join(stream(inbox), "msgs", "*.blk"))
-	if err == nil && len(blocks) == 0 {
-		err = errors.New("the inbox has no files of events where they should be")
-	}
-	if err != nil {
-		return "", err
-	}
-	return blocks[len(blocks)-1], nil
-}
-
-func removeEvents(inbox string) (string, error) { return stream(inbox), os.RemoveAll(stream(inbox)) }
-
-func cutNewest(inbox string) (string, error) {
-	path, err := newest(inbox)
-	if err != nil {
-		return "", err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	return path, os.Truncate(path, info.Size()*2/3)
-}
-
-func scrambleNewest(inbox string) (string, error) {
-	path, err := newest(inbox)
-	if err != nil {
-		return "", err
-	}
-	return path, scramble(path, 200) // of the last event, which is not applied yet
-}
-
-func scrambleProgress(inbox string) (string, error) {
-	path := filepath.Join(inbox, "ZOOM_EVENTS.settled")
-	return path, scramble(path, math.MaxInt)
-}
-
-func scrambleAny(inbox string) (string, error) {
-	var files []string
-	err := filepath.WalkDir(inbox, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && entry.Name() != "lock" {
-			files = append(files, path)
+// cut takes a third of a file away.
+func cut(name string) func(inbox, older string) (string, error) {
+	return func(inbox, _ string) (string, error) {
+		path := filepath.Join(inbox, name)
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", err
 		}
-		return err
-	})
-	if err != nil {
-		return "", err
+		return name, os.Truncate(path, info.Size()*2/3)
 	}
-	path := files[rand.IntN(len(files))]
-	return path, scramble(path, math.MaxInt)
+}
+
+// putBack puts an older file in the place of the newest one, with its log.
+func putBack(inbox, older string) (string, error) {
+	for _, name := range []string{"inbox.db", "inbox.db-wal", "inbox.db-shm"} {
+		path := filepath.Join(inbox, name)
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		text, err := os.ReadFile(filepath.Join(older, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := errors.Join(err, os.WriteFile(path, text, 0o600)); err != nil {
+			return "", err
+		}
+	}
+	return "inbox.db", nil
+}
+
+func scrambleAny(inbox, _ string) (string, error) {
+	names := []string{"inbox.db", "inbox.db-wal", "inbox.last"}
+	name := names[rand.IntN(len(names))]
+	return name, scramble(filepath.Join(inbox, name), math.MaxInt)
 }
 
 // scramble changes a few bytes of a file, somewhere in its last part of so many

@@ -49,7 +49,7 @@ var faults = []fault{
 		proof: []string{closedDoor, errors503.name}, prepare: smallInbox, bite: fillInbox},
 	{name: "clock", what: "the sender's clock is 20 or 9 minutes off, where 10 are allowed",
 		proof: []string{refusedBy(401), takenWithin}, bite: wrongClock},
-	{name: "damage", what: "the inbox's files are cut short or scrambled while the sidecar is down",
+	{name: "damage", what: "the inbox's files are lost, cut short or scrambled while the sidecar is down",
 		proof: []string{startsRefused}, bite: damageInbox},
 	{name: "cluster", what: "of three NATS servers one is killed, then another",
 		proof: []string{nodesKilled, goneOn, closedDoor}, prepare: onCluster, bite: killNodes},

@@ -86,24 +86,24 @@ func (p *Project) StartSidecar(env ...string) *Sidecar {
 	return s
 }
 
-// AwaitSettled returns when every event that was answered 200 so far has taken
-// effect.
+// AwaitSettled returns when every event that was answered 200 so far, put back or
+// replayed has taken effect.
 func (s *Sidecar) AwaitSettled() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	for {
-		accepted, settled := 0.0, 0.0
+		waited, settled := 0.0, 0.0
 		err := s.get(ctx, s.Admin+"/metrics", func(line string) {
-			accepted += sample(line, "sidecar_inbox_accepted_total")
-			settled += sample(line, "sidecar_inbox_settled_total")
+			waited += sample(line, "sidecar_inbox_accepted_total") + sample(line, "sidecar_inbox_replayed_total")
+			settled += sample(line, "sidecar_inbox_settled_total") - sample(line, `sidecar_inbox_settled_total{how="later"}`)
 		})
-		if err == nil && settled == accepted {
+		if err == nil && settled == waited {
 			return
 		}
 		select {
 		case <-ctx.Done():
-			s.t.Fatalf("%.0f of %.0f events have settled: %v", settled, accepted, err)
+			s.t.Fatalf("%.0f of %.0f events have settled: %v", settled, waited, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -58,10 +58,10 @@ function paint() {
     $('dead-nothing'),
     fault || (total ? '' : 'There are none: whatever came could be applied, or waits for a meeting to become known.'),
   )
-  keep($('letters'), letters, (letter) => letter.id, makeLetter, updateLetter)
+  keep($('letters'), letters, (letter) => letter.number, makeLetter, updateLetter)
 }
 
-function makeLetter({ id }) {
+function makeLetter({ number: id }) {
   return el(
     'li',
     {},
@@ -94,18 +94,16 @@ function makeLetter({ id }) {
 
 function updateLetter(item, letter) {
   const [title, reason, meta, actions, event] = item.firstElementChild.children
-  const what = letter.group
-    ? 'Several events in a form that is not known'
-    : letter.event
-      ? letter.event.replace('meeting.', '').replaceAll('_', ' ')
-      : 'An event that is none of ours'
-  say(title, `${letter.id} · ${what}${letter.meeting ? `, meeting ${letter.meeting}` : ''}`)
+  const what = letter.kind
+    ? letter.kind.replace('meeting.', '').replaceAll('_', ' ')
+    : 'An event without a name'
+  say(title, `${letter.number} · ${what}${letter.meeting ? `, meeting ${letter.meeting}` : ''}`)
   say(reason, letter.reason)
   say(
     meta,
     `Accepted ${moment(letter.accepted_at)}, given up ${moment(letter.buried_at)}${letter.attempt ? ` at try ${letter.attempt}` : ''}, ${many(letter.bytes, 'byte')}.`,
   )
-  const shown = open.get(letter.id)
+  const shown = open.get(letter.number)
   const [button] = actions.children
   say(button, shown === undefined ? 'Show the event' : 'Hide the event')
   button.setAttribute('aria-expanded', String(shown !== undefined))
@@ -135,7 +133,7 @@ async function replay(id, button) {
   await act(
     button,
     () => ask(`/dead/${id}/replay`, { method: 'POST' }),
-    `Letter ${id} was put back among the events that wait. If it still cannot be applied, it comes back with a new number.`,
+    `Letter ${id} was put back among the events that wait. If it still cannot be applied, it comes back.`,
   )
 }
 
@@ -155,7 +153,7 @@ async function replayAll() {
   if (
     !(await confirm(
       `Replay ${total === 1 ? 'the dead letter' : `all ${number(total)} dead letters`}?`,
-      'Each is put back among the events that wait. Those that still cannot be applied come back with a new number.',
+      'Each is put back among the events that wait. Those that still cannot be applied come back.',
       'Replay all',
     ))
   )
@@ -204,4 +202,4 @@ async function act(button, work, says) {
 }
 
 $('dead-all').addEventListener('click', replayAll)
-$('dead-more').addEventListener('click', () => load(letters.at(-1)?.id))
+$('dead-more').addEventListener('click', () => load(letters.at(-1)?.number))

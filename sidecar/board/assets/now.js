@@ -28,7 +28,7 @@ export function update({ now, lessons, unmatched, lostAt }, shown) {
 
 // verdict is how it is, in a sentence, and what that means.
 function verdict({ marks, up, waiting, later, oldest, dead, fault }) {
-  const held = `${many(waiting, 'group')} of events ${waiting === 1 ? 'waits' : 'wait'} here, safe, the oldest for ${length(oldest)}.`
+  const held = `${many(waiting, 'event')} ${waiting === 1 ? 'waits' : 'wait'} here, safe${oldest ? `, the oldest for ${length(oldest)}` : ''}.`
   if (marks.length)
     return [
       marks.length === 1 ? 'One thing needs a look' : `${marks.length} things need a look`,
@@ -52,7 +52,7 @@ function verdict({ marks, up, waiting, later, oldest, dead, fault }) {
   if (later)
     return [
       'All is well',
-      `${many(later, 'group')} of events ${later === 1 ? 'is' : 'are'} for a meeting that the school does not know yet, and ${later === 1 ? 'is' : 'are'} tried again.`,
+      `${many(later, 'event')} ${later === 1 ? 'is' : 'are'} put off for a moment, and tried again.`,
       'well',
     ]
   return ['All is well', 'What came is in the school’s rows, and nothing waits.', 'well']
@@ -93,12 +93,12 @@ function paintVitals(now, at) {
   set(
     'waiting',
     number(now.waiting),
-    now.waiting ? (now.waiting === 1 ? 'group of events' : 'groups of events') : 'nothing waits',
+    now.waiting ? (now.waiting === 1 ? 'event' : 'events') : 'nothing waits',
     now.oldest > WAITS,
   )
   set(
     'oldest',
-    now.waiting ? length(now.oldest) : '–',
+    now.oldest ? length(now.oldest) : '–',
     now.later ? `${number(now.later)} put off for later` : '',
     now.oldest > WAITS,
   )
