@@ -33,8 +33,8 @@ package inbox
 //   - Which meetings are put off is known to the process that was told, until it ends.
 //     Their events are moved to ZOOM_LATER when they would be handed out. They come again
 //     at the time set then, unless PutOff lifts or shortens it.
-//   - Stats.Oldest looks at the first event of ZOOM_EVENTS and of ZOOM_LATER; an older one
-//     that was put off later is not seen.
+//   - Stats.Oldest looks at the first event of ZOOM_EVENTS alone: while that one was put
+//     back from the dead letters it is zero.
 //   - Damage is the servers' to find. Open refuses when some streams are missing, and when
 //     ZOOM_EVENTS ends before an event that another stream has. A stream emptied by hand
 //     cannot be told from one whose events are settled.
@@ -284,23 +284,16 @@ func (in *jetStreamInbox) Stats(ctx context.Context) (s Stats, err error) {
 	for _, n := range state[streamLater].Subjects {
 		s.Later += int(n)
 	}
-	for _, name := range []string{streamEvents, streamLater} {
-		if state[name].Msgs == 0 {
-			continue
-		}
-		m, err := in.streams[name].GetMsg(ctx, state[name].FirstSeq)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue // it was settled just now
-		}
-		if err != nil {
-			return s, fmt.Errorf("read stream %s: %w", name, unavailable(err))
-		}
-		first := readRaw(name, m)
-		if s.Oldest.IsZero() || first.acceptedAt.Before(s.Oldest) {
-			s.Oldest = first.acceptedAt
-		}
-		if name == streamEvents && first.attempt == 1 {
-			s.Untried = first.acceptedAt
+	if state[streamEvents].Msgs > 0 {
+		m, err := in.streams[streamEvents].GetMsg(ctx, state[streamEvents].FirstSeq)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound): // it was settled just now
+		case err != nil:
+			return s, fmt.Errorf("read stream %s: %w", streamEvents, unavailable(err))
+		default:
+			if first := readRaw(streamEvents, m); first.attempt == 1 {
+				s.Oldest = first.acceptedAt
+			}
 		}
 	}
 	s.PutOff = in.queue.putOffs()

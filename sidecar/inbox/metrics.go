@@ -96,8 +96,8 @@ func (m *metrics) show(s Stats, now time.Time) {
 	m.bytes.Set(float64(s.Bytes))
 	m.free.Set(float64(s.Free))
 	age := time.Duration(0)
-	if !s.Untried.IsZero() {
-		age = max(0, now.Sub(s.Untried))
+	if !s.Oldest.IsZero() {
+		age = max(0, now.Sub(s.Oldest))
 	}
 	m.oldest.Set(age.Seconds())
 }

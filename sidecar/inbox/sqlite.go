@@ -38,7 +38,6 @@ type sqliteInbox struct {
 
 	mu     sync.Mutex
 	counts counts
-	bytes  int64
 	fault  error // why nothing can be written just now
 
 	closing sync.Once
@@ -234,22 +233,25 @@ const overhead = 300
 
 // measure is what the file's pages in use take, and its log.
 func (in *sqliteInbox) measure() (int64, error) {
-	var pages, free int64
+	var pages int64
 	ctx, db := context.Background(), in.db().write
-	if err := db.QueryRowContext(ctx, "select page_count - freelist_count, freelist_count from pragma_page_count, pragma_freelist_count").Scan(&pages, &free); err != nil {
+	if err := db.QueryRowContext(ctx, "select page_count - freelist_count from pragma_page_count, pragma_freelist_count").Scan(&pages); err != nil {
 		return 0, err
 	}
-	var log int64
-	if info, err := os.Stat(filepath.Join(in.options.Dir, databaseName+"-wal")); err == nil {
-		log = info.Size()
-	}
+	log := in.fileSize("-wal")
 	if log > in.options.MaxBytes/8 {
 		_ = checkpointAll(ctx, db) // which empties the log; another time, if somebody reads
 	}
-	in.mu.Lock()
-	in.bytes = (pages+free)*pageSize + log
-	in.mu.Unlock()
 	return pages*pageSize + log, nil
+}
+
+// fileSize is how large the file is, or one beside it.
+func (in *sqliteInbox) fileSize(suffix string) int64 {
+	info, err := os.Stat(filepath.Join(in.options.Dir, databaseName+suffix))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // PutOff implements Inbox.
@@ -269,29 +271,20 @@ func (in *sqliteInbox) Stats(ctx context.Context) (Stats, error) {
 	}
 	in.mu.Lock()
 	c := in.counts
-	s := Stats{Waiting: c.waiting, Later: c.later, Dead: c.dead, Settled: c.settled, Bytes: in.bytes, Free: free}
+	s := Stats{Waiting: c.waiting, Later: c.later, Dead: c.dead, Settled: c.settled, Bytes: in.fileSize("") + in.fileSize("-wal"), Free: free}
 	in.mu.Unlock()
 	s.PutOff = in.ready.putOffs()
-	var oldest, untried sql.NullInt64
-	err = in.db().read.QueryRowContext(ctx, `select (select min(accepted_at) from events where number in (
-			select number from (select min(number) as number from events where state = 'waiting' and state_at = 0)
-			union all
-			select number from events where state = 'waiting' and state_at > 0)),
-		(select accepted_at from events where state = 'waiting' and state_at = 0 and attempt = 1
-			and meeting not in (select meeting from put_off where until > ?) order by number limit 1)`, time.Now().UnixMicro()).Scan(&oldest, &untried)
-	if err != nil {
+	var oldest int64
+	err = in.db().read.QueryRowContext(ctx, `select accepted_at from events where state = 'waiting' and state_at = 0 and attempt = 1
+		and meeting not in (select meeting from put_off where until > ?) order by number limit 1`, time.Now().UnixMicro()).Scan(&oldest)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
 		return s, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	default:
+		s.Oldest = time.UnixMicro(oldest).UTC()
 	}
-	s.Oldest, s.Untried = moment(oldest), moment(untried)
 	return s, nil
-}
-
-// moment is a time of a column; zero for null.
-func moment(micros sql.NullInt64) time.Time {
-	if !micros.Valid {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros.Int64).UTC()
 }
 
 // Close implements Inbox.

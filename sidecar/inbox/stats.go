@@ -8,8 +8,7 @@ type Stats struct {
 	Later   int       // of them, those that were put off by themselves
 	Dead    int       // dead letters
 	Settled int       // events that are settled and stay for the retention
-	Oldest  time.Time // when the oldest event that waits was accepted; zero for none
-	Untried time.Time // the same of those that wait for their first turn: neither put off, nor replayed or put back
+	Oldest  time.Time // when the oldest was accepted that waits for its first turn (neither put off, nor replayed or put back); zero for none
 	Bytes   int64     // what the store takes
 	Free    int64     // what is left on its disk; 0 where events are kept by NATS
 	PutOff  []PutOff  // the meetings that are put off, the longest first
