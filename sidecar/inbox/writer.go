@@ -23,7 +23,7 @@ const (
 
 // writer is the only one that writes to the database. What comes while a transaction
 // is under way shares the next one, and so its sync: events, and settlements beside
-// them. No request's context reaches the database; a sender that left is passed over.
+// them. No request's context reaches the database: what a sender that left sent is kept.
 type writer struct {
 	inbox *sqliteInbox
 
@@ -91,8 +91,13 @@ func (w *writer) accept(ctx context.Context, e Event) error {
 	if err := w.add(func(p *pending) { p.accepts = append(p.accepts, a) }); err != nil {
 		return err
 	}
+	return answer(ctx, a.done)
+}
+
+// answer waits for what became of something, as long as ctx lasts.
+func answer(ctx context.Context, done <-chan error) error {
 	select {
-	case err := <-a.done:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
@@ -116,12 +121,7 @@ func (w *writer) do(ctx context.Context, do func(context.Context, *sql.Tx) error
 	if err := w.add(func(p *pending) { p.jobs = append(p.jobs, j) }); err != nil {
 		return err
 	}
-	select {
-	case err := <-j.done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
-	}
+	return answer(ctx, j.done)
 }
 
 // flush returns when all settlements so far are written.
@@ -172,8 +172,9 @@ func (w *writer) take() (group pending, wait time.Duration, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := &w.pending
-	if n := len(p.settlements); len(p.accepts)+len(p.jobs) == 0 && n > 0 && n < settleMost && !w.closed {
-		if wait = settleDelay - time.Since(p.since); wait > 0 {
+	if len(p.accepts)+len(p.jobs) == 0 && len(p.settlements) > 0 && !w.closed {
+		wait = settleDelay - time.Since(p.since)
+		if hasFailed := wait > settleDelay; hasFailed || wait > 0 && len(p.settlements) < settleMost {
 			return group, wait, false
 		}
 	}
