@@ -229,10 +229,7 @@ func copyReadable(ctx context.Context, dir string, m mark, removedUntil int64, m
 	}
 	defer func() { err = errors.Join(err, fresh.Close()) }()
 	_, err = inspect(ctx, dir, func(found []row) error {
-		err := inTransaction(ctx, fresh, func(tx *sql.Tx) error { return insertRows(ctx, tx, found) })
-		for _, r := range found {
-			copied.count(r.state)
-		}
+		err := inTransaction(ctx, fresh, func(tx *sql.Tx) error { return insertRows(ctx, tx, found, copied.count) })
 		moved(copied.Events())
 		return err
 	})
@@ -245,17 +242,31 @@ func copyReadable(ctx context.Context, dir string, m mark, removedUntil int64, m
 	return copied, err
 }
 
-// insertRows puts events into a new file as they were.
-func insertRows(ctx context.Context, tx *sql.Tx, all []row) error {
+// insertRows puts events into a new file, each once, and tells the state of each.
+func insertRows(ctx context.Context, tx *sql.Tx, all []row, count func(state string)) error {
 	for _, r := range all {
-		_, err := tx.ExecContext(ctx, `insert into events (number, meeting, kind, source, trace, accepted_at, sum, attempt, body, state, state_at, outcome, reason)
-			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, int64(r.number), r.Meeting, r.Kind, r.Source, writeTrace(r.Trace), r.acceptedAt.UnixMicro(), r.sum, r.attempt,
-			r.Body, r.state, r.stateAt, r.outcome, r.reason)
+		r = mended(r)
+		n, err := changed(tx.ExecContext(ctx, `insert into events (number, meeting, kind, source, trace, accepted_at, sum, attempt, body, state, state_at, outcome, reason)
+			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (number) do nothing`, int64(r.number), r.Meeting, r.Kind, r.Source, writeTrace(r.Trace),
+			r.acceptedAt.UnixMicro(), r.sum, r.attempt, r.Body, r.state, r.stateAt, r.outcome, r.reason))
 		if err != nil {
 			return err
 		}
+		if n > 0 { // damaged pages may tell of an event twice
+			count(r.state)
+		}
 	}
 	return nil
+}
+
+// mended is an event as the rules of the table allow it: one whose state cannot be waits.
+func mended(r row) row {
+	settled, dead := r.state == "settled", r.state == "dead"
+	if !settled && !dead && r.state != "waiting" || settled != r.outcome.Valid || dead != r.reason.Valid {
+		r.state, r.stateAt, r.outcome, r.reason = "waiting", 0, sql.NullString{}, sql.NullString{}
+	}
+	r.attempt = max(r.attempt, 1)
+	return r
 }
 
 // swap puts the new file in the place of the old one. inbox.last is of the new one from
@@ -282,10 +293,13 @@ func exchange(dir, aside string) error {
 			return err
 		}
 	}
+	if err := errors.Join(syncDirectory(aside), syncDirectory(dir)); err != nil { // or a power cut may leave the old log beside the new file
+		return err
+	}
 	if err := os.Rename(filepath.Join(dir, newName), filepath.Join(dir, databaseName)); err != nil {
 		return err
 	}
-	return errors.Join(syncDirectory(aside), syncDirectory(dir))
+	return syncDirectory(dir)
 }
 
 // unfinished reports whether an exchange was broken off when the old file had gone.
