@@ -107,7 +107,7 @@ func checkRows(ctx context.Context, db *sql.DB, after, upTo uint64, see func(row
 		}
 		err = rows.Err()
 	}
-	if isCorrupt(err) {
+	if isMalformed(err) {
 		return append(faults, fmt.Sprintf("events behind %d cannot be read: %v", after, err)), nil
 	}
 	return faults, err

@@ -39,6 +39,7 @@ const (
 	childDir    = "INBOX_TEST_CHILD_DIR"
 	childFirst  = "INBOX_TEST_CHILD_FIRST"  // the number of its first event
 	childEvents = "INBOX_TEST_CHILD_EVENTS" // how many there are
+	childMax    = "INBOX_TEST_CHILD_MAX"    // the most that its inbox may take
 	childNormal = "INBOX_TEST_CHILD_NORMAL" // it commits with synchronous=normal
 )
 
@@ -76,7 +77,11 @@ type childProcess struct {
 }
 
 func (c *childProcess) options() Options {
-	return Options{Dir: c.dir, MaxBytes: 4 << 20} // small, and so its log is often taken into the file
+	most, err := strconv.ParseInt(os.Getenv(childMax), 10, 64)
+	if err != nil {
+		most = 4 << 20 // so small that its log is often taken into the file
+	}
+	return Options{Dir: c.dir, MaxBytes: most}
 }
 
 func tell(what string, about any) { _, _ = os.Stdout.WriteString(fmt.Sprintln(what, about)) }
@@ -157,7 +162,7 @@ func (c *childProcess) workWith(in *sqliteInbox, first, n int) error {
 		if err := disposeOfLetters(ctx, in); err != nil {
 			return err
 		}
-		if part == first {
+		if part == c.first {
 			if err := in.removeOld(ctx); err != nil {
 				return err
 			}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -56,10 +57,13 @@ func checkpointPages(maxBytes int64) int64 { return min(max(maxBytes/64/pageSize
 
 // SQLite's result codes that we tell apart.
 const (
+	codeError   = 1
 	codeBusy    = 5
 	codeCorrupt = 11
 	codeFull    = 13
 	codeNoDB    = 26
+
+	codeShortRead = 10 | 2<<8 // the file ends before a page of it
 )
 
 // database is the open file.
@@ -304,7 +308,7 @@ func openError(dir string, err error) error {
 	switch {
 	case errors.Is(err, ErrVersion):
 		return fmt.Errorf("%s: %w; start the version that made it, or set INBOX_DIR to another directory", dir, err)
-	case errors.Is(err, ErrDamaged), isCorrupt(err):
+	case errors.Is(err, ErrDamaged), isMalformed(err):
 		return damaged(dir, err.Error())
 	default:
 		return fmt.Errorf("%w: %s: %w", ErrNotWritable, dir, err)
@@ -313,8 +317,20 @@ func openError(dir string, err error) error {
 
 // isCorrupt reports whether SQLite found the file to be none of its own.
 func isCorrupt(err error) bool {
+	own, ok := errors.AsType[*sqlite.Error](err)
 	code := codeOf(err)
-	return code == codeCorrupt || code == codeNoDB
+	return code == codeCorrupt || code == codeNoDB || ok && own.Code() == codeShortRead
+}
+
+// isMalformed reports whether a file is not laid out as ours are: SQLite finds it
+// corrupt, or a table, a row or a column that we ask for is missing or of another type.
+func isMalformed(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	_, system := errors.AsType[syscall.Errno](err)
+	code := codeOf(err)
+	return isCorrupt(err) || code == codeError || code == 0 && !system
 }
 
 // codeOf is SQLite's primary result code; 0 for another error.

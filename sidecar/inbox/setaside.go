@@ -106,7 +106,7 @@ func (r *Report) readBook(ctx context.Context, db *sql.DB, known mark) error {
 		err = db.QueryRowContext(ctx, `select id, removed, removed_until, (select count(*) from events not indexed), (select coalesce(max(number), 0) from events) from book`).
 			Scan(&id, &removed, &r.removedUntil, &rows, &greatest)
 	}
-	if isCorrupt(err) {
+	if isMalformed(err) {
 		r.Damage = append(r.Damage, err.Error())
 		return nil
 	}
@@ -244,11 +244,16 @@ func copyReadable(ctx context.Context, dir string, m mark, removedUntil int64, m
 
 // insertRows puts events into a new file, each once, and tells the state of each.
 func insertRows(ctx context.Context, tx *sql.Tx, all []row, count func(state string)) error {
+	insert, err := tx.PrepareContext(ctx, `insert into events (number, meeting, kind, source, trace, accepted_at, sum, attempt, body, state, state_at, outcome, reason)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (number) do nothing`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = insert.Close() }()
 	for _, r := range all {
 		r = mended(r)
-		n, err := changed(tx.ExecContext(ctx, `insert into events (number, meeting, kind, source, trace, accepted_at, sum, attempt, body, state, state_at, outcome, reason)
-			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (number) do nothing`, int64(r.number), r.Meeting, r.Kind, r.Source, writeTrace(r.Trace),
-			r.acceptedAt.UnixMicro(), r.sum, r.attempt, r.Body, r.state, r.stateAt, r.outcome, r.reason))
+		n, err := changed(insert.ExecContext(ctx, int64(r.number), r.Meeting, r.Kind, r.Source, writeTrace(r.Trace), r.acceptedAt.UnixMicro(), r.sum, r.attempt, r.Body,
+			r.state, r.stateAt, r.outcome, r.reason))
 		if err != nil {
 			return err
 		}
@@ -302,11 +307,11 @@ func exchange(dir, aside string) error {
 	return syncDirectory(dir)
 }
 
-// unfinished reports whether an exchange was broken off when the old file had gone.
+// unfinished reports whether an exchange was broken off: inbox.last is of the new file,
+// which is whole by then, and that is not in its place. The old one may have lost its log.
 func unfinished(ctx context.Context, dir string) bool {
-	there, err := exists(filepath.Join(dir, databaseName))
-	known, errMark := readWatermark(dir)
-	if there || err != nil || errMark != nil {
+	known, err := readWatermark(dir)
+	if err != nil || known.id == "" {
 		return false
 	}
 	id, err := idOf(ctx, filepath.Join(dir, newName))
