@@ -265,10 +265,14 @@ func insertRows(ctx context.Context, tx *sql.Tx, all []row, count func(state str
 }
 
 // mended is an event as the rules of the table allow it: one whose state cannot be waits.
+// What waits comes at once: of when it is due nobody knows whether it is right.
 func mended(r row) row {
 	settled, dead := r.state == "settled", r.state == "dead"
 	if !settled && !dead && r.state != "waiting" || settled != r.outcome.Valid || dead != r.reason.Valid {
 		r.state, r.stateAt, r.outcome, r.reason = "waiting", 0, sql.NullString{}, sql.NullString{}
+	}
+	if r.state == "waiting" {
+		r.stateAt = 0
 	}
 	r.attempt = max(r.attempt, 1)
 	return r
