@@ -122,7 +122,12 @@ func (s *school) lesson(options simulate.Options) simulate.Lesson {
 		roster.Attendees = append(roster.Attendees, simulate.Attendee{Name: name, Email: email})
 	}
 	options.Duration = 45 * time.Minute
-	return simulate.Script(roster, options, simulate.NewInstance(), time.Now().Add(-options.Duration).UTC())
+	now := time.Now().UTC()
+	begin := now.Add(-options.Duration)
+	if today := now.Truncate(24 * time.Hour); begin.Before(today) {
+		begin = today // a page of today's lesson shows nothing of one that began yesterday
+	}
+	return simulate.Script(roster, options, simulate.NewInstance(), begin)
 }
 
 // send posts events one after another, and returns when they have settled.
