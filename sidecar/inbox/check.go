@@ -23,8 +23,9 @@ const (
 // watch looks through the file until ctx ends. It returns an error for damage.
 func (in *sqliteInbox) watch(ctx context.Context) error {
 	for {
-		err := in.lookThrough(ctx)
-		if errors.Is(err, ErrDamaged) || isCorrupt(err) {
+		db := in.db()
+		err := in.lookThrough(ctx, db.read)
+		if (errors.Is(err, ErrDamaged) || isCorrupt(err)) && in.isOpen(db) {
 			in.fail(damaged(in.options.Dir, err.Error()))
 			return in.failed()
 		}
@@ -38,11 +39,22 @@ func (in *sqliteInbox) watch(ctx context.Context) error {
 	}
 }
 
+// isOpen reports whether the file is still the one that was opened then: what is read
+// while it is closed or opened again says nothing of it.
+func (in *sqliteInbox) isOpen(db *database) bool {
+	select {
+	case <-in.closed:
+		return false
+	default:
+		return in.failed() == nil && in.db() == db
+	}
+}
+
 // lookThrough reads each event, in small parts, and has SQLite check the whole.
-func (in *sqliteInbox) lookThrough(ctx context.Context) error {
+func (in *sqliteInbox) lookThrough(ctx context.Context, db *sql.DB) error {
 	for at, last := uint64(0), in.ready.lastNumber(); at < last; at += checkWindow {
 		began := time.Now()
-		faults, err := checkRows(ctx, in.db().read, at, at+checkWindow, func(row) {})
+		faults, err := checkRows(ctx, db, at, at+checkWindow, func(row) {})
 		if err == nil && len(faults) > 0 {
 			err = fmt.Errorf("%w: %s", ErrDamaged, faults[0])
 		}
@@ -53,7 +65,7 @@ func (in *sqliteInbox) lookThrough(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	faults, err := checkPages(ctx, in.db().read)
+	faults, err := checkPages(ctx, db)
 	if err == nil && len(faults) > 0 {
 		err = fmt.Errorf("%w: %s", ErrDamaged, faults[0])
 	}

@@ -329,7 +329,7 @@ func useDamaged(t *testing.T, dir string, s damageSample) error {
 	}
 	in := opened.(*sqliteInbox)
 	defer shut(t, in)
-	if err := in.lookThrough(ctx); err != nil {
+	if err := in.lookThrough(ctx, in.db().read); err != nil {
 		if isCorrupt(err) {
 			err = damaged(dir, err.Error())
 		}
@@ -385,7 +385,7 @@ func requireRescue(t *testing.T, dir string, s damageSample, touched uint64) {
 		}
 	}
 	in := open(t, Options{Dir: dir}).(*sqliteInbox)
-	require.NoError(t, in.lookThrough(testContext(t)))
+	require.NoError(t, in.lookThrough(testContext(t), in.db().read))
 	shut(t, in)
 	rows, last := rowsOf(t, dir)
 	require.Equal(t, done.Waiting+done.Settled+done.Dead, len(rows))

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 
 	"zoom-attendance/scripts/stack"
@@ -17,6 +18,11 @@ import (
 func (s *suite) goTests(ctx context.Context) error {
 	if chromium() == "" {
 		if err := s.need(ctx, "chromium"); err != nil {
+			return err
+		}
+	}
+	if runtime.GOOS == "linux" { // where power cuts are played from recorded system calls
+		if err := s.need(ctx, "strace"); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ var debian = map[string]string{
 	"pg_prove":   "libtap-parser-sourcehandler-pgtap-perl",
 	"psql":       "postgresql-client",
 	"chromium":   "chromium",
+	"strace":     "strace",
 }
 
 // need sees to it that programs are there: on Debian and its kin it installs
