@@ -65,9 +65,9 @@ func TestTheSchoolIsToldThatZoomIsSilent(t *testing.T) {
 	_, err = project.DB().Exec(ctx, `create trigger tell after update on zoom.alerts for each statement execute function public.tell()`)
 	require.NoError(t, err)
 	address, alerts := receiveAlerts(t)
-	p := buildSidecar(ctx, t, project.URL, project.SecretKey)
-	again := newProcess(t, p.binary, t.TempDir(), project.URL, project.SecretKey)
-	other := newProcess(t, p.binary, t.TempDir(), project.URL, project.SecretKey)
+	p := newSidecar(t, project.URL, project.SecretKey)
+	again := newProcess(t, t.TempDir(), project.URL, project.SecretKey)
+	other := newProcess(t, t.TempDir(), project.URL, project.SecretKey)
 	for _, s := range []*process{p, again, other} {
 		s.env = append(s.env, "ALERT_URL="+address+"/hook", "ALERT_SECRET="+alertSecret)
 	}

@@ -67,7 +67,7 @@ func TestADatabaseBehindTheSidecarIsNamedAndEventsWait(t *testing.T) {
 				}
 				return ""
 			})
-			p.hears(ctx, t, 1, " took=") // the database answers, or takes events, again
+			p.hearsOutageEnd(ctx, t, 1)
 			p.stop(t)
 		})
 	}

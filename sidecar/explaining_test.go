@@ -29,7 +29,7 @@ func TestExplainSaysWhy(t *testing.T) {
 		{"kind": "left", "meeting": "81234567890", "instance": "first==", "at": "2026-03-02T08:09:00Z", "segment": "1", "connection": "A"},
 		{"kind": "ended", "meeting": "81234567890", "instance": "first==", "at": "2026-03-02T08:45:00Z"}]')`)
 	require.NoError(t, err)
-	p := buildSidecar(ctx, t, project.URL, project.SecretKey)
+	p := newSidecar(t, project.URL, project.SecretKey)
 
 	ask := func(env []string, words ...string) (said string, code int) {
 		cmd := exec.CommandContext(ctx, p.binary, append([]string{"explain"}, words...)...)

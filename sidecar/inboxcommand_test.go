@@ -33,7 +33,7 @@ func (p *process) offline(ctx context.Context, t *testing.T, input string, words
 func TestADamagedInboxIsSetAside(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+	p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 	dir := strings.TrimPrefix(setting(p.env, "INBOX_DIR"), "INBOX_DIR=")
 
 	said, code := p.offline(ctx, t, "", "inbox", "check")
@@ -105,7 +105,7 @@ func spoilFirst(t *testing.T, dir string) {
 func TestTheInboxIsAskedAndCopiedWhileTheSidecarRuns(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+	p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 	file := filepath.Join(t.TempDir(), "copy.db")
 	for _, words := range [][]string{{"inbox", "sql", "select 1"}, {"inbox", "copy", file}} {
 		said, code := p.offline(ctx, t, "", words...)
@@ -169,7 +169,7 @@ func TestTheInboxIsAskedAndCopiedWhileTheSidecarRuns(t *testing.T) {
 func TestACopyIsRestored(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+	p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 	dir := strings.TrimPrefix(setting(p.env, "INBOX_DIR"), "INBOX_DIR=")
 	file := filepath.Join(t.TempDir(), "copy.db")
 	p.start(ctx, t)
@@ -195,7 +195,7 @@ func TestACopyIsRestored(t *testing.T) {
 func TestInboxCommandsNameTheSettingThatIsWrong(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+	p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 	for _, c := range []struct {
 		set  string
 		code int

@@ -200,7 +200,7 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 	listener, alerts := receiveAlerts(t)
 	address, refused := echo(t, project.URL, project.SecretKey)
 	spans := newCollector(t)
-	w := &witness{process: buildSidecar(ctx, t, address, project.SecretKey)}
+	w := &witness{process: newSidecar(t, address, project.SecretKey)}
 	w.env = append(w.env, "LOG_LEVEL=debug", "ZOOM_WEBHOOK_SECRET="+markSecret+","+markOldSecret, "IP_HASH_SALT="+markSalt,
 		"ADMIN_TOKEN="+markToken, "TRUSTED_PROXIES=127.0.0.1", "MAX_BODY_BYTES=65536", "MAX_BODY_MEMORY=1048576",
 		"ALERT_URL="+listener+"/refuse/no_challenge/"+markAlertPath+"?token="+markBody, "ALERT_SECRET="+alertSecret,
@@ -262,12 +262,12 @@ func TestNothingPrivateIsEverSaid(t *testing.T) {
 
 	// While PostgREST is down.
 	w.hears(ctx, t, 2, "dead letter")
-	again := strings.Count(w.said(), "the database takes events again")
+	again := outagesOver(w.said())
 	project.StopPostgREST()
 	require.Equal(t, 200, w.send(ctx, t, marked(zoom.EventMeetingEnded, "81234567890", ""), good))
 	w.hears(ctx, t, 1, "apply_zoom_events: 503")
 	project.StartPostgREST()
-	w.hears(ctx, t, again+1, "the database takes events again")
+	w.hearsOutageEnd(ctx, t, again+1)
 
 	// What operators see.
 	metrics := w.operator(ctx, t, "/metrics", 200)

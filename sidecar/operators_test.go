@@ -39,7 +39,7 @@ func TestOperatorsAskTheRunningSidecar(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	url, called := applyingOnce(t)
-	p := buildSidecar(ctx, t, url, "sb_secret_invented")
+	p := newSidecar(t, url, "sb_secret_invented")
 	p.env = append(p.env, "ADMIN_TOKEN="+operatorsToken, "SHUTDOWN_TIMEOUT=4s")
 	_, err := p.operate(ctx, "dead", "list")
 	require.ErrorContains(t, err, "exit status 1", "it does not run yet")
@@ -77,7 +77,7 @@ func TestOperatorsAskTheRunningSidecar(t *testing.T) {
 func TestOperatorsNeedTheToken(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+	p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 	p.start(ctx, t)
 	require.Positive(t, p.metric(ctx, t, "go_goroutines"), "without one metrics are served, on this machine")
 	out, err := p.operate(ctx, "dead", "list")

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack"
+	"zoom-attendance/scripts/stack/stacktest"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -35,26 +36,23 @@ type process struct {
 	reading sync.WaitGroup
 }
 
-// startSidecar builds the real binary and starts it with an empty inbox.
+// startSidecar starts the real program with an empty inbox.
 func startSidecar(ctx context.Context, t *testing.T, supabaseURL, key string) *process {
-	p := buildSidecar(ctx, t, supabaseURL, key)
+	p := newSidecar(t, supabaseURL, key)
 	p.start(ctx, t)
 	return p
 }
 
-// buildSidecar builds the real binary, to be started.
-func buildSidecar(ctx context.Context, t *testing.T, supabaseURL, key string) *process {
-	binary := filepath.Join(t.TempDir(), "sidecar")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(out))
-	return newProcess(t, binary, filepath.Join(t.TempDir(), "inbox"), supabaseURL, key)
+// newSidecar is the real program with an empty inbox, not yet started.
+func newSidecar(t *testing.T, supabaseURL, key string) *process {
+	return newProcess(t, filepath.Join(t.TempDir(), "inbox"), supabaseURL, key)
 }
 
-// newProcess is a sidecar of its own, not yet started.
-func newProcess(t *testing.T, binary, inbox, supabaseURL, key string) *process {
+// newProcess is the real program with an inbox, not yet started.
+func newProcess(t *testing.T, inbox, supabaseURL, key string) *process {
 	port := freePort(t)
 	p := &process{
-		binary:  binary,
+		binary:  stacktest.SidecarProgram(t),
 		url:     fmt.Sprintf("http://127.0.0.1:%d/api/zoom/webhook", port),
 		serving: make(chan struct{}),
 		news:    make(chan struct{}, 1),
@@ -162,11 +160,25 @@ func (p *process) ended(t *testing.T) int {
 
 // hears returns when the process has said the words so many times.
 func (p *process) hears(ctx context.Context, t *testing.T, times int, words string) {
-	for strings.Count(p.said(), words) < times {
+	p.says(ctx, t, words, func(said string) bool { return strings.Count(said, words) >= times })
+}
+
+// hearsOutageEnd returns when the process has said so many times that an outage of
+// the database is over. Either its first call or an event finds that out.
+func (p *process) hearsOutageEnd(ctx context.Context, t *testing.T, times int) {
+	p.says(ctx, t, "that an outage is over", func(said string) bool { return outagesOver(said) >= times })
+}
+
+func outagesOver(said string) int {
+	return strings.Count(said, "the database takes events again") + strings.Count(said, "the database answers")
+}
+
+func (p *process) says(ctx context.Context, t *testing.T, what string, enough func(said string) bool) {
+	for !enough(p.said()) {
 		select {
 		case <-p.news:
 		case <-ctx.Done():
-			t.Fatalf("the sidecar did not say %q", words)
+			t.Fatalf("the sidecar did not say %q", what)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestASecretIsChangedUnderLoadAndNothingIsLost(t *testing.T) {
 	const senders = 8
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+	p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 	file := filepath.Join(t.TempDir(), "secrets")
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
 	p.env = append(p.env, "ZOOM_WEBHOOK_SECRET=", "ZOOM_WEBHOOK_SECRET_FILE="+file)

@@ -29,7 +29,7 @@ func TestAStartThatIsRefusedSaysWhy(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	damaged := filepath.Join(t.TempDir(), "inbox")
-	damage(ctx, t, running.binary, damaged)
+	damage(ctx, t, damaged)
 
 	for sentence, c := range map[string]struct {
 		set  []string
@@ -79,8 +79,8 @@ func setting(env []string, name string) string {
 
 // damage fills an inbox with a real event, by a real sidecar, and then takes
 // the file away.
-func damage(ctx context.Context, t *testing.T, binary, dir string) {
-	p := newProcess(t, binary, dir, "http://127.0.0.1:1", "sb_secret_invented")
+func damage(ctx context.Context, t *testing.T, dir string) {
+	p := newProcess(t, dir, "http://127.0.0.1:1", "sb_secret_invented")
 	p.start(ctx, t)
 	p.deliver(ctx, t, []byte(`{"event":"meeting.started","event_ts":1772441252345,"payload":{"object":{"id":"81234567890","uuid":"aB==","start_time":"2026-03-02T08:00:04Z"}}}`))
 	p.stop(t)

@@ -112,7 +112,7 @@ func TestAHangingProjectDoesNotHoldUpTheEnd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	url, called := hanging(t)
-	p := buildSidecar(ctx, t, url, "sb_secret_invented")
+	p := newSidecar(t, url, "sb_secret_invented")
 	p.env = append(p.env, "SHUTDOWN_TIMEOUT=2s")
 	p.start(ctx, t)
 	p.deliver(ctx, t, []byte(started))
@@ -138,7 +138,7 @@ func TestWhatIsUnderWayIsAnswered(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			p := buildSidecar(ctx, t, "http://127.0.0.1:1", "sb_secret_invented")
+			p := newSidecar(t, "http://127.0.0.1:1", "sb_secret_invented")
 			p.env = append(p.env, "SHUTDOWN_TIMEOUT=8s")
 			p.start(ctx, t)
 			conn, err := net.Dial("tcp", strings.TrimPrefix(strings.TrimSuffix(p.url, "/api/zoom/webhook"), "http://"))
@@ -171,7 +171,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	url, called := hanging(t)
-	p := buildSidecar(ctx, t, url, "sb_secret_invented")
+	p := newSidecar(t, url, "sb_secret_invented")
 	p.env = append(p.env, "SHUTDOWN_TIMEOUT=1h")
 	for _, second := range []struct {
 		signal os.Signal
@@ -209,7 +209,7 @@ func TestAnInboxThatDoesNotCloseIsNotWaitedForAnyLonger(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			server, url := startNats(ctx, t)
 			project, called := refusing(t)
-			p := buildSidecar(ctx, t, project, "sb_secret_invented")
+			p := newSidecar(t, project, "sb_secret_invented")
 			p.env = append(p.env, "NATS_URL="+url, "SHUTDOWN_TIMEOUT="+c.limit)
 			p.start(ctx, t)
 			p.deliver(ctx, t, []byte(started))

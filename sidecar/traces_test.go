@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -173,7 +172,7 @@ func TestATraceLeadsFromZoomsRequestToTheCommit(t *testing.T) {
 	meetingOfMarks(ctx, t, project)
 	address, parents := overheard(t, project.URL)
 	c := newCollector(t)
-	p := buildSidecar(ctx, t, address, project.SecretKey)
+	p := newSidecar(t, address, project.SecretKey)
 	p.env = append(p.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.url, "OTEL_EXPORTER_OTLP_HEADERS=authorization=Basic%20invented,x-team=ours",
 		"OTEL_SERVICE_NAME=attendance", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test",
 		"OTEL_BSP_SCHEDULE_DELAY=3600000", "LOG_LEVEL=debug") // they come when it stops
@@ -225,7 +224,7 @@ func TestATraceGoesOnAfterARestart(t *testing.T) {
 	project := stacktest.NewProject(t)
 	meetingOfMarks(ctx, t, project)
 	c := newCollector(t)
-	p := buildSidecar(ctx, t, project.URL, project.SecretKey)
+	p := newSidecar(t, project.URL, project.SecretKey)
 	p.env = append(p.env, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="+c.url+"/v1/traces", "OTEL_BSP_SCHEDULE_DELAY=10")
 	project.StopPostgREST()
 	p.start(ctx, t)
@@ -254,7 +253,6 @@ func TestACollectorThatIsDownHarmsNothing(t *testing.T) {
 	defer func() { _ = silent.Close() }()
 	refuses := httptest.NewServer(http.NotFoundHandler())
 	defer refuses.Close()
-	binary := buildSidecar(t.Context(), t, "", "").binary
 	for sentence, address := range map[string]string{
 		"nobody listens": fmt.Sprintf("http://127.0.0.1:%d", freePort(t)),
 		"no answer":      "http://" + silent.Addr().String(),
@@ -266,7 +264,7 @@ func TestACollectorThatIsDownHarmsNothing(t *testing.T) {
 			project := stacktest.NewProject(t)
 			database := flowDatabase(ctx, t, project)
 			meetingOfMarks(ctx, t, project)
-			p := newProcess(t, binary, filepath.Join(t.TempDir(), "inbox"), project.URL, project.SecretKey)
+			p := newSidecar(t, project.URL, project.SecretKey)
 			p.env = append(p.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+address, "OTEL_BSP_SCHEDULE_DELAY=10")
 			p.start(ctx, t)
 			p.deliver(ctx, t, []byte(started))

@@ -90,7 +90,8 @@ func (s *suite) goRun(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// testEnv starts the database, builds nats-server and says where they are.
+// testEnv starts the database, builds the programs that tests run, and says where
+// they are. They are built here because the first build on a machine takes minutes.
 func (s *suite) testEnv(ctx context.Context) ([]string, error) {
 	server, err := s.database(ctx)
 	if err != nil {
@@ -100,16 +101,23 @@ func (s *suite) testEnv(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	nats := filepath.Join(s.tree.Local, "bin", "nats-server")
-	if _, err := s.command(ctx, "go", "build", "-o", nats, "github.com/nats-io/nats-server/v2"); err != nil {
-		return nil, err
+	programs := map[string]string{
+		stacktest.EnvNatsServer: "github.com/nats-io/nats-server/v2",
+		stacktest.EnvSidecar:    "zoom-attendance/sidecar",
 	}
-	env := []string{
-		stacktest.EnvDatabaseURL + "=" + server.URL(stack.Superuser, "postgres"),
-		stacktest.EnvPostgREST + "=" + postgrest,
-		stacktest.EnvNatsServer + "=" + nats,
-		stacktest.EnvChromium + "=" + chromium(),
+	var env []string
+	for name, of := range programs {
+		path := filepath.Join(s.tree.Local, "bin", strings.ToLower(name))
+		if _, err := s.command(ctx, "go", "build", "-o", path, of); err != nil {
+			return nil, err
+		}
+		env = append(env, name+"="+path)
 	}
+	env = append(env,
+		stacktest.EnvDatabaseURL+"="+server.URL(stack.Superuser, "postgres"),
+		stacktest.EnvPostgREST+"="+postgrest,
+		stacktest.EnvChromium+"="+chromium(),
+	)
 	temp, err := server.TempDir()
 	if temp != "" {
 		env = append(env, "TMPDIR="+temp) // so that nothing is left of tests that are killed

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,30 +32,19 @@ type Sidecar struct {
 	t       testing.TB
 }
 
-// buildSidecar builds the program once for all tests of a package.
-var buildSidecar = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sidecar-")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "sidecar")
-	if out, err := stack.Output(exec.Command("go", "build", "-o", program, "zoom-attendance/sidecar")); err != nil {
-		return "", fmt.Errorf("build the sidecar: %w\n%s", err, out)
-	}
-	return program, nil
-})
+// SidecarProgram is the path of the program that ./scripts/test has built.
+func SidecarProgram(t testing.TB) string {
+	t.Helper()
+	return setting(t, EnvSidecar)
+}
 
 // StartSidecar runs the sidecar with an empty inbox until the test ends; env is
 // added to its settings.
 func (p *Project) StartSidecar(env ...string) *Sidecar {
 	p.t.Helper()
-	program, err := buildSidecar()
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	door, admin := localAddress(p.t), localAddress(p.t)
 	log := new(stack.Said)
-	cmd := exec.Command(program, "serve")
+	cmd := exec.Command(SidecarProgram(p.t), "serve")
 	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+door[strings.LastIndex(door, ":")+1:], "ADMIN_ADDR="+admin, "LOG_FORMAT=text",
 		"INBOX_DIR="+filepath.Join(p.t.TempDir(), "inbox"), "ZOOM_WEBHOOK_SECRET="+WebhookSecret,
 		"SUPABASE_URL="+p.URL, "SUPABASE_SECRET_KEY="+p.SecretKey)

@@ -29,6 +29,7 @@ const (
 	EnvDatabaseURL = "TEST_DATABASE_URL" // the shared server, as its superuser
 	EnvPostgREST   = "TEST_POSTGREST"    // path of the program
 	EnvNatsServer  = "TEST_NATS_SERVER"  // path of the program
+	EnvSidecar     = "TEST_SIDECAR"      // path of the program, built from the tree under test
 	EnvChromium    = "TEST_CHROMIUM"     // path of the program
 )
 
