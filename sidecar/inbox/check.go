@@ -42,12 +42,7 @@ func (in *sqliteInbox) watch(ctx context.Context) error {
 // isOpen reports whether the file is still the one that was opened then: what is read
 // while it is closed or opened again says nothing of it.
 func (in *sqliteInbox) isOpen(db *database) bool {
-	select {
-	case <-in.closed:
-		return false
-	default:
-		return in.failed() == nil && in.db() == db
-	}
+	return !in.isClosed() && in.failed() == nil && in.db() == db
 }
 
 // lookThrough reads each event, in small parts, and has SQLite check the whole.

@@ -171,7 +171,7 @@ func (c *childProcess) workWith(in *sqliteInbox, first, n int) error {
 			_, err := tx.ExecContext(ctx, "pragma incremental_vacuum(3)")
 			return err
 		}
-		if err := in.writer.do(ctx, vacuum, nil); err != nil {
+		if err := in.writer.do(vacuum); err != nil {
 			return err
 		}
 		replay, cancel := context.WithTimeout(ctx, time.Second)

@@ -258,15 +258,30 @@ func TestAReplayedEventWaitsForItsMeeting(t *testing.T) {
 	onBoth(t, func(t *testing.T, o Options) {
 		in := open(t, o)
 		keep(t, in, "applied", of("81", "one"), of("82", "two"))
-		require.NoError(t, in.PutOff(testContext(t), "81", time.Now().Add(time.Hour), "busy"))
+		until := time.Now().Add(time.Second)
+		require.NoError(t, in.PutOff(testContext(t), "81", until, "busy"))
 		ended := replayOf(testContext(t), in, Replay{})
 		settle(t, in, 1, "applied")
-		requireOthers(t, in, 1)
-		require.NoError(t, in.PutOff(testContext(t), "81", time.Time{}, ""))
 		d := take(t, in, 1)[0]
 		require.Equal(t, "one", string(d.Body()))
+		require.False(t, time.Now().Before(until), "it came too soon")
 		require.NoError(t, d.Done(testContext(t), "applied"))
 		require.NoError(t, (<-ended).err)
+		requireNothing(t, in)
+	})
+}
+
+func TestTwoReplaysOfAnEventHandItOutOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, o Options) {
+		in := open(t, o)
+		keep(t, in, "applied", of("81", "one"), of("82", "two"))
+		first := replayOf(testContext(t), in, Replay{})
+		taken := take(t, in, 2)
+		require.Equal(t, replayed{}, <-replayOf(testContext(t), in, Replay{Meeting: "81"}), "it waits already")
+		for _, d := range taken {
+			require.NoError(t, d.Done(testContext(t), "applied"))
+		}
+		require.Equal(t, replayed{Replayed: Replayed{Events: 2}, told: 2}, <-first)
 		requireNothing(t, in)
 	})
 }

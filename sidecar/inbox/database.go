@@ -72,15 +72,11 @@ type database struct {
 	read  *sql.DB
 	stmt  statements
 
-	mark   // its id, and the last number that it has
-	counts counts
+	mark // its id, and the last number that it has
 }
 
 // statements are the writer's.
 type statements struct{ insert, done, later *sql.Stmt }
-
-// counts are how many events there are.
-type counts struct{ waiting, later, settled, dead int }
 
 // openDatabase opens the file of a directory, and makes it where there has never been
 // one. It checks what is cheap to check: the header, the id, and that all numbers are
@@ -107,23 +103,23 @@ func openDatabase(ctx context.Context, o Options) (db *database, made bool, err 
 	if there, err := exists(filepath.Join(dir, databaseName)); err != nil || !there {
 		return nil, false, errors.Join(damaged(dir, databaseName+" is missing"), err)
 	}
-	found, c, err := suits(ctx, dir, known)
+	found, err := suits(ctx, dir, known)
 	if err != nil {
 		return nil, false, err
 	}
-	db, err = connect(ctx, o, found, c)
+	db, err = connect(ctx, o, found)
 	return db, made, err
 }
 
 // suits says whether the file is the one that was answered for, and whole. It only
 // reads: what is refused stays as it is, its log too.
-func suits(ctx context.Context, dir string, known mark) (found mark, c counts, err error) {
+func suits(ctx context.Context, dir string, known mark) (found mark, err error) {
 	db, err := openFile(filepath.Join(dir, databaseName), guestParams)
 	if err != nil {
-		return found, c, err
+		return found, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	found, c, err = readCounts(ctx, db)
+	found, err = readMark(ctx, db)
 	switch {
 	case err != nil:
 		err = openError(dir, err)
@@ -133,7 +129,7 @@ func suits(ctx context.Context, dir string, known mark) (found mark, c counts, e
 		err = damaged(dir, fmt.Sprintf("events up to number %d were answered for, and %s ends with %d: it is an older copy, or its -wal is missing or damaged",
 			known.last, databaseName, found.last))
 	}
-	return found, c, err
+	return found, err
 }
 
 // leftovers names a file of a database, if there is one.
@@ -224,9 +220,9 @@ func openFile(path, params string) (*sql.DB, error) {
 }
 
 // connect opens both sides of the file, of which suits told what it holds.
-func connect(ctx context.Context, o Options, m mark, c counts) (_ *database, err error) {
+func connect(ctx context.Context, o Options, m mark) (_ *database, err error) {
 	dir, path := o.Dir, filepath.Join(o.Dir, databaseName)
-	db := &database{mark: m, counts: c}
+	db := &database{mark: m}
 	if db.write, err = openFile(path, fmt.Sprintf("%s&_pragma=wal_autocheckpoint(%d)", writeParams, checkpointPages(o.MaxBytes))); err != nil {
 		return nil, err
 	}
@@ -239,36 +235,24 @@ func connect(ctx context.Context, o Options, m mark, c counts) (_ *database, err
 	return db, nil
 }
 
-// readCounts reads the header, how many events there are, and which number was the last.
-func readCounts(ctx context.Context, db *sql.DB) (m mark, c counts, err error) {
-	var application, version, all int
-	var removed, greatest uint64
+// readMark reads the header, the id, and which number was the last.
+func readMark(ctx context.Context, db *sql.DB) (m mark, err error) {
+	var application, version int
 	if err := db.QueryRowContext(ctx, "select * from pragma_application_id, pragma_user_version").Scan(&application, &version); err != nil {
-		return m, c, err
+		return m, err
 	}
 	if application != applicationID || version != schemaVersion {
-		return m, c, fmt.Errorf("%w: application_id %#x and user_version %d, where this sidecar has %#x and %d", ErrVersion, application, version, applicationID, schemaVersion)
+		return m, fmt.Errorf("%w: application_id %#x and user_version %d, where this sidecar has %#x and %d", ErrVersion, application, version, applicationID, schemaVersion)
 	}
-	if err := db.QueryRowContext(ctx, "select id, removed from book").Scan(&m.id, &removed); err != nil {
-		return m, c, err
+	var greatest uint64
+	if err := db.QueryRowContext(ctx, `select id, removed + (select count(*) from events indexed by events_by_state), (select coalesce(max(number), 0) from events) from book`).
+		Scan(&m.id, &m.last, &greatest); err != nil {
+		return m, err
 	}
-	// (All of them are counted at once; those that are settled, which are many, not one by one.)
-	if err := db.QueryRowContext(ctx, `select (select count(*) from events indexed by events_by_state),
-		(select count(*) from events indexed by events_by_state where state = 'waiting'),
-		(select count(*) from events indexed by events_by_state where state = 'waiting' and state_at > 0),
-		(select count(*) from events indexed by events_by_state where state = 'dead')`).
-		Scan(&all, &c.waiting, &c.later, &c.dead); err != nil {
-		return m, c, err
-	}
-	c.settled = all - c.waiting - c.dead
-	if err := db.QueryRowContext(ctx, "select coalesce(max(number), 0) from events").Scan(&greatest); err != nil {
-		return m, c, err
-	}
-	m.last = removed + uint64(all)
 	if greatest > m.last {
-		return m, c, fmt.Errorf("%w: event %d is there, of %d that there ever were", ErrDamaged, greatest, m.last)
+		return m, fmt.Errorf("%w: event %d is there, of %d that there ever were", ErrDamaged, greatest, m.last)
 	}
-	return m, c, nil
+	return m, nil
 }
 
 func (db *database) prepare(ctx context.Context) (err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -21,20 +20,16 @@ type record struct {
 // Delivery is one event in flight, until it is settled by Done, Later or Bury.
 // Settling twice does nothing.
 //
-// When settling ends with an error the event is not settled, and comes again by
-// itself. Trying once more is allowed.
+// When settling ends with an error the event is not settled, and comes again by itself.
 type Delivery struct {
 	record
 	settler settler
 	metrics *metrics
-
-	mu      sync.Mutex
-	settled bool
 }
 
 // settler is the store that a delivery came from.
 //
-// errTakenBack says that the event is not in flight any more, and comes again.
+// errTakenBack says that the event is not in flight any more.
 type settler interface {
 	done(ctx context.Context, d *Delivery, outcome string) error
 	later(ctx context.Context, d *Delivery, until time.Time) error
@@ -90,11 +85,6 @@ func (d *Delivery) Bury(ctx context.Context, reason string) (letter uint64, err 
 }
 
 func (d *Delivery) settle(how string, do func() error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.settled {
-		return nil
-	}
 	err := do()
 	if errors.Is(err, errTakenBack) {
 		return nil
@@ -102,7 +92,6 @@ func (d *Delivery) settle(how string, do func() error) error {
 	if err != nil {
 		return fmt.Errorf("settle event %d as %s: %w", d.number, how, err)
 	}
-	d.settled = true
 	d.metrics.settled.WithLabelValues(how).Inc()
 	return nil
 }

@@ -35,7 +35,7 @@ var ErrNoLetter = errors.New("no such dead letter")
 // errClosed is ErrUnavailable after Close.
 var errClosed = errors.Join(ErrUnavailable, errors.New("closed"))
 
-// errTakenBack: the event is not in flight any more, and comes again.
+// errTakenBack: the event is not in flight any more: it is settled, or comes again.
 var errTakenBack = errors.New("taken back")
 
 // refusedReason is the word the metrics use for err.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +28,7 @@ type Inbox interface {
 
 	// PutOff has no event of a meeting be handed out until a time. Its events that are
 	// in flight are taken back: they come again then, and settling them does nothing
-	// any more. A later call replaces the one before; a time that is over lifts it.
+	// any more. Of several times the latest holds.
 	PutOff(ctx context.Context, meeting string, until time.Time, reason string) error
 
 	// Replay hands out again, through Next, settled events that were accepted before it
@@ -125,4 +126,19 @@ func Open(ctx context.Context, o Options) (Inbox, error) {
 		return nil, fmt.Errorf("open the inbox: %w", err)
 	}
 	return s, nil
+}
+
+// untilDone waits for the work that Close has to wait for.
+func untilDone(ctx context.Context, work *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the inbox: %w", ctx.Err())
+	}
 }

@@ -7,8 +7,8 @@ package inbox
 //
 //	Accept ─▶ ZOOM_EVENTS ──▶ Next ─▶ Delivery ─┬─ Done  ─▶ ZOOM_DONE  ─▶ gone after Options.Retention
 //	              ▲  ZOOM_LATER ─▶ ▲            ├─ Later ─▶ ZOOM_LATER
-//	              │  ZOOM_DONE ──▶ ▲ (Replay)   └─ Bury  ─▶ ZOOM_DEAD
-//	              └──────────────────────────────── PutBack ◀┘
+//	              │                             └─ Bury  ─▶ ZOOM_DEAD
+//	              └── Replay ◀─ ZOOM_DONE, PutBack ◀─ ZOOM_DEAD
 //
 // An event moves by being published to the next stream before it is acknowledged in the
 // one it was in. A crash in between leaves it in both, and it is applied once more.
@@ -27,14 +27,11 @@ package inbox
 //     always` in their settings is it on a disk by then. Without it, what is in the memory
 //     of a quorum is lost if all of those lose power within the two minutes between syncs.
 //     Servers do not tell a client how they are set.
-//   - A replay hands out copies from ZOOM_DONE: they do not count as waiting, and a
-//     restart ends it. One that is settled with the same outcome stays as it was, so
-//     the next replay counts the same attempt.
 //   - Which meetings are put off is known to the process that was told, until it ends.
-//     Their events are moved to ZOOM_LATER when they would be handed out. They come again
-//     at the time set then, unless PutOff lifts or shortens it.
-//   - Stats.Oldest looks at the first event of ZOOM_EVENTS alone: while that one was put
-//     back from the dead letters it is zero.
+//     Their events are moved to ZOOM_LATER when they would be handed out, and Stats.Later
+//     counts them there.
+//   - Stats.Oldest looks at the first event of ZOOM_EVENTS alone: while that one was
+//     replayed or put back it is zero.
 //   - Damage is the servers' to find. Open refuses when some streams are missing, and when
 //     ZOOM_EVENTS ends before an event that another stream has. A stream emptied by hand
 //     cannot be told from one whose events are settled.
@@ -52,19 +49,15 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"zoom-attendance/sidecar/zoom"
 )
 
 const (
-	maxPending   = 64 << 20               // bytes published and not acknowledged yet
-	maxMoves     = 64                     // under way at once, from one stream to another
-	goneDelay    = 100 * time.Millisecond // until the servers know for sure that we are gone
-	runInterval  = 5 * time.Second
-	retryWait    = time.Second // before something that went wrong is tried again
-	messageBytes = 4 << 10     // what a message takes beside its body, at most
+	maxMoves    = 64                     // under way at once, from one stream to another
+	goneDelay   = 100 * time.Millisecond // until the servers know for sure that we are gone
+	runInterval = 5 * time.Second
+	retryWait   = time.Second // before something that went wrong is tried again
 )
 
 // jetStreamInbox keeps events in streams of NATS.
@@ -77,7 +70,6 @@ type jetStreamInbox struct {
 	js      jetstream.JetStream
 	streams map[string]jetstream.Stream
 	made    bool // by this start
-	pending *semaphore.Weighted
 	queue   *queue
 
 	ctx     context.Context // ends with Close
@@ -91,7 +83,7 @@ type jetStreamInbox struct {
 func openJetStream(ctx context.Context, o Options) (Inbox, error) {
 	in := &jetStreamInbox{
 		options: o, log: o.Log, where: serversOf(o.URL),
-		streams: map[string]jetstream.Stream{}, pending: semaphore.NewWeighted(maxPending),
+		streams: map[string]jetstream.Stream{},
 	}
 	in.ctx, in.stop = context.WithCancel(context.Background())
 	if err := in.open(ctx); err != nil {
@@ -182,23 +174,30 @@ func (in *jetStreamInbox) accept(ctx context.Context, e Event) error {
 
 // publish returns the message's sequence when the servers have it.
 func (in *jetStreamInbox) publish(ctx context.Context, m *nats.Msg) (seq uint64, err error) {
-	size := int64(len(m.Data) + messageBytes)
-	if err := in.pending.Acquire(ctx, size); err != nil {
-		return 0, unavailable(fmt.Errorf("wait for the servers to take what was sent before: %w", err))
+	acked, err := in.send(ctx, m)
+	if err != nil {
+		return 0, err
 	}
-	defer in.pending.Release(size)
+	return acked()
+}
+
+// send sends a message behind those that were sent before. acked returns its sequence
+// when the servers have it.
+func (in *jetStreamInbox) send(ctx context.Context, m *nats.Msg) (acked func() (seq uint64, err error), err error) {
 	future, err := in.js.PublishMsgAsync(m)
 	if err != nil {
-		return 0, unavailable(err)
+		return nil, unavailable(err)
 	}
-	select {
-	case ack := <-future.Ok():
-		return ack.Sequence, nil
-	case err := <-future.Err():
-		return 0, unavailable(err)
-	case <-ctx.Done():
-		return 0, unavailable(fmt.Errorf("wait for the servers: %w", context.Cause(ctx)))
-	}
+	return func() (uint64, error) {
+		select {
+		case ack := <-future.Ok():
+			return ack.Sequence, nil
+		case err := <-future.Err():
+			return 0, unavailable(err)
+		case <-ctx.Done():
+			return 0, unavailable(fmt.Errorf("wait for the servers: %w", context.Cause(ctx)))
+		}
+	}, nil
 }
 
 // Next implements Inbox.
@@ -207,47 +206,18 @@ func (in *jetStreamInbox) Next(ctx context.Context, max int) ([]*Delivery, error
 }
 
 // PutOff implements Inbox.
-func (in *jetStreamInbox) PutOff(ctx context.Context, meeting string, until time.Time, reason string) error {
+func (in *jetStreamInbox) PutOff(_ context.Context, meeting string, until time.Time, reason string) error {
 	if !in.begin() {
 		return errClosed
 	}
 	defer in.end()
-	if shorter := in.queue.putOff(meeting, until, oneLine(reason)); shorter {
-		if err := in.bringBack(ctx, meeting, until); err != nil {
-			return fmt.Errorf("put off meeting %s: %w", meeting, unavailable(err))
-		}
-	}
+	in.queue.putOff(meeting, until, oneLine(reason))
 	return nil
-}
-
-// bringBack has the events of a meeting that were put off with it, for longer than
-// until, wait again.
-func (in *jetStreamInbox) bringBack(ctx context.Context, meeting string, until time.Time) error {
-	stream, subject := in.streams[streamLater], subjectLater+token(meeting)+withMeeting
-	moves, ctx := errgroup.WithContext(ctx)
-	moves.SetLimit(maxMoves)
-	for seq := uint64(1); ; seq++ {
-		m, err := stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return moves.Wait()
-		}
-		if err != nil {
-			return errors.Join(moves.Wait(), err)
-		}
-		seq = m.Sequence
-		if s := readRaw(streamLater, m); s.due.After(until) {
-			moves.Go(func() error {
-				_, err := in.move(ctx, s, s.asWaiting())
-				return err
-			})
-		}
-	}
 }
 
 // move publishes a message in the place of another, and deletes that.
 func (in *jetStreamInbox) move(ctx context.Context, s stored, to *nats.Msg) (seq uint64, err error) {
-	to.Header.Set(jetstream.MsgIDHeader, s.id())
-	if seq, err = in.publish(ctx, to); err != nil {
+	if seq, err = in.publish(ctx, s.replacedBy(to)); err != nil {
 		return 0, err
 	}
 	return seq, in.delete(ctx, s.place)
@@ -268,22 +238,15 @@ func (in *jetStreamInbox) delete(ctx context.Context, p place) error {
 func (in *jetStreamInbox) Stats(ctx context.Context) (s Stats, err error) {
 	state := map[string]jetstream.StreamState{}
 	for _, name := range []string{streamLater, streamEvents, streamDone, streamDead} {
-		var with []jetstream.StreamInfoOpt
-		if name == streamLater {
-			with = append(with, jetstream.WithSubjectFilter(subjectLater+"*"))
-		}
-		info, err := in.streams[name].Info(ctx, with...)
+		info, err := in.streams[name].Info(ctx)
 		if err != nil {
 			return s, fmt.Errorf("ask about stream %s: %w", name, unavailable(err))
 		}
 		state[name] = info.State
 		s.Bytes += int64(info.State.Bytes)
 	}
-	s.Waiting = int(state[streamEvents].Msgs + state[streamLater].Msgs)
+	s.Waiting, s.Later = int(state[streamEvents].Msgs+state[streamLater].Msgs), int(state[streamLater].Msgs)
 	s.Dead, s.Settled = int(state[streamDead].Msgs), int(state[streamDone].Msgs)
-	for _, n := range state[streamLater].Subjects {
-		s.Later += int(n)
-	}
 	if state[streamEvents].Msgs > 0 {
 		m, err := in.streams[streamEvents].GetMsg(ctx, state[streamEvents].FirstSeq)
 		switch {
@@ -344,16 +307,8 @@ func (in *jetStreamInbox) Close(ctx context.Context) (err error) {
 		in.mu.Unlock()
 		in.stop()
 		in.queue.wake()
-		finished := make(chan struct{})
-		go func() {
-			in.working.Wait()
-			close(finished)
-		}()
-		select {
-		case <-finished:
+		if err = untilDone(ctx, &in.working); err == nil { // else what is under way ends by itself, soon
 			in.queue.giveBack(ctx)
-		case <-ctx.Done(): // what is under way ends by itself, soon
-			err = fmt.Errorf("close the inbox: %w", ctx.Err())
 		}
 		in.nc.Close()
 	})

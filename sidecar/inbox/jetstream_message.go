@@ -18,7 +18,7 @@ import (
 // The streams. A message is one event; its subject ends with the meeting.
 const (
 	streamEvents = "ZOOM_EVENTS" // zoom.wait.<meeting>
-	streamLater  = "ZOOM_LATER"  // zoom.later.<meeting>, and zoom.later.<meeting>.put_off with its meeting
+	streamLater  = "ZOOM_LATER"  // zoom.later.<meeting>
 	streamDone   = "ZOOM_DONE"   // zoom.done.<outcome>.<meeting>
 	streamDead   = "ZOOM_DEAD"   // zoom.dead.<meeting>
 )
@@ -28,7 +28,6 @@ const (
 	subjectLater = "zoom.later."
 	subjectDone  = "zoom.done."
 	subjectDead  = "zoom.dead."
-	withMeeting  = ".put_off" // ends the subject of an event that was put off with its meeting
 )
 
 // The headers of a message. What Zoom or a caller chose is escaped as in a URL.
@@ -50,24 +49,26 @@ type place struct {
 	seq    uint64
 }
 
-// id marks what is published in the place of a message, so that a server which is told
-// twice keeps it once.
-func (p place) id() string { return p.stream + "." + strconv.FormatUint(p.seq, 10) }
+// replacedBy marks what is published in the place of a message, so that a server which
+// is told twice keeps it once.
+func (p place) replacedBy(m *nats.Msg) *nats.Msg {
+	m.Header.Set(jetstream.MsgIDHeader, p.stream+"."+strconv.FormatUint(p.seq, 10))
+	return m
+}
 
 // stored is an event as a message has it.
 type stored struct {
 	record
 	place
-	at          time.Time // when the stream took it
-	due         time.Time
-	withMeeting bool // it was put off with its meeting
-	outcome     string
-	reason      string
+	at      time.Time // when the stream took it
+	due     time.Time
+	outcome string
+	reason  string
 }
 
 // readStored reads a message. What lacks a header, for it is not from here, is read as
 // far as it goes: whoever decodes the body judges it.
-func readStored(p place, at time.Time, subject string, h nats.Header, body []byte) stored {
+func readStored(p place, at time.Time, h nats.Header, body []byte) stored {
 	s := stored{
 		record: record{
 			Event: Event{
@@ -80,11 +81,10 @@ func readStored(p place, at time.Time, subject string, h nats.Header, body []byt
 			acceptedAt: at.UTC().Truncate(time.Microsecond),
 			attempt:    1,
 		},
-		place:       p,
-		at:          at.UTC(),
-		withMeeting: strings.HasSuffix(subject, withMeeting),
-		outcome:     unescape(h.Get(headerOutcome)),
-		reason:      h.Get(headerReason),
+		place:   p,
+		at:      at.UTC(),
+		outcome: unescape(h.Get(headerOutcome)),
+		reason:  h.Get(headerReason),
 	}
 	if n, err := strconv.ParseUint(h.Get(headerNumber), 10, 64); err == nil {
 		s.number = n
@@ -102,7 +102,7 @@ func readStored(p place, at time.Time, subject string, h nats.Header, body []byt
 }
 
 func readRaw(stream string, m *jetstream.RawStreamMsg) stored {
-	return readStored(place{stream, m.Sequence}, m.Time, m.Subject, m.Header, m.Data)
+	return readStored(place{stream, m.Sequence}, m.Time, m.Header, m.Data)
 }
 
 // message is the event as it is published.
@@ -125,8 +125,8 @@ func (r record) message(subject string) *nats.Msg {
 // asWaiting, asLater, asDone and asDead are the event as it is published to a stream.
 func (r record) asWaiting() *nats.Msg { return r.message(subjectWait + token(r.Event.Meeting)) }
 
-func (r record) asLater(until time.Time, ending string) *nats.Msg {
-	m := r.message(subjectLater + token(r.Event.Meeting) + ending)
+func (r record) asLater(until time.Time) *nats.Msg {
+	m := r.message(subjectLater + token(r.Event.Meeting))
 	m.Header.Set(headerDue, until.UTC().Format(time.RFC3339Nano))
 	return m
 }

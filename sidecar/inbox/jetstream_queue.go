@@ -1,7 +1,6 @@
 package inbox
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -28,30 +27,28 @@ const (
 type queue struct {
 	in *jetStreamInbox
 
-	mu       sync.Mutex
-	flights  map[place]*flight
-	fresh    []*flight // ready
-	replayed []*flight // ready, behind those
-	bytes    int       // of the bodies of fresh
-	wanted   int       // the most that Next was asked for
-	putOffOf map[string]PutOff
-	changed  chan struct{} // closed at the next change
+	mu      sync.Mutex
+	flights map[place]*flight
+	ready   []*flight
+	bytes   int // of the bodies of those
+	wanted  int // the most that Next was asked for
+	off     putOffs
+	changed chan struct{} // closed at the next change
 }
 
 // flight is an event in flight. It is the settler of its delivery.
 type flight struct {
 	stored
 	queue *queue
-	msg   jetstream.Msg // nil in a replay
+	msg   jetstream.Msg
 
 	// Under the queue's mu.
 	ready    bool
-	delivery *Delivery // the one that is handed out
-	replays  []*replay // that wait for it
+	delivery *Delivery // the one that is handed out, and neither settled nor taken back
 }
 
 func newQueue(in *jetStreamInbox) *queue {
-	return &queue{in: in, flights: map[place]*flight{}, putOffOf: map[string]PutOff{}, changed: make(chan struct{})}
+	return &queue{in: in, flights: map[place]*flight{}, off: putOffs{}, changed: make(chan struct{})}
 }
 
 // wake has everybody look again who waits for a change.
@@ -96,7 +93,7 @@ func (q *queue) next(ctx context.Context, most int) (taken []*Delivery, err erro
 			q.wanted = most
 			q.change()
 		}
-		for len(taken) < most && len(q.fresh)+len(q.replayed) > 0 {
+		for len(taken) < most && len(q.ready) > 0 {
 			taken = append(taken, q.handOut())
 		}
 		return len(taken) > 0
@@ -106,11 +103,7 @@ func (q *queue) next(ctx context.Context, most int) (taken []*Delivery, err erro
 
 // handOut takes the next flight that is ready.
 func (q *queue) handOut() *Delivery {
-	from := q.fresh
-	if len(from) == 0 {
-		from = q.replayed
-	}
-	f := from[0]
+	f := q.ready[0]
 	q.takeOut(f)
 	q.change()
 	f.delivery = &Delivery{record: f.record, settler: f, metrics: q.in.metrics}
@@ -123,20 +116,15 @@ func (q *queue) takeOut(f *flight) {
 		return
 	}
 	f.ready = false
-	from := &q.fresh
-	if f.stream == streamDone {
-		from = &q.replayed
-	} else {
-		q.bytes -= len(f.Body)
-	}
-	i := slices.Index(*from, f)
-	*from = slices.Delete(*from, i, i+1)
+	q.bytes -= len(f.Body)
+	i := slices.Index(q.ready, f)
+	q.ready = slices.Delete(q.ready, i, i+1)
 }
 
 // add makes a flight ready; or moves it off if its meeting is put off.
 func (q *queue) add(f *flight) {
 	q.flights[f.place] = f
-	if until := q.putOffOf[f.Meeting].Until; until.After(time.Now()) {
+	if until := q.off[f.Meeting].Until; until.After(time.Now()) {
 		q.in.start(func() { f.moveOff(until) })
 		return
 	}
@@ -144,12 +132,8 @@ func (q *queue) add(f *flight) {
 		return
 	}
 	f.ready = true
-	if f.stream == streamDone {
-		q.replayed = append(q.replayed, f)
-	} else {
-		q.fresh = append(q.fresh, f)
-		q.bytes += len(f.Body)
-	}
+	q.ready = append(q.ready, f)
+	q.bytes += len(f.Body)
 	q.change()
 }
 
@@ -159,7 +143,7 @@ func (q *queue) pull(ctx context.Context, stream string, c jetstream.Consumer) {
 	for failed := false; ; {
 		room := 0
 		err := q.await(ctx, func() bool {
-			room = q.wanted - len(q.fresh)
+			room = q.wanted - len(q.ready)
 			return room > 0 && q.bytes < maxReady
 		})
 		if err != nil || ctx.Err() != nil {
@@ -210,11 +194,11 @@ func (q *queue) take(stream string, msg jetstream.Msg) {
 		return
 	}
 	p := place{stream, meta.Sequence.Stream}
-	f := &flight{queue: q, msg: msg, stored: readStored(p, meta.Timestamp, msg.Subject(), msg.Headers(), msg.Data())}
+	f := &flight{queue: q, msg: msg, stored: readStored(p, meta.Timestamp, msg.Headers(), msg.Data())}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	due := f.due
-	if until := q.putOffOf[f.Meeting].Until; f.withMeeting && until.After(due) {
+	if until := q.off[f.Meeting].Until; stream == streamLater && until.After(due) {
 		due = until
 	}
 	switch early := time.Until(due); {
@@ -246,9 +230,7 @@ func (q *queue) messages() (all []jetstream.Msg) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, f := range q.flights {
-		if f.msg != nil {
-			all = append(all, f.msg)
-		}
+		all = append(all, f.msg)
 	}
 	return all
 }
@@ -266,92 +248,40 @@ func (q *queue) giveBack(ctx context.Context) {
 	_ = q.in.nc.FlushWithContext(ctx)
 }
 
-// putOff notes that a meeting is put off and takes back what is in flight of it. It
-// reports whether it was put off for longer before.
-func (q *queue) putOff(meeting string, until time.Time, reason string) (shorter bool) {
-	now := time.Now()
+// putOff notes that a meeting is put off, and moves off what is in flight of it.
+func (q *queue) putOff(meeting string, until time.Time, reason string) {
 	q.mu.Lock()
-	before, p := q.putOffOf[meeting], PutOff{Meeting: meeting, Since: now, Until: until, Reason: reason}
-	if before.Until.After(now) {
-		p.Since = before.Since
-	}
-	if !until.After(now) {
-		delete(q.putOffOf, meeting)
-		q.mu.Unlock()
-		return true
-	}
-	q.putOffOf[meeting] = p
-	var taken []func()
+	until = q.off.add(meeting, until, reason).Until
+	var moves sync.WaitGroup
 	for _, f := range q.flights {
-		if f.Meeting != meeting {
-			continue
-		}
-		if f.ready {
+		if f.Meeting == meeting && (f.ready || f.delivery != nil) { // else it is on its way already
 			q.takeOut(f)
-			taken = append(taken, func() { f.moveOff(until) })
-		} else if d := f.delivery; d != nil {
-			taken = append(taken, func() { f.takeBack(d, until) })
+			f.delivery = nil
+			moves.Go(func() { f.moveOff(until) })
 		}
 	}
 	q.mu.Unlock()
-	var all sync.WaitGroup
-	for _, do := range taken {
-		all.Go(do)
-	}
-	all.Wait()
-	return before.Until.After(until)
+	moves.Wait()
 }
 
 // putOffs are the meetings that are put off, the longest first.
-func (q *queue) putOffs() (all []PutOff) {
+func (q *queue) putOffs() []PutOff {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
-	for meeting, p := range q.putOffOf {
-		if p.Until.After(now) {
-			all = append(all, p)
-		} else {
-			delete(q.putOffOf, meeting)
-		}
-	}
-	slices.SortFunc(all, func(a, b PutOff) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Meeting, b.Meeting))
-	})
-	return all
-}
-
-// takeBack ends a delivery and moves its event off.
-func (f *flight) takeBack(d *Delivery, until time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.settled {
-		d.settled = true
-		f.moveOff(until)
-	}
+	q.off.over()
+	return q.off.list()
 }
 
 // moveOff has the event come again when its meeting is not put off any more.
 func (f *flight) moveOff(until time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	if _, err := f.move(ctx, f.asLater(until, withMeeting)); err != nil {
+	if _, err := f.move(ctx, f.asLater(until)); err != nil {
 		f.again()
-		return
-	}
-	f.leave()
-	f.queue.mu.Lock()
-	now := f.queue.putOffOf[f.Meeting].Until
-	f.queue.mu.Unlock()
-	if now.Before(until) && until.After(time.Now()) { // it was lifted or shortened meanwhile
-		_ = f.queue.in.bringBack(ctx, f.Meeting, now)
 	}
 }
 
 func (f *flight) done(ctx context.Context, d *Delivery, outcome string) error {
-	if f.stream == streamDone && f.outcome == outcome {
-		f.leave()
-		return nil
-	}
 	_, err := f.settle(ctx, d, f.asDone(outcome))
 	return err
 }
@@ -359,7 +289,7 @@ func (f *flight) done(ctx context.Context, d *Delivery, outcome string) error {
 func (f *flight) later(ctx context.Context, d *Delivery, until time.Time) error {
 	next := f.record
 	next.attempt++
-	_, err := f.settle(ctx, d, next.asLater(until, ""))
+	_, err := f.settle(ctx, d, next.asLater(until))
 	return err
 }
 
@@ -373,62 +303,48 @@ func (f *flight) settle(ctx context.Context, d *Delivery, to *nats.Msg) (seq uin
 		return 0, errClosed
 	}
 	defer f.queue.in.end()
+	if !f.ends(d) {
+		return 0, errTakenBack
+	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if seq, err = f.move(ctx, to); err == nil {
-		f.leave()
-		return seq, nil
-	}
-	f.queue.mu.Lock()
-	current := f.delivery == d // else it is handed out again already
-	if current {
-		f.delivery = nil
-	}
-	f.queue.mu.Unlock()
-	if current {
+	if seq, err = f.move(ctx, to); err != nil {
 		f.again()
 	}
-	return 0, err
+	return seq, err
 }
 
-// move has the event be kept in another stream, and no more where it was.
-func (f *flight) move(ctx context.Context, to *nats.Msg) (seq uint64, err error) {
-	if f.msg == nil {
-		return f.queue.in.move(ctx, f.stored, to)
+// ends ends a delivery, unless it was taken back.
+func (f *flight) ends(d *Delivery) bool {
+	f.queue.mu.Lock()
+	defer f.queue.mu.Unlock()
+	if f.delivery != d {
+		return false
 	}
-	to.Header.Set(jetstream.MsgIDHeader, f.id())
-	if seq, err = f.queue.in.publish(ctx, to); err != nil {
+	f.delivery = nil
+	return true
+}
+
+// move has the event be kept in another stream and no more where it was, which ends the
+// flight.
+func (f *flight) move(ctx context.Context, to *nats.Msg) (seq uint64, err error) {
+	if seq, err = f.queue.in.publish(ctx, f.replacedBy(to)); err != nil {
 		return 0, err
 	}
 	if err := f.msg.DoubleAck(ctx); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
 		return 0, unavailable(err)
 	}
+	f.queue.mu.Lock()
+	defer f.queue.mu.Unlock()
+	delete(f.queue.flights, f.place)
 	return seq, nil
 }
 
-// again has the event be handed out again in a moment, unless it is settled by then.
+// again has the event be handed out again in a moment.
 func (f *flight) again() {
 	time.AfterFunc(retryWait, func() {
 		f.queue.mu.Lock()
 		defer f.queue.mu.Unlock()
-		if f.queue.flights[f.place] == f && f.delivery == nil {
-			f.queue.add(f)
-		}
+		f.queue.add(f)
 	})
-}
-
-// leave ends the flight.
-func (f *flight) leave() {
-	q := f.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.flights[f.place] != f {
-		return
-	}
-	delete(q.flights, f.place)
-	q.takeOut(f)
-	for _, r := range f.replays {
-		r.leave(f)
-	}
-	q.change()
 }

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	maxReplayed      = 400     // events of a replay in flight
-	maxReplayedBytes = 8 << 20 // and their bytes, or one event
+	maxReplayedBytes = 8 << 20 // of the bodies of those that wait for a replay, or one event
 	clockSkew        = time.Hour
 	readTimeout      = 5 * time.Second // without a message, until it is asked whether there is one
 	readAhead        = 256
@@ -60,7 +60,7 @@ func (in *jetStreamInbox) read(ctx context.Context, filter string, since time.Ti
 			return unavailable(err)
 		}
 		seen, more = meta.Sequence.Stream, meta.NumPending > 0
-		s := readStored(place{streamDone, seen}, meta.Timestamp, msg.Subject(), msg.Headers(), msg.Data())
+		s := readStored(place{streamDone, seen}, meta.Timestamp, msg.Headers(), msg.Data())
 		if seen > last.Sequence || s.acceptedAt.Before(since) {
 			continue
 		}
@@ -107,19 +107,8 @@ func (in *jetStreamInbox) Unknown(ctx context.Context) ([]UnknownMeeting, error)
 	return all, nil
 }
 
-// replay is one Replay.
-type replay struct {
-	queue   *queue
-	settled func()
-
-	// Under the queue's mu.
-	out   map[*flight]bool // in flight
-	bytes int              // of those
-	tell  int              // are settled, and settled was not called for them yet
-}
-
 // Replay implements Inbox.
-func (in *jetStreamInbox) Replay(ctx context.Context, o Replay, settled func()) (done Replayed, err error) {
+func (in *jetStreamInbox) Replay(ctx context.Context, q Replay, settled func()) (done Replayed, err error) {
 	if !in.begin() {
 		return done, errClosed
 	}
@@ -128,22 +117,30 @@ func (in *jetStreamInbox) Replay(ctx context.Context, o Replay, settled func()) 
 	defer cancel(nil)
 	defer context.AfterFunc(in.ctx, func() { cancel(errClosed) })()
 
-	r := &replay{queue: in.queue, settled: settled, out: map[*flight]bool{}}
-	if done.From, err = in.keptFrom(ctx, o.Since); err == nil {
-		filter := subjectDone + tokenOrAny(o.Outcome) + "." + tokenOrAny(o.Meeting)
-		err = in.read(ctx, filter, o.Since, o.DryRun, func(s stored) error {
-			done.Events++
-			if o.DryRun {
+	var chunk []stored
+	bytes := 0
+	flush := func() error {
+		n, err := in.replay(ctx, chunk, settled)
+		done.Events += n
+		chunk, bytes = chunk[:0], 0
+		return err
+	}
+	if done.From, err = in.keptFrom(ctx, q.Since); err == nil {
+		filter := subjectDone + tokenOrAny(q.Outcome) + "." + tokenOrAny(q.Meeting)
+		err = in.read(ctx, filter, q.Since, q.DryRun, func(s stored) error {
+			if q.DryRun {
+				done.Events++
 				return nil
 			}
-			return r.handOut(ctx, s)
+			chunk, bytes = append(chunk, s), bytes+len(s.Body)
+			if len(chunk) < replayChunk && bytes < maxReplayedBytes {
+				return nil
+			}
+			return flush()
 		})
 	}
 	if err == nil {
-		err = r.await(ctx, func() bool { return len(r.out) == 0 })
-	}
-	if !o.DryRun {
-		done.Events -= r.abandon()
+		err = flush()
 	}
 	if closed := context.Cause(ctx); errors.Is(closed, errClosed) {
 		err = closed
@@ -152,6 +149,60 @@ func (in *jetStreamInbox) Replay(ctx context.Context, o Replay, settled func()) 
 		return done, fmt.Errorf("replay: %w", err)
 	}
 	return done, nil
+}
+
+// replay makes a few settled events wait, and returns when they are settled again, or
+// put off.
+func (in *jetStreamInbox) replay(ctx context.Context, events []stored, settled func()) (n int, err error) {
+	var sent []func() (uint64, error)
+	for _, s := range events {
+		s.attempt++
+		acked, failed := in.send(ctx, s.replacedBy(s.asWaiting()))
+		if err = failed; err != nil {
+			break
+		}
+		sent = append(sent, acked)
+	}
+	var waiting []uint64
+	var deletes errgroup.Group
+	deletes.SetLimit(maxMoves)
+	for i, acked := range sent {
+		seq, failed := acked()
+		if failed != nil {
+			err = failed
+			continue
+		}
+		in.metrics.replayed.WithLabelValues("settled").Inc()
+		waiting = append(waiting, seq)
+		deletes.Go(func() error { return in.delete(ctx, events[i].place) })
+	}
+	if failed := deletes.Wait(); err == nil {
+		err = failed
+	}
+	for _, seq := range waiting {
+		if gone := in.untilGone(ctx, seq); gone != nil {
+			return n, gone
+		}
+		n++
+		settled()
+	}
+	return n, err
+}
+
+// untilGone waits until an event has left ZOOM_EVENTS.
+func (in *jetStreamInbox) untilGone(ctx context.Context, seq uint64) error {
+	for {
+		_, err := in.streams[streamEvents].GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return unavailable(err)
+		}
+		if !pause(ctx, replayInterval) {
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // keptFrom is the time before which events since another may be gone; zero if none is.
@@ -173,67 +224,6 @@ func (in *jetStreamInbox) keptFrom(ctx context.Context, since time.Time) (from t
 		return time.Time{}, nil
 	}
 	return from, nil
-}
-
-// handOut makes a settled event ready when few enough are in flight.
-func (r *replay) handOut(ctx context.Context, s stored) error {
-	err := r.await(ctx, func() bool {
-		return len(r.out) == 0 || len(r.out) < maxReplayed && r.bytes+len(s.Body) <= maxReplayedBytes
-	})
-	if err != nil {
-		return err
-	}
-	q := r.queue
-	s.attempt++
-	f := &flight{queue: q, stored: s}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if other := q.flights[f.place]; other != nil { // another replay has it in flight
-		f = other
-		q.change()
-	} else {
-		q.add(f)
-	}
-	f.replays = append(f.replays, r)
-	r.out[f] = true
-	r.bytes += len(s.Body)
-	q.in.metrics.replayed.WithLabelValues("settled").Inc()
-	return nil
-}
-
-// leave is called, under mu, when a flight of the replay ended.
-func (r *replay) leave(f *flight) {
-	delete(r.out, f)
-	r.bytes -= len(f.Body)
-	r.tell++
-}
-
-// await waits until holds. Meanwhile it tells what is settled.
-func (r *replay) await(ctx context.Context, holds func() bool) error {
-	for {
-		tell, ok := 0, false
-		err := r.queue.await(ctx, func() bool {
-			tell, r.tell = r.tell, 0
-			ok = holds()
-			return ok || tell > 0
-		})
-		for range tell {
-			r.settled()
-		}
-		if err != nil || ok {
-			return err
-		}
-	}
-}
-
-// abandon leaves what is in flight to itself, and returns how many events that are.
-func (r *replay) abandon() int {
-	r.queue.mu.Lock()
-	defer r.queue.mu.Unlock()
-	for f := range r.out {
-		f.replays = slices.DeleteFunc(f.replays, func(other *replay) bool { return other == r })
-	}
-	return len(r.out)
 }
 
 // DeadLetters implements Inbox.

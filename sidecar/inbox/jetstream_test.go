@@ -265,21 +265,19 @@ func TestAConsumerThatIsDeletedIsMadeAgain(t *testing.T) {
 	require.Equal(t, []string{"two"}, bodies(take(t, in, 1)))
 }
 
-func TestWhatCannotBeSettledComesAgainAndMayBeSettledOnceMore(t *testing.T) {
+func TestWhatCannotBeSettledComesAgain(t *testing.T) {
 	in := openNATS(t, Options{URL: startServer(t).url})
 	keep(t, in, "applied", of("81", "kept"))
 	ended := replayOf(testContext(t), in, Replay{})
 	accept(t, in, "one", "two")
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	byBody := map[string]*Delivery{}
 	for _, d := range take(t, in, 3) {
-		byBody[string(d.Body())] = d
 		require.ErrorIs(t, second(d.Bury(gone, "no")), context.Canceled)
+		require.NoError(t, d.Done(testContext(t), "applied"), "which does nothing")
 	}
-	require.NoError(t, byBody["two"].Done(testContext(t), "applied"))
-	again := take(t, in, 2)
-	require.ElementsMatch(t, []string{"kept", "one"}, bodies(again))
+	again := take(t, in, 3)
+	require.ElementsMatch(t, []string{"kept", "one", "two"}, bodies(again))
 	for _, d := range again {
 		require.NoError(t, d.Done(testContext(t), "applied"))
 	}
@@ -301,38 +299,6 @@ func TestAnEventIsPutOffAsSoonAsThereIsRoom(t *testing.T) {
 	r := <-replayOf(testContext(t), in, Replay{DryRun: true})
 	require.NoError(t, r.err)
 	require.False(t, r.From.IsZero())
-}
-
-func TestAnEventThatWasMovedOffWhileItsMeetingWasLiftedComesAtOnce(t *testing.T) {
-	in := openNATS(t, Options{URL: startServer(t).url})
-	accept(t, in, "one")
-	d := take(t, in, 1)[0]
-	d.settler.(*flight).moveOff(time.Now().Add(time.Hour))
-	require.Equal(t, []string{"one"}, bodies(take(t, in, 1)))
-}
-
-func TestTwoReplaysOfAnEventHandItOutOnce(t *testing.T) {
-	in := openNATS(t, Options{URL: startServer(t).url})
-	keep(t, in, "applied", of("81", "one"), of("82", "two"))
-	first := replayOf(testContext(t), in, Replay{})
-	taken := take(t, in, 2)
-	both := replayOf(testContext(t), in, Replay{Meeting: "81"})
-	q := in.queue
-	require.NoError(t, q.await(testContext(t), func() bool {
-		for _, f := range q.flights {
-			if len(f.replays) == 2 {
-				return true
-			}
-		}
-		return false
-	}))
-	for _, d := range taken {
-		require.NoError(t, d.Done(testContext(t), "applied"))
-	}
-	one, two := <-first, <-both
-	require.Equal(t, replayed{Replayed: Replayed{Events: 2}, told: 2}, one)
-	require.Equal(t, replayed{Replayed: Replayed{Events: 1}, told: 1}, two)
-	requireNothing(t, in)
 }
 
 func TestADeadLetterThatCannotBeRemovedIsPutBackAllTheSame(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -13,14 +12,15 @@ import (
 )
 
 const (
-	replayChunk  = 200  // events that wait at once for a replay
-	replayWindow = 5000 // numbers that one statement looks through, so that it is soon over
-	letterPage   = 100
+	replayChunk    = 200                   // events that wait at once for a replay
+	replayInterval = 20 * time.Millisecond // between two looks whether they are settled
+	replayWindow   = 5000                  // numbers that one statement looks through, so that it is soon over
+	letterPage     = 100
 )
 
 // Replay implements Inbox.
 func (in *sqliteInbox) Replay(ctx context.Context, q Replay, settled func()) (done Replayed, err error) {
-	if err := in.writer.flush(ctx); err != nil {
+	if err := in.writer.flush(); err != nil {
 		return done, err
 	}
 	if done.From, err = in.keptFrom(ctx, q.Since); err != nil {
@@ -57,45 +57,50 @@ func (in *sqliteInbox) keptFrom(ctx context.Context, since time.Time) (time.Time
 	return time.Time{}, nil
 }
 
-// replay makes a few settled events wait, and returns when they are settled again.
-func (in *sqliteInbox) replay(ctx context.Context, events []numbered, settled func()) (n int, err error) {
-	numbers := make([]uint64, len(events))
-	for i, e := range events {
-		numbers[i] = e.number
-	}
+// replay makes a few settled events wait, and returns when they are settled again, or put
+// off.
+func (in *sqliteInbox) replay(ctx context.Context, numbers []uint64, settled func()) (n int, err error) {
 	list, err := json.Marshal(numbers)
 	if err != nil {
 		return 0, err
 	}
-	gone := make(chan uint64, len(events))
-	defer in.ready.awaitNone(events)
-	waiting := 0
-	err = in.bringBack(ctx, `update events set state = 'waiting', state_at = 0, attempt = attempt + 1, outcome = null
-		where number in (select value from json_each(?)) and +state = 'settled' returning number, meeting`,
-		func(c *counts, events []numbered) {
-			waiting = len(events)
-			c.settled -= waiting
-			c.waiting += waiting
-			for _, e := range events {
-				in.ready.await(e.number, waiter{e.meeting, gone})
-			}
-		}, string(list))
+	waiting, err := in.bringBack(numbers[0], `update events set state = 'waiting', state_at = 0, attempt = attempt + 1, outcome = null
+		where number in (select value from json_each(?)) and +state = 'settled'`, string(list))
 	if err != nil {
 		return 0, fmt.Errorf("replay: %w", err)
 	}
-	for ; waiting > 0; waiting-- {
-		select {
-		case <-gone:
-			n++
-			in.metrics.replayed.WithLabelValues("settled").Inc()
+	in.metrics.replayed.WithLabelValues("settled").Add(float64(waiting))
+	for {
+		var left int
+		if err := in.db().read.QueryRowContext(ctx, `select count(*) from events where number in (select value from json_each(?)) and +state = 'waiting'
+			and state_at = 0 and meeting not in (select meeting from put_off where until > ?)`, string(list), time.Now().UnixMicro()).Scan(&left); err != nil {
+			return n, readError(err)
+		}
+		for ; n < waiting-left; n++ {
 			settled()
-		case <-in.closed:
-			return n, errClosed
-		case <-ctx.Done():
+		}
+		switch {
+		case left == 0:
+			return n, nil
+		case !pause(ctx, replayInterval):
 			return n, ctx.Err()
+		case in.isClosed():
+			return n, errClosed
 		}
 	}
-	return n, nil
+}
+
+// bringBack makes events wait to be handed out at once, of which it is told the first
+// number. It returns how many do.
+func (in *sqliteInbox) bringBack(first uint64, query string, args ...any) (n int, err error) {
+	err = in.writer.do(func(ctx context.Context, tx *sql.Tx) (err error) {
+		n, err = changed(tx.ExecContext(ctx, query, args...))
+		return err
+	})
+	if err == nil && n > 0 {
+		in.ready.comeBack(first)
+	}
+	return n, err
 }
 
 // search goes through the settled events of a replay, by their numbers.
@@ -108,20 +113,20 @@ func newSearch(q Replay, end uint64) *search { return &search{Replay: q, end: en
 
 // next returns some of them, perhaps none, and whether there may be more behind
 // them.
-func (s *search) next(ctx context.Context, db *sql.DB) (found []numbered, more bool, err error) {
+func (s *search) next(ctx context.Context, db *sql.DB) (found []uint64, more bool, err error) {
 	if s.at >= s.end {
 		return nil, false, nil
 	}
 	upTo, since := min(s.at+replayWindow, s.end), int64(0)
-	query := "select number, meeting from events where state = 'settled' and number > ?1 and number <= ?2 and accepted_at >= ?3"
+	query := "select number from events where state = 'settled' and number > ?1 and number <= ?2 and accepted_at >= ?3"
 	if s.Outcome == OutcomeUnknown && s.Meeting != "" { // which has an index
 		upTo = s.end
-		query = "select number, meeting from events indexed by events_unknown where outcome = 'unknown_meeting' and number > ?1 and number <= ?2 and accepted_at >= ?3"
+		query = "select number from events indexed by events_unknown where outcome = 'unknown_meeting' and number > ?1 and number <= ?2 and accepted_at >= ?3"
 	}
 	if !s.Since.IsZero() {
 		since = s.Since.UnixMicro()
 	}
-	found, err = readNumbered(db.QueryContext(ctx, query+" and (?4 = '' or meeting = ?4) and (?5 = '' or outcome = ?5) order by number",
+	found, err = readNumbers(db.QueryContext(ctx, query+" and (?4 = '' or meeting = ?4) and (?5 = '' or outcome = ?5) order by number",
 		int64(s.at), int64(upTo), since, s.Meeting, s.Outcome))
 	s.at = upTo
 	return found, true, err
@@ -129,7 +134,7 @@ func (s *search) next(ctx context.Context, db *sql.DB) (found []numbered, more b
 
 // Unknown implements Inbox.
 func (in *sqliteInbox) Unknown(ctx context.Context) (all []UnknownMeeting, err error) {
-	if err := in.writer.flush(ctx); err != nil {
+	if err := in.writer.flush(); err != nil {
 		return nil, err
 	}
 	rows, err := in.db().read.QueryContext(ctx, `select meeting, count(*), min(accepted_at), max(accepted_at)
@@ -214,19 +219,13 @@ func (in *sqliteInbox) deadLetters(ctx context.Context, after, upTo uint64, most
 }
 
 // PutBack implements Inbox.
-func (in *sqliteInbox) PutBack(ctx context.Context, number uint64) error {
-	found := false
-	err := in.bringBack(ctx, `update events set state = 'waiting', state_at = 0, attempt = attempt + 1, reason = null
-		where number = ? and state = 'dead' returning number, meeting`,
-		func(c *counts, events []numbered) {
-			c.dead -= len(events)
-			c.waiting += len(events)
-			found = len(events) > 0
-		}, int64(number))
-	switch {
-	case err != nil:
+func (in *sqliteInbox) PutBack(_ context.Context, number uint64) error {
+	n, err := in.bringBack(number, `update events set state = 'waiting', state_at = 0, attempt = attempt + 1, reason = null
+		where number = ? and state = 'dead'`, int64(number))
+	if err != nil {
 		return fmt.Errorf("put back dead letter %d: %w", number, err)
-	case !found:
+	}
+	if n == 0 {
 		return noLetter(number)
 	}
 	in.metrics.replayed.WithLabelValues("dead").Inc()
@@ -234,20 +233,16 @@ func (in *sqliteInbox) PutBack(ctx context.Context, number uint64) error {
 }
 
 // Drop implements Inbox.
-func (in *sqliteInbox) Drop(ctx context.Context, number uint64) error {
-	err := in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "delete from events where number = ? and state = 'dead'", int64(number))
-		if err != nil {
-			return err
+func (in *sqliteInbox) Drop(_ context.Context, number uint64) error {
+	err := in.writer.do(func(ctx context.Context, tx *sql.Tx) error {
+		n, err := changed(tx.ExecContext(ctx, "delete from events where number = ? and state = 'dead'", int64(number)))
+		if err == nil && n == 0 {
+			err = noLetter(number)
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(noLetter(number), err)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "update book set removed = removed + 1")
 		}
-		_, err = tx.ExecContext(ctx, "update book set removed = removed + 1")
 		return err
-	}, func(db *database) {
-		db.counts.dead--
-		in.note(db, db.counts)
 	})
 	if err != nil {
 		return fmt.Errorf("drop a dead letter: %w", err)

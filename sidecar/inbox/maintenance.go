@@ -40,7 +40,7 @@ func (in *sqliteInbox) Run(ctx context.Context) error {
 func (in *sqliteInbox) maintain(ctx context.Context) error {
 	for {
 		if in.failed() != nil { // so that the file is opened again though no event comes
-			_ = in.writer.flush(ctx)
+			_ = in.writer.flush()
 		}
 		err := in.removeOld(ctx)
 		if err == nil {
@@ -73,15 +73,11 @@ func (in *sqliteInbox) removeOld(ctx context.Context) error {
 		if err := in.db().read.QueryRowContext(ctx, "select exists (select 1 from events where state = 'settled' and state_at < ?)", before).Scan(&old); err != nil || !old {
 			return err
 		}
-		removed := 0
 		began := time.Now()
-		err := in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		err := in.writer.do(func(ctx context.Context, tx *sql.Tx) error {
 			began = time.Now()
-			removed, err = removeSettled(ctx, tx, before, most)
+			_, err := removeSettled(ctx, tx, before, most)
 			return err
-		}, func(db *database) {
-			db.counts.settled -= removed
-			in.note(db, db.counts)
 		})
 		if err != nil {
 			return err
@@ -97,10 +93,10 @@ func (in *sqliteInbox) removePutOffs(ctx context.Context) error {
 	if err := in.db().read.QueryRowContext(ctx, "select exists (select 1 from put_off where until <= ?)", now).Scan(&over); err != nil || !over {
 		return err
 	}
-	return in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return in.writer.do(func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "delete from put_off where until <= ?", now)
 		return err
-	}, nil)
+	})
 }
 
 // stepSize is how much to do at once, after so much took so long.
@@ -148,7 +144,7 @@ func (in *sqliteInbox) vacuum(ctx context.Context) error {
 			return nil
 		}
 		var took time.Duration
-		err := in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		err := in.writer.do(func(ctx context.Context, tx *sql.Tx) error {
 			began := time.Now()
 			rows, err := tx.QueryContext(ctx, fmt.Sprintf("pragma incremental_vacuum(%d)", most))
 			if err != nil {
@@ -158,7 +154,7 @@ func (in *sqliteInbox) vacuum(ctx context.Context) error {
 			}
 			took = time.Since(began)
 			return errors.Join(rows.Err(), rows.Close())
-		}, nil)
+		})
 		if err != nil {
 			return err
 		}

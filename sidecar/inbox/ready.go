@@ -27,28 +27,19 @@ type ready struct {
 	last     uint64 // the last that is committed
 	inFlight map[uint64]*Delivery
 	settling map[uint64]bool // settled, and not written yet
-	off      map[string]PutOff
-	due      int64             // when the first event is due that was put off by itself; 0 for none
-	waited   map[uint64]waiter // of a replay
-}
-
-// waiter wants to know when an event is settled, or put off.
-type waiter struct {
-	meeting string
-	tell    chan<- uint64 // with room for it
+	off      putOffs
 }
 
 func newReady(in *sqliteInbox) *ready {
 	return &ready{
 		inbox: in, changed: make(chan struct{}), last: in.db().last,
-		inFlight: map[uint64]*Delivery{}, settling: map[uint64]bool{}, off: map[string]PutOff{}, waited: map[uint64]waiter{},
+		inFlight: map[uint64]*Delivery{}, settling: map[uint64]bool{}, off: putOffs{},
 	}
 }
 
 // load reads what is put off.
 func (r *ready) load(ctx context.Context) error {
-	read := r.inbox.db().read
-	rows, err := read.QueryContext(ctx, "select meeting, since, until, reason from put_off")
+	rows, err := r.inbox.db().read.QueryContext(ctx, "select meeting, since, until, reason from put_off")
 	if err != nil {
 		return err
 	}
@@ -62,22 +53,7 @@ func (r *ready) load(ctx context.Context) error {
 		m.Since, m.Until = time.UnixMicro(since).UTC(), time.UnixMicro(until).UTC()
 		r.off[m.Meeting] = m
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return r.readDue(ctx, read)
-}
-
-// readDue finds when the first event is due that was put off by itself.
-func (r *ready) readDue(ctx context.Context, db *sql.DB) error {
-	var due sql.NullInt64
-	err := db.QueryRowContext(ctx, "select min(state_at) from events where state = 'waiting' and state_at > 0").Scan(&due)
-	if err == nil {
-		r.mu.Lock()
-		r.due = due.Int64
-		r.mu.Unlock()
-	}
-	return err
+	return rows.Err()
 }
 
 // tell wakes whoever waits in next.
@@ -86,14 +62,26 @@ func (r *ready) tell() {
 	r.changed = make(chan struct{})
 }
 
-// committed notes the last number that is committed.
-func (r *ready) committed(last uint64) {
+// committed notes the last number that is committed, and what is settled.
+func (r *ready) committed(last uint64, settled []settlement) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last > r.last {
-		r.last = last
+	more := last > r.last
+	r.last = last
+	for _, s := range settled {
+		delete(r.settling, s.number)
+		more = more || s.outcome == ""
+	}
+	if more {
 		r.tell()
 	}
+}
+
+// written notes that an event is dead.
+func (r *ready) written(number uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.settling, number)
 }
 
 // lastNumber is the last that is committed.
@@ -131,7 +119,11 @@ func (r *ready) next(ctx context.Context, max int) ([]*Delivery, error) {
 
 // wait waits until there may be more, or something is due.
 func (r *ready) wait(ctx context.Context, changed <-chan struct{}) error {
-	timer := time.NewTimer(time.Until(r.nextDue()))
+	due, err := r.nextDue(ctx)
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
 	select {
 	case <-changed:
@@ -143,19 +135,24 @@ func (r *ready) wait(ctx context.Context, changed <-chan struct{}) error {
 }
 
 // nextDue is when something is due that is put off.
-func (r *ready) nextDue() time.Time {
+func (r *ready) nextDue(ctx context.Context) (time.Time, error) {
+	now := time.Now()
+	first := now.Add(time.Hour)
+	var due sql.NullInt64
+	if err := r.inbox.db().read.QueryRowContext(ctx, "select min(state_at) from events where state = 'waiting' and state_at > ?", now.UnixMicro()).Scan(&due); err != nil {
+		return first, readError(err)
+	}
+	if at := time.UnixMicro(due.Int64); due.Valid && at.Before(first) {
+		first = at
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first := time.Now().Add(time.Hour)
-	if due := time.UnixMicro(r.due); r.due > 0 && due.Before(first) {
-		first = due
-	}
-	for _, m := range r.off {
-		if m.Until.Before(first) {
-			first = m.Until
+	for _, p := range r.off {
+		if p.Until.Before(first) {
+			first = p.Until
 		}
 	}
-	return first
+	return first, nil
 }
 
 // take reads at most max events to hand out.
@@ -166,9 +163,6 @@ func (r *ready) take(ctx context.Context, max int) ([]*Delivery, error) {
 		return nil, err
 	}
 	r.lift()
-	if err := r.callDue(ctx); err != nil {
-		return nil, err
-	}
 	records, err := r.read(ctx, max)
 	if errors.Is(err, ErrDamaged) || isCorrupt(err) {
 		err = damaged(r.inbox.options.Dir, err.Error())
@@ -181,44 +175,10 @@ func (r *ready) take(ctx context.Context, max int) ([]*Delivery, error) {
 func (r *ready) lift() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now, before := time.Now(), len(r.off)
-	maps.DeleteFunc(r.off, func(_ string, m PutOff) bool { return !m.Until.After(now) })
-	if len(r.off) < before {
+	before := len(r.off)
+	if r.off.over(); len(r.off) < before {
 		r.cursor = 0
 	}
-}
-
-// callDue brings back the events that were put off by themselves and are due.
-func (r *ready) callDue(ctx context.Context) error {
-	r.mu.Lock()
-	due := r.due
-	r.mu.Unlock()
-	now := time.Now().UnixMicro()
-	if due == 0 || due > now {
-		return nil
-	}
-	err := r.inbox.bringBack(ctx, "update events set state_at = 0 where state = 'waiting' and state_at > 0 and state_at <= ? returning number, meeting",
-		func(c *counts, events []numbered) { c.later -= len(events) }, now)
-	if err != nil {
-		return err
-	}
-	return r.readDue(ctx, r.inbox.db().read)
-}
-
-// bringBack makes events wait to be handed out at once, by a statement that returns
-// their numbers and meetings. note is told which, once they do.
-func (in *sqliteInbox) bringBack(ctx context.Context, query string, note func(c *counts, events []numbered), args ...any) error {
-	var events []numbered
-	return in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		events, err = readNumbered(tx.QueryContext(ctx, query, args...))
-		return err
-	}, func(db *database) {
-		note(&db.counts, events)
-		in.note(db, db.counts)
-		for _, e := range events {
-			in.ready.comeBack(e.number)
-		}
-	})
 }
 
 // comeBack sets the cursor back to an event that waits again.
@@ -229,41 +189,58 @@ func (r *ready) comeBack(number uint64) {
 	r.tell()
 }
 
-// read goes on with the cursor.
+// read goes on with the cursor, and takes what is due beside.
 func (r *ready) read(ctx context.Context, max int) ([]record, error) {
 	r.mu.Lock()
 	cursor, last := r.cursor, r.last
 	off, err := json.Marshal(slices.AppendSeq([]string{}, maps.Keys(r.off)))
 	r.cursor = last // what comes back meanwhile sets it back
 	r.mu.Unlock()
-	if cursor >= last || err != nil {
-		return nil, err
-	}
-	numbers, err := r.find(ctx, cursor, last, string(off), max)
 	if err != nil {
-		r.comeBack(cursor + 1)
 		return nil, err
 	}
-	if len(numbers) == max {
-		r.comeBack(numbers[max-1] + 1)
-	}
-	list, err := json.Marshal(numbers)
-	if err != nil || len(numbers) == 0 {
-		return nil, err
-	}
-	records, err := r.inbox.readRecords(ctx, "where number in (select value from json_each(?)) and +state = 'waiting' order by number", string(list))
-	if err != nil {
-		r.comeBack(cursor + 1)
+	records, next, err := r.readFrom(ctx, cursor, last, string(off), max)
+	if next < last {
+		r.comeBack(next + 1)
 	}
 	return records, err
 }
 
+// readFrom reads at most max events behind the cursor, and those that are due. It returns
+// where the cursor is then.
+func (r *ready) readFrom(ctx context.Context, cursor, last uint64, off string, max int) (_ []record, next uint64, err error) {
+	now := time.Now().UnixMicro()
+	numbers, err := r.find(ctx, "state_at > 0 and state_at <= ?", max, off, now)
+	if err != nil {
+		return nil, cursor, err
+	}
+	fresh, err := r.find(ctx, "state_at = 0 and number > ? and number <= ?", max-len(numbers), off, int64(cursor), int64(last))
+	if err != nil {
+		return nil, cursor, err
+	}
+	if next = last; len(numbers)+len(fresh) == max {
+		next = cursor
+		if len(fresh) > 0 {
+			next = fresh[len(fresh)-1]
+		}
+	}
+	list, err := json.Marshal(append(numbers, fresh...))
+	if err != nil || len(numbers)+len(fresh) == 0 {
+		return nil, next, err
+	}
+	// (An event may have been settled or put off since find looked.)
+	records, err := r.inbox.readRecords(ctx, "where number in (select value from json_each(?)) and +state = 'waiting' and +state_at <= ? order by number", string(list), now)
+	if err != nil {
+		next = cursor
+	}
+	return records, next, err
+}
+
 // find looks for events that may be handed out. It reads the index alone: a meeting that
 // is put off may have a million of them.
-func (r *ready) find(ctx context.Context, after, upTo uint64, off string, max int) (numbers []uint64, err error) {
+func (r *ready) find(ctx context.Context, which string, max int, off string, args ...any) (numbers []uint64, err error) {
 	rows, err := r.inbox.db().read.QueryContext(ctx, `select number from events indexed by events_by_state
-		where state = 'waiting' and state_at = 0 and number > ? and number <= ? and meeting not in (select value from json_each(?)) order by number`,
-		int64(after), int64(upTo), off)
+		where state = 'waiting' and `+which+` and meeting not in (select value from json_each(?)) order by state_at, number`, append(args, off)...)
 	if err != nil {
 		return nil, readError(err)
 	}
@@ -303,107 +280,35 @@ func (r *ready) handOut(records []record) (all []*Delivery) {
 	return all
 }
 
-// holds reports whether a delivery is in flight.
-func (r *ready) holds(d *Delivery) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.inFlight[d.number] == d
-}
-
 // settle takes an event out of flight whose settlement will be written. It reports false
-// for one that was taken back.
-func (r *ready) settle(d *Delivery, s settlement) bool {
+// for one that was taken back, or settled.
+func (r *ready) settle(d *Delivery) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.inFlight[d.number] != d {
 		return false
 	}
 	r.settling[d.number] = true
-	if s.outcome == "" && (r.due == 0 || s.at < r.due) {
-		r.due = s.at
-		r.tell()
-	}
-	r.leave(d.number)
+	delete(r.inFlight, d.number)
 	return true
 }
 
-// settled notes that settlements are written.
-func (r *ready) settled(settlements []settlement) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range settlements {
-		delete(r.settling, s.number)
-	}
-}
-
-// land takes an event out of flight.
-func (r *ready) land(d *Delivery) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.leave(d.number)
-}
-
-// leave ends the flight of an event, and tells whoever waits for that.
-func (r *ready) leave(number uint64) {
-	delete(r.inFlight, number)
-	if w, ok := r.waited[number]; ok {
-		delete(r.waited, number)
-		w.tell <- number
-	}
-}
-
 // putOff has a meeting passed over until a time, and takes back what is in flight of
-// it. It returns since when it is put off.
-func (r *ready) putOff(meeting string, until time.Time, reason string) (since time.Time) {
+// it.
+func (r *ready) putOff(meeting string, until time.Time, reason string) PutOff {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, isOff := r.off[meeting]
-	if !isOff {
-		m = PutOff{Meeting: meeting, Since: time.Now().UTC()}
-	}
-	m.Until, m.Reason = until, reason
-	r.off[meeting] = m
-	for number, d := range r.inFlight {
-		if d.Event.Meeting == meeting {
-			r.leave(number)
-		}
-	}
-	for number, w := range r.waited { // not handed out yet
-		if w.meeting == meeting {
-			r.leave(number)
-		}
-	}
+	p := r.off.add(meeting, until, reason)
+	maps.DeleteFunc(r.inFlight, func(_ uint64, d *Delivery) bool { return d.Event.Meeting == meeting })
 	r.tell()
-	return m.Since
+	return p
 }
 
 // putOffs are the meetings that are put off, the longest first.
 func (r *ready) putOffs() []PutOff {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	all := slices.DeleteFunc(slices.Collect(maps.Values(r.off)), func(m PutOff) bool { return !m.Until.After(now) })
-	slices.SortFunc(all, func(a, b PutOff) int { return a.Since.Compare(b.Since) })
-	return all
-}
-
-// await has somebody told when an event is settled, or put off.
-func (r *ready) await(number uint64, w waiter) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.waited[number] = w
-	if _, isOff := r.off[w.meeting]; isOff {
-		r.leave(number)
-	}
-}
-
-// awaitNone ends await.
-func (r *ready) awaitNone(events []numbered) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, e := range events {
-		delete(r.waited, e.number)
-	}
+	return r.off.list()
 }
 
 // readRecords reads events and checks their sums.
@@ -431,24 +336,18 @@ func readError(err error) error {
 	return fmt.Errorf("%w: read the inbox: %w", ErrUnavailable, err)
 }
 
-// numbered is an event's number, and its meeting.
-type numbered struct {
-	number  uint64
-	meeting string
-}
-
-// readNumbered reads such two columns.
-func readNumbered(rows *sql.Rows, err error) (all []numbered, _ error) {
+// readNumbers reads such a column.
+func readNumbers(rows *sql.Rows, err error) (all []uint64, _ error) {
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var e numbered
-		if err := rows.Scan(&e.number, &e.meeting); err != nil {
+		var number uint64
+		if err := rows.Scan(&number); err != nil {
 			return nil, err
 		}
-		all = append(all, e)
+		all = append(all, number)
 	}
 	return all, rows.Err()
 }

@@ -24,7 +24,6 @@ type sqliteInbox struct {
 	log       *slog.Logger
 	metrics   *metrics
 	lock      *flock.Flock
-	id        string
 	watermark *watermark
 	current   atomic.Pointer[database] // the writer puts another in its place after an error
 	ready     *ready
@@ -36,9 +35,8 @@ type sqliteInbox struct {
 	reopenedAt time.Time
 	usage      usage
 
-	mu     sync.Mutex
-	counts counts
-	fault  error // why nothing can be written just now
+	mu    sync.Mutex
+	fault error // why nothing can be written just now
 
 	closing sync.Once
 	closed  chan struct{}
@@ -55,7 +53,6 @@ func openSQLite(ctx context.Context, o Options) (_ Inbox, err error) {
 		return nil, errors.Join(err, in.lock.Close())
 	}
 	in.current.Store(db)
-	in.counts, in.id = db.counts, db.id
 	in.ready = newReady(in)
 	err = in.ready.load(ctx)
 	if err == nil {
@@ -98,49 +95,33 @@ func (in *sqliteInbox) Next(ctx context.Context, max int) ([]*Delivery, error) {
 // done and later are written with the next transaction: a kill before that hands the
 // event out again.
 func (in *sqliteInbox) done(_ context.Context, d *Delivery, outcome string) error {
-	return in.settle(d, settlement{at: time.Now().UnixMicro(), outcome: outcome})
+	if !in.ready.settle(d) {
+		return errTakenBack
+	}
+	return in.writer.settle(settlement{number: d.number, outcome: outcome})
 }
 
 func (in *sqliteInbox) later(_ context.Context, d *Delivery, until time.Time) error {
-	return in.settle(d, settlement{at: until.UnixMicro()})
+	if !in.ready.settle(d) {
+		return errTakenBack
+	}
+	return in.writer.settle(settlement{number: d.number, until: until.UnixMicro()})
 }
 
-func (in *sqliteInbox) bury(ctx context.Context, d *Delivery, reason string) (letter uint64, err error) {
-	if !in.ready.holds(d) {
+func (in *sqliteInbox) bury(_ context.Context, d *Delivery, reason string) (letter uint64, err error) {
+	if !in.ready.settle(d) {
 		return d.number, errTakenBack
 	}
-	err = in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = in.writer.do(func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "update events set state = 'dead', state_at = ?, reason = ? where number = ? and state = 'waiting'",
 			time.Now().UnixMicro(), reason, int64(d.number))
 		return err
-	}, func(db *database) {
-		db.counts.waiting--
-		db.counts.dead++
-		in.note(db, db.counts)
-		in.ready.land(d)
 	})
+	in.ready.written(d.number)
 	if err != nil {
-		in.ready.land(d)
 		in.ready.comeBack(d.number)
 	}
 	return d.number, err
-}
-
-func (in *sqliteInbox) settle(d *Delivery, s settlement) error {
-	if !in.ready.settle(d, s) {
-		return errTakenBack
-	}
-	s.number = d.number
-	return in.writer.settle(s)
-}
-
-// note takes in what a commit changed.
-func (in *sqliteInbox) note(db *database, now counts) {
-	db.counts = now
-	in.mu.Lock()
-	in.counts = now
-	in.mu.Unlock()
-	in.ready.committed(db.last)
 }
 
 // fail notes why nothing can be written; nil: it can.
@@ -163,15 +144,22 @@ func (in *sqliteInbox) failed() error {
 
 // Ready implements Inbox.
 func (in *sqliteInbox) Ready() error {
-	select {
-	case <-in.closed:
+	if in.isClosed() {
 		return errClosed
-	default:
 	}
 	if err := in.failed(); err != nil {
 		return err
 	}
 	return in.spare()
+}
+
+func (in *sqliteInbox) isClosed() bool {
+	select {
+	case <-in.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // spare says whether there is more than the reserve on the disk.
@@ -216,11 +204,14 @@ func (in *sqliteInbox) room(accepts []*acceptance) (excess int, err error) {
 	if in.usage.bytes <= most {
 		return 0, nil
 	}
-	c := in.db().counts
-	if c.settled == 0 {
+	c, err := in.count(context.Background())
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if c.Settled == 0 {
 		return 0, fmt.Errorf("%w: %d of %d MiB (INBOX_MAX_BYTES) are taken by events that are not settled", ErrFull, in.usage.bytes>>20, most>>20)
 	}
-	each := in.usage.bytes / int64(c.waiting+c.settled+c.dead)
+	each := in.usage.bytes / int64(c.Waiting+c.Settled+c.Dead)
 	excess = int(min(2*coming/max(each, 1)+10, removeMost))
 	if in.usage.bytes > most+most/8 {
 		err = fmt.Errorf("%w: more than %d MiB (INBOX_MAX_BYTES) are taken; settled events are being removed", ErrFull, most>>20)
@@ -255,12 +246,12 @@ func (in *sqliteInbox) fileSize(suffix string) int64 {
 }
 
 // PutOff implements Inbox.
-func (in *sqliteInbox) PutOff(ctx context.Context, meeting string, until time.Time, reason string) error {
-	since := in.ready.putOff(meeting, until, oneLine(reason))
-	return in.writer.do(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "insert or replace into put_off values (?, ?, ?, ?)", meeting, since.UnixMicro(), until.UnixMicro(), oneLine(reason))
+func (in *sqliteInbox) PutOff(_ context.Context, meeting string, until time.Time, reason string) error {
+	p := in.ready.putOff(meeting, until, oneLine(reason))
+	return in.writer.do(func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "insert or replace into put_off values (?, ?, ?, ?)", p.Meeting, p.Since.UnixMicro(), p.Until.UnixMicro(), p.Reason)
 		return err
-	}, nil)
+	})
 }
 
 // Stats implements Inbox.
@@ -269,22 +260,30 @@ func (in *sqliteInbox) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	in.mu.Lock()
-	c := in.counts
-	s := Stats{Waiting: c.waiting, Later: c.later, Dead: c.dead, Settled: c.settled, Bytes: in.fileSize("") + in.fileSize("-wal"), Free: free}
-	in.mu.Unlock()
-	s.PutOff = in.ready.putOffs()
-	var oldest int64
-	err = in.db().read.QueryRowContext(ctx, `select accepted_at from events where state = 'waiting' and state_at = 0 and attempt = 1
-		and meeting not in (select meeting from put_off where until > ?) order by number limit 1`, time.Now().UnixMicro()).Scan(&oldest)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	s, err := in.count(ctx)
+	if err != nil {
 		return s, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	default:
+	}
+	s.Bytes, s.Free, s.PutOff = in.fileSize("")+in.fileSize("-wal"), free, in.ready.putOffs()
+	return s, nil
+}
+
+// count counts the events, and finds the oldest that waits for its first turn.
+func (in *sqliteInbox) count(ctx context.Context) (s Stats, err error) {
+	var all, oldest int64
+	// (All are counted at once; those that are settled, which are many, not one by one.)
+	err = in.db().read.QueryRowContext(ctx, `select (select count(*) from events indexed by events_by_state),
+		(select count(*) from events indexed by events_by_state where state = 'waiting'),
+		(select count(*) from events indexed by events_by_state where state = 'waiting' and state_at > ?1),
+		(select count(*) from events indexed by events_by_state where state = 'dead'),
+		coalesce((select accepted_at from events where state = 'waiting' and state_at = 0 and attempt = 1
+			and meeting not in (select meeting from put_off where until > ?1) order by number limit 1), 0)`, time.Now().UnixMicro()).
+		Scan(&all, &s.Waiting, &s.Later, &s.Dead, &oldest)
+	s.Settled = int(all) - s.Waiting - s.Dead
+	if oldest > 0 {
 		s.Oldest = time.UnixMicro(oldest).UTC()
 	}
-	return s, nil
+	return s, err
 }
 
 // Close implements Inbox.
@@ -293,18 +292,9 @@ func (in *sqliteInbox) Close(ctx context.Context) (err error) {
 		close(in.closed)
 		in.ready.close()
 		in.writer.close()
-		written := make(chan struct{})
-		go func() {
-			in.working.Wait()
-			close(written)
-		}()
-		select {
-		case <-written:
-		case <-ctx.Done(): // the file goes with the process
-			err = fmt.Errorf("close the inbox: %w", ctx.Err())
-			return
+		if err = untilDone(ctx, &in.working); err == nil { // else the file goes with the process
+			err = errors.Join(in.db().close(), in.watermark.close(), in.lock.Close())
 		}
-		err = errors.Join(in.db().close(), in.watermark.close(), in.lock.Close())
 	})
 	return err
 }

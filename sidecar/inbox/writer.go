@@ -51,15 +51,14 @@ type acceptance struct {
 // settlement is what became of an event.
 type settlement struct {
 	number  uint64
-	at      int64  // for state_at
 	outcome string // empty: it is put off
+	until   int64  // until when
 }
 
 // job is anything else, in a transaction of its own.
 type job struct {
-	do        func(context.Context, *sql.Tx) error
-	committed func(*database) // called once it is; may be nil
-	done      chan error      // buffered
+	do   func(context.Context, *sql.Tx) error
+	done chan error // buffered
 }
 
 func newWriter(in *sqliteInbox) *writer {
@@ -91,13 +90,8 @@ func (w *writer) accept(ctx context.Context, e Event) error {
 	if err := w.add(func(p *pending) { p.accepts = append(p.accepts, a) }); err != nil {
 		return err
 	}
-	return answer(ctx, a.done)
-}
-
-// answer waits for what became of something, as long as ctx lasts.
-func answer(ctx context.Context, done <-chan error) error {
 	select {
-	case err := <-done:
+	case err := <-a.done:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
@@ -114,19 +108,18 @@ func (w *writer) settle(s settlement) error {
 	})
 }
 
-// do runs a job and returns when it is committed. committed, unless nil, is called
-// before anything else is written.
-func (w *writer) do(ctx context.Context, do func(context.Context, *sql.Tx) error, committed func(*database)) error {
-	j := &job{do: do, committed: committed, done: make(chan error, 1)}
+// do runs a job and returns when it is committed, behind all settlements so far.
+func (w *writer) do(do func(context.Context, *sql.Tx) error) error {
+	j := &job{do: do, done: make(chan error, 1)}
 	if err := w.add(func(p *pending) { p.jobs = append(p.jobs, j) }); err != nil {
 		return err
 	}
-	return answer(ctx, j.done)
+	return <-j.done
 }
 
 // flush returns when all settlements so far are written.
-func (w *writer) flush(ctx context.Context) error {
-	return w.do(ctx, func(context.Context, *sql.Tx) error { return nil }, nil)
+func (w *writer) flush() error {
+	return w.do(func(context.Context, *sql.Tx) error { return nil })
 }
 
 // close has run write what is pending, and end.
@@ -198,12 +191,8 @@ func (w *writer) write(group pending) {
 	}
 	for _, j := range group.jobs {
 		j.done <- w.attempt(func() error {
-			ctx, db := context.Background(), w.inbox.db()
-			err := inTransaction(ctx, db.write, func(tx *sql.Tx) error { return j.do(ctx, tx) })
-			if err == nil && j.committed != nil {
-				j.committed(db)
-			}
-			return err
+			ctx := context.Background()
+			return inTransaction(ctx, w.inbox.db().write, func(tx *sql.Tx) error { return j.do(ctx, tx) })
 		})
 	}
 }
@@ -249,12 +238,12 @@ func (w *writer) again(settlements []settlement) {
 // commit writes one transaction and notes how far it went.
 func (w *writer) commit(accepts []*acceptance, settlements []settlement, excess int) error {
 	ctx, in, db := context.Background(), w.inbox, w.inbox.db()
-	next, removed := db.counts, 0
+	removed := 0
 	err := inTransaction(ctx, db.write, func(tx *sql.Tx) error {
 		if err := writeAccepts(ctx, tx, db, accepts); err != nil {
 			return err
 		}
-		if err := writeSettlements(ctx, tx, db, settlements, &next); err != nil || excess == 0 {
+		if err := writeSettlements(ctx, tx, db, settlements); err != nil || excess == 0 {
 			return err
 		}
 		var err error
@@ -265,11 +254,8 @@ func (w *writer) commit(accepts []*acceptance, settlements []settlement, excess 
 		return err
 	}
 	in.metrics.removed.Add(float64(removed))
-	next.settled -= removed
-	in.ready.settled(settlements)
-	next.waiting += len(accepts)
 	db.last += uint64(len(accepts))
-	in.note(db, next)
+	in.ready.committed(db.last, settlements)
 	if len(accepts) == 0 {
 		return nil
 	}
@@ -292,34 +278,24 @@ func writeAccepts(ctx context.Context, tx *sql.Tx, db *database, accepts []*acce
 }
 
 // writeSettlements writes settlements; those with one outcome together.
-func writeSettlements(ctx context.Context, tx *sql.Tx, db *database, settlements []settlement, next *counts) error {
-	type key struct {
-		at      int64
-		outcome string
-	}
-	done := map[key][]uint64{}
+func writeSettlements(ctx context.Context, tx *sql.Tx, db *database, settlements []settlement) error {
+	done := map[string][]uint64{}
 	for _, s := range settlements {
 		if s.outcome != "" {
-			done[key{s.at, s.outcome}] = append(done[key{s.at, s.outcome}], s.number)
-			continue
-		}
-		n, err := changed(tx.StmtContext(ctx, db.stmt.later).ExecContext(ctx, s.at, int64(s.number)))
-		if err != nil {
+			done[s.outcome] = append(done[s.outcome], s.number)
+		} else if _, err := tx.StmtContext(ctx, db.stmt.later).ExecContext(ctx, s.until, int64(s.number)); err != nil {
 			return fmt.Errorf("put off event %d: %w", s.number, err)
 		}
-		next.later += n
 	}
-	for k, numbers := range done {
+	now := time.Now().UnixMicro()
+	for outcome, numbers := range done {
 		list, err := json.Marshal(numbers)
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = tx.StmtContext(ctx, db.stmt.done).ExecContext(ctx, now, outcome, string(list))
 		}
-		n, err := changed(tx.StmtContext(ctx, db.stmt.done).ExecContext(ctx, k.at, k.outcome, string(list)))
 		if err != nil {
 			return fmt.Errorf("settle events: %w", err)
 		}
-		next.waiting -= n
-		next.settled += n
 	}
 	return nil
 }
@@ -388,17 +364,17 @@ func (w *writer) reopen() error {
 		return in.failed()
 	}
 	in.fail(nil)
-	in.note(db, db.counts)
+	in.ready.committed(db.last, nil)
 	in.log.Info("the inbox can be written again", zoom.LogDir, in.options.Dir)
 	return nil
 }
 
 func (in *sqliteInbox) openAgain(ctx context.Context) (*database, error) {
-	found, c, err := suits(ctx, in.options.Dir, mark{in.id, in.answered})
+	found, err := suits(ctx, in.options.Dir, mark{in.db().id, in.answered})
 	if err != nil {
 		return nil, err
 	}
-	db, err := connect(ctx, in.options, found, c)
+	db, err := connect(ctx, in.options, found)
 	if err != nil {
 		return nil, err
 	}
