@@ -9,7 +9,7 @@ import (
 // often: a small machine holds it, and no load that was measured needs more. It
 // is no bound: what is in use is kept. GOMEMLIMIT in the environment is used
 // instead.
-const memoryGoal = 72 << 20
+const memoryGoal = 56 << 20
 
 func setMemoryGoal() {
 	if os.Getenv("GOMEMLIMIT") == "" {
