@@ -18,33 +18,46 @@ var arrows = map[string]struct {
 	may []string
 	why string
 }{
-	"sidecar/zoom":      {nil, "the vocabulary is pure: bytes in, values out"},
-	"sidecar/terminal":  {nil, "it is how the commands speak, and knows none of them"},
-	"sidecar/visitor":   {[]string{"sidecar/zoom"}, "it is what the public rooms share, and knows none of them"},
-	"sidecar/room":      {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
-	"sidecar/hook":      {[]string{"sidecar/zoom", "sidecar/visitor"}, "rooms do not know each other: main wires them"},
-	"sidecar/inbox":     {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/relay":     {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/supabase":  {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/admin":     {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/visitor", "sidecar/inbox"}, "it stands above the way of an event and shows what the inbox keeps; of the others it knows nothing"},
-	"sidecar/board":     {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/watch":     {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/rejudge":   {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/inbox"}, "it stands above the way of an event and replays what the inbox lists; the database is main's to give"},
-	"sidecar/traces":    {[]string{"sidecar/zoom"}, "rooms do not know each other: main wires them"},
-	"sidecar/oracle":    {[]string{"sidecar/zoom"}, "it is the independent model: it must not depend on what it judges"},
-	"sidecar/simulate":  {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/oracle"}, "a tool outside the path of an event, and it must not depend on what it checks"},
-	"sidecar/explain":   {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project to ask"},
-	"sidecar/doctor":    {[]string{"sidecar/zoom", "sidecar/terminal"}, "a tool outside the path of an event: main gives it the project and the store to look at"},
-	"sidecar/unmatched": {[]string{"sidecar/terminal"}, "a tool outside the path of an event: main gives it the places to ask"},
-	"sidecar": {[]string{"sidecar/zoom", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/rejudge", "sidecar/supabase", "sidecar/room", "sidecar/admin", "sidecar/board", "sidecar/watch", "sidecar/traces", "sidecar/simulate", "sidecar/explain", "sidecar/doctor", "sidecar/unmatched", "sidecar/terminal"},
-		"the local stack is never in the production binary"},
+	"sidecar/zoom":     {nil, "the vocabulary is pure: bytes in, values out"},
+	"sidecar/terminal": {nil, "it is how the commands speak, and knows none of them"},
+	"sidecar/web":      {[]string{"sidecar/zoom"}, "it is what both doors share, and knows none of them"},
+
+	"sidecar/hook":     {[]string{"sidecar/zoom", "sidecar/web"}, onTheWay},
+	"sidecar/inbox":    {[]string{"sidecar/zoom"}, onTheWay},
+	"sidecar/relay":    {[]string{"sidecar/zoom"}, onTheWay},
+	"sidecar/supabase": {[]string{"sidecar/zoom"}, onTheWay},
+
+	"sidecar/meetings": {[]string{"sidecar/zoom", "sidecar/web"}, "it is a door of its own: main gives it the project to ask"},
+	"sidecar/rejudge":  {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/inbox"}, "it replays what the inbox lists; the database is main's to give"},
+	"sidecar/traces":   {[]string{"sidecar/zoom"}, "it is where traces go, whoever makes them"},
+
+	"sidecar/operator/admin":     {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/web", "sidecar/inbox"}, above},
+	"sidecar/operator/board":     {[]string{"sidecar/zoom", "sidecar/operator/explain", "sidecar/operator/watch"}, above},
+	"sidecar/operator/doctor":    {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/inbox", "sidecar/supabase"}, above},
+	"sidecar/operator/explain":   {[]string{"sidecar/zoom", "sidecar/terminal"}, above},
+	"sidecar/operator/unmatched": {[]string{"sidecar/terminal", "sidecar/inbox"}, above},
+	"sidecar/operator/watch":     {[]string{"sidecar/zoom", "sidecar/relay", "sidecar/rejudge", "sidecar/supabase"}, above},
+
+	"sidecar/oracle":   {[]string{"sidecar/zoom"}, "it is the independent model: it must not depend on what it judges"},
+	"sidecar/simulate": {[]string{"sidecar/zoom", "sidecar/terminal", "sidecar/oracle"}, "it makes traffic, and must not depend on what it checks"},
+
+	"sidecar": {[]string{
+		"sidecar/zoom", "sidecar/terminal", "sidecar/web", "sidecar/hook", "sidecar/inbox", "sidecar/relay", "sidecar/supabase",
+		"sidecar/meetings", "sidecar/rejudge", "sidecar/traces", "sidecar/simulate",
+		"sidecar/operator/admin", "sidecar/operator/board", "sidecar/operator/doctor", "sidecar/operator/explain", "sidecar/operator/unmatched", "sidecar/operator/watch",
+	}, "the local stack is never in the production binary"},
 }
+
+const (
+	onTheWay = "rooms on the way of an event do not know each other: main wires them"
+	above    = "it stands above the way of an event: it may know the rooms that it shows, and no door"
+)
 
 // foreign are imports that only these rooms may have.
 var foreign = map[string]struct{ room, why string }{
-	"github.com/gin-gonic/gin":                                        {"sidecar/hook sidecar/room sidecar/visitor", "gin.Context never leaves the public rooms"},
-	"github.com/gin-contrib/cors":                                     {"sidecar/room", "a browser asks nobody else"},
-	"github.com/golang-jwt/jwt/v5":                                    {"sidecar/room", "it signs for the Meeting SDK; the tokens of users are Supabase's to check"},
+	"github.com/gin-gonic/gin":                                        {"sidecar/hook sidecar/meetings sidecar/web", "gin.Context never leaves the doors"},
+	"github.com/gin-contrib/cors":                                     {"sidecar/meetings", "a browser asks nobody else"},
+	"github.com/golang-jwt/jwt/v5":                                    {"sidecar/meetings", "it signs for the Meeting SDK; the tokens of users are Supabase's to check"},
 	"github.com/nats-io/nats.go/jetstream":                            {"sidecar/inbox", "what keeps events is the inbox's business"},
 	"github.com/nats-io/nats-server/v2/server":                        {"", "tests only: no NATS server is in the production binary"},
 	"modernc.org/sqlite":                                              {"sidecar/inbox", "what keeps events is the inbox's business"},

@@ -20,7 +20,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"zoom-attendance/sidecar/room"
+	"zoom-attendance/sidecar/meetings"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -234,7 +234,7 @@ func (c Config) faults() (faults []string) {
 	check(c.SupabaseSecretKey == "" || strings.HasPrefix(string(c.SupabaseSecretKey), "sb_secret_"),
 		"SUPABASE_SECRET_KEY does not begin sb_secret_ (a legacy JWT belongs in SUPABASE_SERVICE_ROLE_KEY, a publishable key nowhere here)")
 	for _, o := range c.AllowedOrigins {
-		_, ok := room.Origin(o)
+		_, ok := meetings.Origin(o)
 		check(ok, "ALLOWED_ORIGINS has something that is not like https://school.example, without a path (http:// only for localhost)")
 	}
 	check(c.AllowedEmailDomain == "" || isDomain(c.AllowedEmailDomain), "ALLOWED_EMAIL_DOMAIN is not one domain such as school.example, without an @")
@@ -295,7 +295,7 @@ func (c Config) supabaseKey() zoom.Secret {
 
 // sessionCookie is the name of the cookie with a user's session.
 func (c Config) sessionCookie() string {
-	return cmp.Or(c.SupabaseCookie, room.CookieName(c.SupabaseURL))
+	return cmp.Or(c.SupabaseCookie, meetings.CookieName(c.SupabaseURL))
 }
 
 // logger writes to standard error, as the settings say.
@@ -371,4 +371,25 @@ func isProxy(s string) bool {
 	_, errAddr := netip.ParseAddr(s)
 	_, errNet := netip.ParsePrefix(s)
 	return errAddr == nil || errNet == nil || s == "fly"
+}
+
+// tokenLeast is how many characters ADMIN_TOKEN has at least.
+const tokenLeast = 16
+
+// adminFault says why an address is not one for operators, or nothing: beyond
+// this machine there must be a token.
+func (c Config) adminFault() string {
+	switch {
+	case c.AdminToken != "" && len(c.AdminToken) < tokenLeast:
+		return fmt.Sprintf("ADMIN_TOKEN is shorter than %d characters: make one with `openssl rand -hex 16`", tokenLeast)
+	case c.AdminToken == "" && isListenAddr(c.AdminAddr) && !isLoopback(c.AdminAddr):
+		return "ADMIN_TOKEN is missing: ADMIN_ADDR can be reached from other machines (127.0.0.1:9090 cannot)"
+	}
+	return ""
+}
+
+// isLoopback says that an address can be reached from this machine alone.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }

@@ -15,7 +15,7 @@ import (
 
 	"zoom-attendance/scripts/stack"
 	"zoom-attendance/scripts/stack/stacktest"
-	"zoom-attendance/sidecar/doctor"
+	"zoom-attendance/sidecar/operator/doctor"
 )
 
 // What the doctor shows of a user's view is what a real token sees through the

@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
-	"zoom-attendance/sidecar/doctor"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/operator/doctor"
 )
 
 func TestEachFaultOfTheSettingsIsALineAndHidesOnlyWhatLeansOnIt(t *testing.T) {
@@ -136,20 +136,20 @@ func names(t *testing.T, dir string) (names []string) {
 func TestTheDiskIsJudged(t *testing.T) {
 	t.Parallel()
 	p := stacktest.NewProject(t)
-	with := func(spoil func(*doctor.Store)) doctor.Report {
+	with := func(spoil func(*inbox.Trial)) doctor.Report {
 		return examined(t, settingsOf(t, p), doctor.Question{}, func(place *doctor.Place) {
 			try := place.Store
-			place.Store = func(ctx context.Context) (doctor.Store, error) {
+			place.Store = func(ctx context.Context) (inbox.Trial, error) {
 				s, err := try(ctx)
 				spoil(&s)
 				return s, err
 			}
 		})
 	}
-	well(t, with(func(*doctor.Store) {}))
-	found := ill(t, with(func(s *doctor.Store) { s.Free = 10 << 20 }), doctor.Failed, "free space")
+	well(t, with(func(*inbox.Trial) {}))
+	found := ill(t, with(func(s *inbox.Trial) { s.Free = 10 << 20 }), doctor.Failed, "free space")
 	require.Contains(t, found.Faults[0].Reason, "10 MiB left")
-	ill(t, with(func(s *doctor.Store) { s.Sync = 2e8 }), doctor.Look, "sync speed")
+	ill(t, with(func(s *inbox.Trial) { s.Sync = 2e8 }), doctor.Look, "sync speed")
 	found = ill(t, examined(t, settingsOf(t, p, "INBOX_MAX_BYTES=1152921504606846976"), doctor.Question{}), doctor.Look, "free space")
 	require.Contains(t, found.Faults[0].Remedy, "INBOX_MAX_BYTES")
 }

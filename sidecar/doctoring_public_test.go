@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
-	"zoom-attendance/sidecar/doctor"
+	"zoom-attendance/sidecar/operator/doctor"
 )
 
 // face is what Zoom meets: a real sidecar behind something that ends TLS.

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"zoom-attendance/scripts/stack/stacktest"
-	"zoom-attendance/sidecar/doctor"
+	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/operator/doctor"
 )
 
 // settingsOf are the settings of a sidecar for a project, with an inbox of the
@@ -31,7 +32,7 @@ func examined(t *testing.T, environ []string, q doctor.Question, change ...func(
 	place := placeOf(environ)
 	try, now := place.Store, time.Now()
 	place.Now = func() time.Time { return now }
-	place.Store = func(ctx context.Context) (doctor.Store, error) {
+	place.Store = func(ctx context.Context) (inbox.Trial, error) {
 		s, err := try(ctx)
 		s.Sync = 0
 		return s, err

@@ -7,11 +7,11 @@
 //	               verify    durable   batches   PostgREST
 //	               answer    then 200  retries   typed errors
 //
-//	page ──GET, POST──▶ room ──▶ supabase, as the user ──▶ rpc/enter_zoom_meeting and its like
+//	page ──GET, POST──▶ meetings ──▶ supabase, as the user ──▶ rpc/enter_zoom_meeting and its like
 //
-//	operator ──▶ admin, which asks for the token ──▶ board ──▶ supabase ──▶ rpc/lesson_timeline and its like
+//	operator ──▶ operator/admin, which asks for the token ──▶ operator/board ──▶ supabase ──▶ rpc/lesson_timeline and its like
 //
-// Beside them watch looks out for what nobody would notice: that Zoom is silent.
+// Beside them operator/watch looks out for what nobody would notice: that Zoom is silent.
 //
 // main wires the rooms, waits for a signal, and closes them in the order in
 // which an event goes through them.
@@ -24,8 +24,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"zoom-attendance/sidecar/admin"
-	"zoom-attendance/sidecar/explain"
+	"zoom-attendance/sidecar/operator/admin"
+	"zoom-attendance/sidecar/operator/explain"
 	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/simulate"
 )

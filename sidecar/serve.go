@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -18,15 +20,15 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
-	"zoom-attendance/sidecar/admin"
-	"zoom-attendance/sidecar/board"
 	"zoom-attendance/sidecar/hook"
 	"zoom-attendance/sidecar/inbox"
+	"zoom-attendance/sidecar/meetings"
+	"zoom-attendance/sidecar/operator/admin"
+	"zoom-attendance/sidecar/operator/board"
+	"zoom-attendance/sidecar/operator/watch"
 	"zoom-attendance/sidecar/rejudge"
 	"zoom-attendance/sidecar/relay"
-	"zoom-attendance/sidecar/room"
 	"zoom-attendance/sidecar/supabase"
-	"zoom-attendance/sidecar/watch"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -48,7 +50,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	defer func() { traced.Close(stop.close) }()
 	tracer := traced.Tracer()
 
-	project, err := supabase.New(supabase.Options{URL: c.SupabaseURL, Key: c.supabaseKey(), Tracer: tracer, Log: log, Metrics: metrics})
+	project, err := supabase.New(supabase.Options{URL: c.SupabaseURL, Key: c.supabaseKey(), Policy: c.policy(), Tracer: tracer, Log: log, Metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop.closeInbox(kept)) }()
 
-	school := destination{project, c.policy(), stop}
+	school := destination{project, stop}
 	carrier := relay.New(kept, school, relay.Options{AskFirst: true, Tracer: tracer, Log: log, Metrics: metrics})
 
 	again := rejudge.New(rejudge.Options{Project: project, Inbox: kept, Wake: project.Unfinished(), Log: log, Metrics: metrics})
@@ -78,7 +80,7 @@ func serve(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	meetings, err := room.New(room.Options{
+	visits, err := meetings.New(meetings.Options{
 		Project: project, Recorder: school,
 		Cookie: c.sessionCookie(), EmailDomain: c.AllowedEmailDomain, SDKKey: c.SDKKey, SDKSecret: c.SDKSecret,
 		AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies, IPHashSalt: salt, Log: log, Metrics: metrics,
@@ -87,26 +89,25 @@ func serve(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	lookout, err := watch.New(watch.Options{
-		Project: project, Counts: metrics, Held: heldBy(carrier.Held, again.Held), Window: c.SignatureWindow,
+		Project: project, Counts: metrics, Held: carrier.Held, NotJudged: again.Held, Window: c.SignatureWindow,
 		AlertURL: c.AlertURL, AlertSecret: c.AlertSecret, Version: version(), Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return err
 	}
-	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), front(meetings, door), hook.ServerOptions{
+	public, err := listen(net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), front(visits, door), hook.ServerOptions{
 		MaxConnections: c.MaxConnections, MaxHeaderBytes: c.MaxHeaderBytes,
 		ReadTimeout: c.ReadTimeout, IdleTimeout: c.IdleTimeout, Log: log, Metrics: metrics,
 	})
 	if err != nil {
 		return err
 	}
-	asked := forBoard{forExplaining{project, c.policy()}}
 	pages := board.New(board.Options{
-		Metrics: metrics, School: asked, Marks: marksOf(lookout),
+		Metrics: metrics, School: project, Marks: lookout.Marks,
 		Timezone: c.AttendanceTimezone, Version: version(), Log: log,
 	})
 	operators := admin.New(admin.Options{
-		Token: c.AdminToken, Inbox: kept, School: asked, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
+		Token: c.AdminToken, Inbox: kept, School: project, Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), Pages: pages, Log: log,
 	})
 	private, err := listen(c.AdminAddr, operators, hook.ServerOptions{Log: log})
 	if err != nil {
@@ -138,10 +139,10 @@ func serve(ctx context.Context, c Config) (err error) {
 
 // front shows a request to the meeting room or to the door. An http.ServeMux
 // would redirect some of them.
-func front(meetings, door http.Handler) http.Handler {
+func front(visits, door http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, room.Path) {
-			meetings.ServeHTTP(w, r)
+		if strings.HasPrefix(r.URL.Path, meetings.Path) {
+			visits.ServeHTTP(w, r)
 			return
 		}
 		door.ServeHTTP(w, r)
@@ -157,17 +158,16 @@ func (k keeper) Accept(ctx context.Context, body []byte, e zoom.Envelope) error 
 	})
 }
 
-// destination applies facts by the school's policy.
+// destination applies facts until the time for settling is over.
 type destination struct {
 	*supabase.Client
-	policy supabase.Policy
-	stop   *stopping
+	stop *stopping
 }
 
 func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
 	ctx, done := d.stop.attend(ctx)
 	defer done()
-	return d.Client.Apply(ctx, facts, d.policy)
+	return d.Client.Apply(ctx, facts)
 }
 
 // policy is what the school decides about attendance.
@@ -217,4 +217,16 @@ func (p place) finish(stop *stopping) error {
 	}
 	stop.log.Warn("not all was answered within its part of SHUTDOWN_TIMEOUT; the rest is cut off", zoom.LogAddr, p.server.Addr)
 	return p.server.Close()
+}
+
+// memoryGoal is what the Go runtime tries to stay below by collecting more
+// often: a small machine holds it, and no load that was measured needs more. It
+// is no bound: what is in use is kept. GOMEMLIMIT in the environment is used
+// instead.
+const memoryGoal = 56 << 20
+
+func setMemoryGoal() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
+	}
 }

@@ -13,7 +13,7 @@ import (
 
 // ExpectedFile is where `sidecar doctor` finds how a project should stand.
 func ExpectedFile(tree *Tree) string {
-	return filepath.Join(tree.Root, "sidecar", "doctor", "expected.json")
+	return filepath.Join(tree.Root, "sidecar", "operator", "doctor", "expected.json")
 }
 
 // firstOfOurs is the version of the sidecar's first migration. Those before it

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"zoom-attendance/sidecar/visitor"
+	"zoom-attendance/sidecar/web"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -73,7 +73,7 @@ var answers = []answer{
 	{errNotFound, http.StatusNotFound, "Not found", "unknown_path", slog.LevelDebug, false, ""},
 	{errMethod, http.StatusMethodNotAllowed, "Method not allowed", "other_method", slog.LevelDebug, false, ""},
 	limited,
-	{visitor.ErrPanicked, http.StatusInternalServerError, "Internal error", "panic", slog.LevelError, false, ""},
+	{web.ErrPanicked, http.StatusInternalServerError, "Internal error", "panic", slog.LevelError, false, ""},
 	{errUnexplained, http.StatusInternalServerError, "Internal error", "unexplained", slog.LevelError, false, ""},
 }
 

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/semaphore"
 
-	"zoom-attendance/sidecar/visitor"
+	"zoom-attendance/sidecar/web"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -73,7 +73,7 @@ type Options struct {
 	Ready func() error
 
 	// TrustedProxies are addresses and networks (CIDR) whose X-Forwarded-For header
-	// says who the client is, or "fly" on Fly.io; see [visitor.Router]. Never use
+	// says who the client is, or "fly" on Fly.io; see [web.Router]. Never use
 	// that word elsewhere, where clients could set the header themselves.
 	// Default: no header is believed.
 	TrustedProxies []string
@@ -95,7 +95,7 @@ type Options struct {
 type door struct {
 	Options
 	metrics  *metrics
-	failures *visitor.Limiter
+	failures *web.Limiter
 	room     *semaphore.Weighted // for bodies
 }
 
@@ -103,11 +103,11 @@ type door struct {
 // names all faults at once.
 func New(o Options) (http.Handler, error) {
 	o.setDefaults()
-	router, err := visitor.Router(o.TrustedProxies)
+	router, err := web.Router(o.TrustedProxies)
 	if err := errors.Join(o.check(), err); err != nil {
 		return nil, fmt.Errorf("hook options: %w", err)
 	}
-	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets()), o.Now()), failures: visitor.NewLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
+	d := &door{Options: o, metrics: newMetrics(o.Metrics, len(o.Secrets()), o.Now()), failures: web.NewLimiter(o.Failures), room: semaphore.NewWeighted(o.MaxBodies)}
 
 	router.POST(PathWebhook, d.serve(d.webhook))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {

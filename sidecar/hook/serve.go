@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"zoom-attendance/sidecar/visitor"
+	"zoom-attendance/sidecar/web"
 	"zoom-attendance/sidecar/zoom"
 )
 
@@ -21,9 +21,9 @@ type handler func(*gin.Context, *visit) error
 func (d *door) serve(handle handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		v := visit{began: time.Now()}
-		requestID := visitor.SetHeaders(c)
+		requestID := web.SetHeaders(c)
 
-		err := visitor.Recovered(func() error { return handle(c, &v) })
+		err := web.Recovered(func() error { return handle(c, &v) })
 		a := answer{status: http.StatusOK, reason: v.reason, level: slog.LevelDebug}
 		if err == nil {
 			c.JSON(http.StatusOK, v.body)

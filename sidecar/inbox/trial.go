@@ -19,6 +19,7 @@ import (
 type Trial struct {
 	Where    string        // the directory, or the servers
 	Made     bool          // there is an inbox
+	Remote   bool          // they are servers, whose disks are not ours to see
 	Running  bool          // a process works in the directory, so it was not read
 	Damage   []string      // what of the inbox is missing or cannot be read
 	Warnings []string      // what is unwise about the place
@@ -142,7 +143,7 @@ var (
 // sync always is not to be learnt from them; a warning says so.
 func TryCluster(ctx context.Context, url string, replicas int) (_ Trial, err error) {
 	in := &jetStreamInbox{options: Options{URL: url, Replicas: replicas}.withDefaults(), log: slog.New(slog.DiscardHandler), where: serversOf(url)}
-	t := Trial{Where: in.where}
+	t := Trial{Where: in.where, Remote: true}
 	err = in.connect()
 	if in.nc != nil {
 		defer in.nc.Close()

@@ -36,7 +36,7 @@ func (s school) applies(bodies [][]byte) {
 		require.NoError(s.t, err)
 		facts = append(facts, fact)
 	}
-	_, err := s.client(slog.New(slog.DiscardHandler), nil).Apply(s.t.Context(), facts, policy)
+	_, err := s.client(slog.New(slog.DiscardHandler), nil).Apply(s.t.Context(), facts)
 	require.NoError(s.t, err)
 }
 

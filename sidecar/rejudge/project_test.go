@@ -119,7 +119,7 @@ func (s school) start(dir string) *process {
 	kept, err := inbox.Open(s.t.Context(), inbox.Options{Dir: dir})
 	require.NoError(s.t, err)
 	p.inbox = kept
-	carrier := relay.New(kept, destination{client}, relay.Options{Log: log})
+	carrier := relay.New(kept, client, relay.Options{Log: log})
 	loop := rejudge.New(rejudge.Options{
 		Project: client, Inbox: kept, Wake: client.Unfinished(), Log: log,
 		Every: 100 * time.Millisecond, MinWait: 10 * time.Millisecond, MaxWait: 100 * time.Millisecond,
@@ -139,16 +139,10 @@ func (s school) start(dir string) *process {
 
 func (s school) client(log *slog.Logger, transport http.RoundTripper) *supabase.Client {
 	s.t.Helper()
-	client, err := supabase.New(supabase.Options{URL: s.URL, Key: zoom.Secret(s.SecretKey), Log: log, Transport: transport})
+	client, err := supabase.New(supabase.Options{URL: s.URL, Key: zoom.Secret(s.SecretKey), Policy: policy, Log: log, Transport: transport})
 	require.NoError(s.t, err)
 	s.t.Cleanup(client.Close)
 	return client
-}
-
-type destination struct{ *supabase.Client }
-
-func (d destination) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
-	return d.Client.Apply(ctx, facts, policy)
 }
 
 // eventOf is an event as the door hands it in.
@@ -261,7 +255,7 @@ func TestTheRecordsOfALargeLessonAreWrittenInParts(t *testing.T) {
 		require.NoError(t, err)
 		facts = append(facts, fact)
 	}
-	_, err := client.Apply(t.Context(), facts, policy)
+	_, err := client.Apply(t.Context(), facts)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		var absent int

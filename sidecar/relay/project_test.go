@@ -69,7 +69,7 @@ func before(t *testing.T, p *stacktest.Project, statements string) {
 // client is the real room after this one.
 func client(t *testing.T, p *stacktest.Project, beneath func(http.RoundTripper) http.RoundTripper) database {
 	t.Helper()
-	o := supabase.Options{URL: p.URL, Key: zoom.Secret(p.SecretKey), Timeout: 5 * time.Second}
+	o := supabase.Options{URL: p.URL, Key: zoom.Secret(p.SecretKey), Policy: supabase.Policy{MinMinutes: 15, Timezone: "UTC"}, Timeout: 5 * time.Second}
 	if beneath != nil {
 		pool := &http.Transport{}
 		t.Cleanup(pool.CloseIdleConnections)
@@ -78,9 +78,7 @@ func client(t *testing.T, p *stacktest.Project, beneath func(http.RoundTripper) 
 	c, err := supabase.New(o)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	return func(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
-		return c.Apply(ctx, facts, supabase.Policy{MinMinutes: 15, Timezone: "UTC"})
-	}
+	return c.Apply
 }
 
 // guests is how many people the project shows as having come; the lesson is long over.

@@ -32,14 +32,14 @@ type Policy struct {
 // Apply sets facts down in one transaction and returns what became of each,
 // in the same order. On error nothing is certain: the transaction may have
 // been undone, or its answer lost. Either way the same call may be made again.
-func (c *Client) Apply(ctx context.Context, facts []zoom.Fact, p Policy) ([]zoom.Outcome, error) {
+func (c *Client) Apply(ctx context.Context, facts []zoom.Fact) ([]zoom.Outcome, error) {
 	if facts == nil {
 		facts = []zoom.Fact{} // null is not an array of events
 	}
 	arguments, err := json.Marshal(struct {
 		Events []zoom.Fact `json:"events"`
 		Policy Policy      `json:"policy"`
-	}{facts, p})
+	}{facts, c.policy})
 	if err != nil {
 		return nil, &Error{Operation: applyFunction, Code: CodeUnencodable, Err: err}
 	}
@@ -58,8 +58,8 @@ func (c *Client) Apply(ctx context.Context, facts []zoom.Fact, p Policy) ([]zoom
 
 // Check asks the project to apply nothing. No error means that the address,
 // the key, the function and its grant are all as they should be.
-func (c *Client) Check(ctx context.Context, p Policy) error {
-	_, err := c.Apply(ctx, nil, p)
+func (c *Client) Check(ctx context.Context) error {
+	_, err := c.Apply(ctx, nil)
 	return err
 }
 

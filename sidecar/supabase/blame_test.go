@@ -21,7 +21,6 @@ func TestEverySQLStateIsJudgedThroughPostgREST(t *testing.T) {
 	t.Parallel()
 	p := stacktest.NewProject(t)
 	standIn(t, p, `raise exception 'about Pia Pupil' using errcode = policy ->> 'timezone', detail = 'pupil@school.test';`)
-	c := connect(t, p)
 	for _, c2 := range []struct {
 		state   string
 		blame   supabase.Blame
@@ -64,7 +63,8 @@ func TestEverySQLStateIsJudgedThroughPostgREST(t *testing.T) {
 		{"P0001", supabase.Data, false}, // raise_exception
 	} {
 		t.Run(c2.state, func(t *testing.T) {
-			_, err := c.Apply(t.Context(), []zoom.Fact{joined("1")}, supabase.Policy{Timezone: c2.state})
+			c := connect(t, p, func(o *supabase.Options) { o.Policy.Timezone = c2.state })
+			_, err := c.Apply(t.Context(), []zoom.Fact{joined("1")})
 			var e *supabase.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, c2.state, e.Code, err)
@@ -90,7 +90,7 @@ func TestWhatIsOursToMendSaysSo(t *testing.T) {
 	p := stacktest.NewProject(t)
 	check := func(t *testing.T, says string, change ...func(*supabase.Options)) {
 		t.Helper()
-		err := connect(t, p, change...).Check(t.Context(), policy)
+		err := connect(t, p, change...).Check(t.Context())
 		require.Equal(t, supabase.Us, blame(t, err), err)
 		require.True(t, supabase.Retryable(err))
 		var e *supabase.Error
@@ -120,8 +120,8 @@ func TestWhatIsOursToMendSaysSo(t *testing.T) {
 		require.NoError(t, err)
 		p.StartPostgREST()
 		check(t, "drop the one that is not the sidecar's, in the SQL editor: drop function public.apply_zoom_events(json, jsonb)")
-		require.ErrorContains(t, connect(t, p).Check(t.Context(), policy), "PGRST203: ")
-		require.ErrorContains(t, connect(t, p).Check(t.Context(), policy), "public.apply_zoom_events(events => json, policy => jsonb)")
+		require.ErrorContains(t, connect(t, p).Check(t.Context()), "PGRST203: ")
+		require.ErrorContains(t, connect(t, p).Check(t.Context()), "public.apply_zoom_events(events => json, policy => jsonb)")
 		p.StopPostgREST()
 		_, err = p.DB().Exec(t.Context(), `drop function public.apply_zoom_events(json, jsonb)`)
 		require.NoError(t, err)

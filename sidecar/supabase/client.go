@@ -26,6 +26,9 @@ type Options struct {
 	// JWT. Required.
 	Key zoom.Secret
 
+	// Policy is the school's, by which facts are applied and explained.
+	Policy Policy
+
 	// Timeout ends a call that has no complete answer. It should be longer
 	// than the database's own statement timeout (8 s on Supabase; 4 s of
 	// apply_zoom_events, which sets its own), so that the
@@ -50,6 +53,7 @@ type Options struct {
 type Client struct {
 	url       string
 	key       func() string // a function, so that printing a Client prints no key
+	policy    Policy
 	timeout   time.Duration
 	host      string // of url
 	tracer    trace.Tracer
@@ -73,6 +77,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		url:       base,
 		key:       func() string { return string(o.Key) },
+		policy:    o.Policy,
 		timeout:   o.Timeout,
 		host:      hostOf(base),
 		tracer:    o.Tracer,

@@ -41,7 +41,7 @@ func TestApplySaysWhatBecameOfEachFactInOrder(t *testing.T) {
 func TestApplyingNothingIsACheckOfAddressKeyFunctionAndGrant(t *testing.T) {
 	t.Parallel()
 	p := stacktest.NewProject(t)
-	require.NoError(t, connect(t, p).Check(t.Context(), policy))
+	require.NoError(t, connect(t, p).Check(t.Context()))
 }
 
 func TestManyCallsAtOnce(t *testing.T) {
@@ -108,7 +108,7 @@ func TestBothKindsOfKeyGoWhereTheyBelong(t *testing.T) {
 			defer server.Close()
 			key := func(o *supabase.Options) { o.Key = zoom.Secret(c.key) }
 			wire := connect(t, p, key, func(o *supabase.Options) { o.URL = server.URL })
-			require.NoError(t, wire.Check(t.Context(), policy))
+			require.NoError(t, wire.Check(t.Context()))
 			wire.Close()
 
 			require.Equal(t, []string{c.key}, sent.Values("apikey"))
@@ -123,7 +123,7 @@ func TestBothKindsOfKeyGoWhereTheyBelong(t *testing.T) {
 			require.Equal(t, "zoom-attendance-sidecar", sent.Get("User-Agent"), "nothing like a browser's")
 			require.JSONEq(t, `{"events":[],"policy":{"min_minutes":15,"timezone":"UTC","app_joins":"count"}}`, string(body))
 
-			require.NoError(t, connect(t, p, key).Check(t.Context(), policy), "and the project accepts it so")
+			require.NoError(t, connect(t, p, key).Check(t.Context()), "and the project accepts it so")
 		})
 	}
 }
@@ -146,7 +146,7 @@ func TestConnectionsAreKeptAndNoMoreThanAllowed(t *testing.T) {
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() {
-				if err := c.Check(t.Context(), policy); err != nil {
+				if err := c.Check(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -194,8 +194,8 @@ func TestAKeptConnectionThatWasClosedCostsNoError(t *testing.T) {
 	c, err := supabase.New(supabase.Options{URL: "http://" + listener.Addr().String(), Key: "sb_secret_invented"})
 	require.NoError(t, err)
 	defer c.Close()
-	require.NoError(t, c.Check(t.Context(), policy))
-	require.NoError(t, c.Check(t.Context(), policy))
+	require.NoError(t, c.Check(t.Context()))
+	require.NoError(t, c.Check(t.Context()))
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
@@ -237,9 +237,9 @@ func TestCallsAreMeasuredByWhatCameOfThem(t *testing.T) {
 	p := stacktest.NewProject(t)
 	reg := prometheus.NewRegistry()
 	c := connect(t, p, func(o *supabase.Options) { o.Metrics = reg })
-	require.NoError(t, c.Check(t.Context(), policy))
+	require.NoError(t, c.Check(t.Context()))
 	p.StopPostgREST()
-	require.Error(t, c.Check(t.Context(), policy))
+	require.Error(t, c.Check(t.Context()))
 	n, err := testutil.GatherAndCount(reg, "sidecar_supabase_call_seconds")
 	require.NoError(t, err)
 	require.Equal(t, 2, n, "one series for ok, one for the failure")

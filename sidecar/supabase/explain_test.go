@@ -18,12 +18,11 @@ import (
 
 func TestExplainIsForTheSecretKey(t *testing.T) {
 	p := stacktest.NewProject(t)
-	policy := supabase.Policy{MinMinutes: 15, Timezone: "UTC"}
 	ask := func(key string) (json.RawMessage, error) {
-		c, err := supabase.New(supabase.Options{URL: p.URL, Key: zoom.Secret(key)})
+		c, err := supabase.New(supabase.Options{URL: p.URL, Key: zoom.Secret(key), Policy: policy})
 		require.NoError(t, err)
 		defer c.Close()
-		return c.Explain(context.Background(), "81234567890", "maria@school.test", "", policy)
+		return c.Explain(context.Background(), "81234567890", "maria@school.test", "")
 	}
 	for _, key := range []string{p.SecretKey, p.ServiceRoleKey} {
 		answer, err := ask(key)
@@ -44,11 +43,11 @@ func TestTheBoardsQuestionsAreForTheSecretKey(t *testing.T) {
 	}{
 		"the lessons": {func(c *supabase.Client) (json.RawMessage, error) { return c.RecentLessons(t.Context()) }, `[]`},
 		"a lesson": {func(c *supabase.Client) (json.RawMessage, error) {
-			return c.LessonTimeline(t.Context(), "81234567890", "2026-03-02", supabase.Policy{MinMinutes: 15, Timezone: "UTC"})
+			return c.LessonTimeline(t.Context(), "81234567890", "2026-03-02")
 		}, `{"outcome":"unknown_meeting"}`},
 	} {
 		for _, key := range []string{p.SecretKey, p.ServiceRoleKey, p.AnonKey} {
-			c, err := supabase.New(supabase.Options{URL: p.URL, Key: zoom.Secret(key)})
+			c, err := supabase.New(supabase.Options{URL: p.URL, Key: zoom.Secret(key), Policy: policy})
 			require.NoError(t, err)
 			answer, err := ask.question(c)
 			c.Close()
@@ -74,7 +73,7 @@ func TestExplainWantsAnObject(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 		})})
 		require.NoError(t, err)
-		_, err = c.Explain(t.Context(), "1", "maria@school.test", "2026-03-02", supabase.Policy{})
+		_, err = c.Explain(t.Context(), "1", "maria@school.test", "2026-03-02")
 		e, ok := errors.AsType[*supabase.Error](err)
 		require.True(t, ok, "%s: %v", body, err)
 		require.Equal(t, supabase.CodeUnexpected, e.Code, body)

@@ -18,7 +18,7 @@ var policy = supabase.Policy{MinMinutes: 15, Timezone: "UTC", AppJoins: "count"}
 // connect makes a client of a real project, with a pool that the test closes.
 func connect(t *testing.T, p *stacktest.Project, change ...func(*supabase.Options)) *supabase.Client {
 	t.Helper()
-	o := supabase.Options{URL: p.URL, Key: zoom.Secret(p.SecretKey)}
+	o := supabase.Options{URL: p.URL, Key: zoom.Secret(p.SecretKey), Policy: policy}
 	for _, c := range change {
 		c(&o)
 	}
@@ -70,5 +70,5 @@ func joined(segment string) zoom.Fact {
 }
 
 func apply(ctx context.Context, c *supabase.Client, facts ...zoom.Fact) ([]zoom.Outcome, error) {
-	return c.Apply(ctx, facts, policy)
+	return c.Apply(ctx, facts)
 }

@@ -32,13 +32,13 @@ func TestOnlyATracedCallIsTracedFurther(t *testing.T) {
 		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: flags})
 	}
 	traced := connect(t, p, hear, func(o *supabase.Options) { o.Tracer = tracer })
-	require.NoError(t, traced.Check(t.Context(), policy))
-	require.NoError(t, traced.Check(trace.ContextWithSpanContext(t.Context(), in(0)), policy))
-	require.NoError(t, connect(t, p, hear).Check(trace.ContextWithSpanContext(t.Context(), in(trace.FlagsSampled)), policy))
+	require.NoError(t, traced.Check(t.Context()))
+	require.NoError(t, traced.Check(trace.ContextWithSpanContext(t.Context(), in(0))))
+	require.NoError(t, connect(t, p, hear).Check(trace.ContextWithSpanContext(t.Context(), in(trace.FlagsSampled))))
 	require.Equal(t, []string{"", "", ""}, told)
 	require.Empty(t, recorder.Started())
 
-	require.NoError(t, traced.Check(trace.ContextWithSpanContext(t.Context(), in(trace.FlagsSampled)), policy))
+	require.NoError(t, traced.Check(trace.ContextWithSpanContext(t.Context(), in(trace.FlagsSampled))))
 	span := recorder.Ended()[0]
 	require.Equal(t, "00-01000000000000000000000000000000-"+span.SpanContext().SpanID().String()+"-01", told[3])
 	require.Equal(t, in(0).SpanID(), span.Parent().SpanID())
@@ -58,7 +58,7 @@ func TestACallThatIsRefusedSaysWhyInItsTrace(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled}))
-	require.Error(t, c.Check(ctx, policy))
+	require.Error(t, c.Check(ctx))
 	span := recorder.Ended()[0]
 	require.Equal(t, sdk.Status{Code: codes.Error}, span.Status(), "the server's words may be a pupil's")
 	said := map[string]string{}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"zoom-attendance/sidecar/explain"
+	"zoom-attendance/sidecar/operator/explain"
 )
 
 // check compares what is expected with what there is, and tells of every

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"zoom-attendance/scripts/stack"
-	"zoom-attendance/sidecar/doctor"
+	"zoom-attendance/sidecar/operator/doctor"
 )
 
 var (

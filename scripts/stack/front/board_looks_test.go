@@ -13,7 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"zoom-attendance/sidecar/board"
+	"zoom-attendance/sidecar/operator/board"
+	"zoom-attendance/sidecar/operator/explain"
+	"zoom-attendance/sidecar/operator/watch"
 )
 
 // grove is a school with a lesson of a thousand, made up.
@@ -26,7 +28,7 @@ func (grove) RecentLessons(context.Context) (json.RawMessage, error) {
 		"ended_at":null,"is_on":true,"people_in":1000,"enrolled":1000,"present":0,"partial":0,"absent":0,"other":0}]`), nil
 }
 
-func (grove) Unmatched(context.Context) (json.RawMessage, error) {
+func (grove) Unmatched(context.Context, int) (json.RawMessage, error) {
 	return json.RawMessage(`{"of":0,"items":[]}`), nil
 }
 
@@ -45,14 +47,14 @@ func (grove) LessonTimeline(context.Context, string, string) (json.RawMessage, e
 }
 
 func (grove) Explain(context.Context, string, string, string) (json.RawMessage, error) {
-	return nil, board.ErrNothing
+	return nil, explain.ErrNothing
 }
 
 func TestTheBoardShowsMarksFirstAndAThousandPeople(t *testing.T) {
 	shown := board.New(board.Options{
 		Metrics: prometheus.NewRegistry(), School: grove{}, Timezone: "UTC", Version: "of a test", Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Marks: func() []board.Mark {
-			return []board.Mark{
+		Marks: func() []watch.Mark {
+			return []watch.Mark{
 				{Name: "zoom_silent", Since: time.Now().Add(-25 * time.Minute), Says: "Three lessons should have begun and Zoom told of none.", Remedy: "Look at Event Subscriptions in the Zoom app: Zoom switches them off after failures."},
 				{Name: "clock_off", Since: time.Now().Add(-3 * time.Hour), Says: "This machine's clock is 4 minutes ahead of Zoom's.", Remedy: "Have the clock set by NTP; beyond 10 minutes every event is refused."},
 			}

@@ -11,7 +11,7 @@ import (
 // The board's chart library is the one that scripts/package.json names, byte by
 // byte. To take another version: change it there, and copy the files.
 func TestWhatTheBoardHasFromNpmIsAsItWasPublished(t *testing.T) {
-	const vendor, published = "../../../sidecar/board/assets/vendor", "../../node_modules/uplot"
+	const vendor, published = "../../../sidecar/operator/board/assets/vendor", "../../node_modules/uplot"
 	files, err := os.ReadDir(vendor)
 	require.NoError(t, err)
 	require.Len(t, files, 3)
