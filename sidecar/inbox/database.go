@@ -346,8 +346,9 @@ func sumOf(r record) int64 {
 	binary.BigEndian.PutUint64(fixed[8:], uint64(r.acceptedAt.UnixMicro()))
 	_, _ = hash.Write(fixed[:])
 	for _, text := range []string{r.Meeting, r.Kind, r.Source, writeTrace(r.Trace)} {
+		binary.BigEndian.PutUint64(fixed[:], uint64(len(text))) // so that nothing passes from one to the next
+		_, _ = hash.Write(fixed[:8])
 		_, _ = hash.Write([]byte(text))
-		_, _ = hash.Write([]byte{0})
 	}
 	_, _ = hash.Write(r.Body)
 	return int64(binary.BigEndian.Uint64(hash.Sum(nil)))

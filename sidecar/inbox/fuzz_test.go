@@ -39,6 +39,7 @@ func FuzzARowIsTakenOnlyAsItWasWritten(f *testing.F) {
 	f.Add(uint64(1), "81234567890", "meeting.ended", "webhook", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", int64(1772438400000000), []byte(`{}`), uint8(0))
 	f.Add(uint64(2), "8", "1", "", "", int64(-1), []byte{}, uint8(3))
 	f.Add(uint64(3), "", "", "", "no trace", int64(0), []byte("x"), uint8(4))
+	f.Add(uint64(3), "\x00", "", "0", "0", int64(-32), []byte("0"), uint8(2))
 	f.Fuzz(func(t *testing.T, number uint64, meeting, kind, source, trace string, accepted int64, body []byte, change uint8) {
 		written := record{Event: Event{Body: body, Meeting: meeting, Kind: kind, Source: source, Trace: readTrace(trace)}, number: number, acceptedAt: time.UnixMicro(accepted)}
 		row := columns{number, meeting, kind, source, writeTrace(written.Trace), accepted, sumOf(written), 1, body}

@@ -94,12 +94,12 @@ func ownerOf(s School, address string) string {
 // showed last, if the app saw that student come. Whoever shows a key goes by it alone.
 func named(s School, c *connection, policy Policy, came []string) []string {
 	name := foldName(c.name())
-	if policy.AppJoins == Ignore || len(c.keys()) > 0 || name == "" {
+	if policy.AppJoins == Ignore || len(came) == 0 || len(c.keys()) > 0 || name == "" {
 		return nil
 	}
 	var namesakes []string
 	for _, u := range s.Users {
-		if s.enrolled(c.in.class, u.ID) && foldName(u.staffName) == name {
+		if foldName(u.staffName) == name && s.enrolled(c.in.class, u.ID) {
 			namesakes = append(namesakes, u.ID)
 		}
 	}

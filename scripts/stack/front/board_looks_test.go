@@ -87,5 +87,5 @@ func TestTheBoardShowsMarksFirstAndAThousandPeople(t *testing.T) {
 	b.fill("wide", "#lesson-search", "0777")
 	b.until("wide", `document.querySelectorAll('#lesson-people li').length === 1`)
 	b.click("wide", "#lesson-people button")
-	b.until("wide", `document.querySelector('#why .fault')?.textContent.startsWith('There is nothing to show')`)
+	b.until("wide", `document.querySelector('#why .fault')?.textContent.startsWith('There is nothing to explain')`)
 }

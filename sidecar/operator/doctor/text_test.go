@@ -90,9 +90,9 @@ func TestTheFileThatMakesEachFunctionAndGuardIsKnown(t *testing.T) {
 		require.Contains(t, want.Applied, want.Makes[g.Name], g.Name)
 	}
 	for _, p := range want.Policies {
-		require.FileExists(t, filepath.Join("..", "..", "policies", bare(p.Table)+".sql"))
+		require.FileExists(t, filepath.Join("..", "..", "..", "policies", bare(p.Table)+".sql"))
 	}
-	require.FileExists(t, filepath.Join("..", "..", "supabase", "migrations", realtimeFile(want)))
+	require.FileExists(t, filepath.Join("..", "..", "..", "supabase", "migrations", realtimeFile(want)))
 }
 
 func TestALengthOfTimeIsShort(t *testing.T) {
